@@ -1,0 +1,71 @@
+package prober
+
+import (
+	"context"
+	"time"
+
+	"github.com/authprober/authprober/prober/detect"
+)
+
+// A Check is a compiled flow: something to do on a schedule, and to judge.
+// It is made once, when the configuration is loaded, and is immutable from
+// then on; every field may be read by any goroutine.
+type Check struct {
+	// Name identifies the check in every metric, log line and page. It is
+	// unique within a Prober and matches [a-z0-9][a-z0-9-]*.
+	Name string
+	// About is one sentence for people; it may be empty.
+	About string
+	// Steps are the names of the steps in order, without the clean-up, and
+	// Reasons the reasons each of them can fail for, so that every series
+	// exists before the first run. Both have the same length.
+	Steps   []string
+	Reasons [][]Reason
+	// RefuseSteps are the names of those steps whose acceptance by the target
+	// is a fail-open.
+	RefuseSteps []string
+	Schedule    Schedule
+	Objective   detect.Objective
+	Thresholds  []Threshold
+	// Labels route a page: team, severity and the like. The keys are valid
+	// Prometheus label names and none of them is "check".
+	Labels map[string]string
+	// Begin reserves what one run needs, such as an account, just before the
+	// run begins. It does not block. Where something is not to be had it
+	// returns the reason for which the due time counts as missed; otherwise
+	// that is "" and the attempt is ready to be made. It is called by several
+	// goroutines at once where the schedule's concurrency is above 1.
+	Begin func(now time.Time) (Attempt, MissReason)
+}
+
+// An Attempt is a run that is ready to be made, with what it has reserved.
+type Attempt struct {
+	// Account is the name of the leased account; "" where the flow uses none.
+	Account string
+	// Probe performs the check once, on the goroutine that calls it. It never
+	// retries, returns soon after ctx is done (a clean-up has a deadline of its
+	// own, [Schedule.Cleanup]), and starts nothing that outlives it. The cause
+	// of ctx, [context.Cause], is [ErrTimeout] when the run has used up its
+	// time, which is a failure of the target, and [ErrShutdown] when the prober
+	// stops, which is nobody's.
+	Probe func(ctx context.Context) Report
+	// Release gives back what Begin reserved. It is called exactly once, after
+	// Probe has returned or panicked. It may be nil.
+	Release func(Outcome, Report)
+}
+
+// A Threshold is a plain limit on the failure ratio, for those who want one
+// beside the objective.
+type Threshold struct {
+	Ratio    float64       // exceeded when failed/(passed+failed) is above it; in (0, 1)
+	Window   time.Duration // one of Windows
+	MinRuns  int           // never exceeded with fewer counted runs in the window; at least 1
+	Severity string        // a label for the page, such as "ticket"
+}
+
+// Windows are the lengths of time over which failure ratios are kept.
+// Thresholds choose one of them; the pages and metrics show RatioWindows.
+var (
+	Windows      = []time.Duration{5 * time.Minute, 15 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour}
+	RatioWindows = []time.Duration{5 * time.Minute, time.Hour, 24 * time.Hour}
+)

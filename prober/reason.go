@@ -1,0 +1,49 @@
+package prober
+
+// A Reason says why a step failed. The list is closed: reasons are values of a
+// Prometheus label, so no text from an answer ever becomes one.
+type Reason string
+
+const (
+	ReasonDNS          Reason = "dns"           // the name does not resolve
+	ReasonConnect      Reason = "connect"       // no TCP connection
+	ReasonTLS          Reason = "tls"           // no TLS handshake, or a certificate that does not verify
+	ReasonTimeout      Reason = "timeout"       // no answer within the step's or the run's time
+	ReasonReset        Reason = "reset"         // the connection broke before the answer was whole
+	ReasonStatus4xx    Reason = "status_4xx"    // an unexpected answer of class 4xx
+	ReasonStatus5xx    Reason = "status_5xx"    // an unexpected answer of class 5xx
+	ReasonRateLimited  Reason = "rate_limited"  // 429, unless expected
+	ReasonOAuthError   Reason = "oauth_error"   // an OAuth 2.0 error answer (RFC 6749 section 5.2)
+	ReasonBadResponse  Reason = "bad_response"  // the answer is not what it claims to be
+	ReasonMissingValue Reason = "missing_value" // a value that a capture or an expectation reads is not there
+	ReasonAssertion    Reason = "assertion"     // an expectation is false
+	ReasonTooSlow      Reason = "too_slow"      // an expectation on the time taken is false
+	ReasonTokenInvalid Reason = "token_invalid" // a token that does not verify
+	ReasonClockSkew    Reason = "clock_skew"    // the target's clock is too far from ours
+	ReasonNotRefused   Reason = "not_refused"   // fail-open: something that must be refused was accepted
+	ReasonChallenge    Reason = "challenge_loop"
+	ReasonUndelivered  Reason = "undelivered" // a one-time code never came
+	ReasonRedirect     Reason = "redirect"    // an unexpected redirect, or too many of them
+)
+
+// Reasons lists every reason.
+var Reasons = []Reason{
+	ReasonDNS, ReasonConnect, ReasonTLS, ReasonTimeout, ReasonReset, ReasonStatus4xx, ReasonStatus5xx,
+	ReasonRateLimited, ReasonOAuthError, ReasonBadResponse, ReasonMissingValue, ReasonAssertion,
+	ReasonTooSlow, ReasonTokenInvalid, ReasonClockSkew, ReasonNotRefused, ReasonChallenge,
+	ReasonUndelivered, ReasonRedirect,
+}
+
+// A MissReason says why no run began at a due time. The list is closed too.
+type MissReason string
+
+const (
+	MissOverlap    MissReason = "overlap"    // every worker was still busy with an earlier run
+	MissNoAccount  MissReason = "no_account" // every account of the pool was in use
+	MissBudget     MissReason = "budget"     // every free account had used up its logins
+	MissQuarantine MissReason = "quarantine" // every free account is in quarantine
+	MissPaused     MissReason = "paused"     // somebody paused the check
+)
+
+// MissReasons lists every reason for a missed run.
+var MissReasons = []MissReason{MissOverlap, MissNoAccount, MissBudget, MissQuarantine, MissPaused}

@@ -1,0 +1,139 @@
+package prober
+
+import (
+	"errors"
+	"time"
+)
+
+// The causes with which the context of a run ends; see [Attempt.Probe].
+var (
+	ErrTimeout  = errors.New("the run has used up its time")
+	ErrShutdown = errors.New("the prober is shutting down")
+)
+
+// An Outcome is the verdict on a run. Only passed and failed runs are counted
+// in a failure ratio.
+type Outcome string
+
+const (
+	Passed  Outcome = "passed"
+	Failed  Outcome = "failed"  // the target's fault
+	Errored Outcome = "errored" // our own fault
+	Aborted Outcome = "aborted" // the prober was shutting down
+)
+
+// Outcomes lists every outcome.
+var Outcomes = []Outcome{Passed, Failed, Errored, Aborted}
+
+// Counted reports whether runs with this outcome are part of a failure ratio.
+func (o Outcome) Counted() bool { return o == Passed || o == Failed }
+
+// A Run is the record of one execution of a check. It is immutable once an
+// [Observer] has seen it.
+type Run struct {
+	Check   *Check
+	Seq     uint64        // 1 for the first run of the check in this process
+	Due     time.Time     // when the schedule wanted it
+	Start   time.Time     // when it began; Start - Due is our own lateness
+	Took    time.Duration // without the clean-up
+	Outcome Outcome
+	Account string // name of the account that was used; "" where none was
+	Report
+}
+
+// FailedStep returns the first step that failed, or nil.
+func (r *Run) FailedStep() *StepResult {
+	for i := range r.Steps {
+		if r.Steps[i].Reason != "" {
+			return &r.Steps[i]
+		}
+	}
+	return nil
+}
+
+// A Report is what a probe tells about the run it made. No secret is in it.
+type Report struct {
+	// Steps are the results of the steps that were begun, in order. A step
+	// after the first failed one is never begun.
+	Steps []StepResult
+	// Cleanup are the results of the clean-up. They never change the outcome.
+	Cleanup []StepResult
+	// Tags are facts of the answers with few values, to blame later.
+	Tags map[string]string
+	// TraceID is the W3C trace id that the run's requests carried, 32 hex digits.
+	TraceID string
+	// Took is how long the steps took, without the clean-up. Zero means that
+	// the time the probe took as a whole is to be used.
+	Took time.Duration
+	// Err says why the run says nothing about the target: nil if it passed or
+	// failed, an error that wraps ErrShutdown if it was aborted, and any other
+	// error if the fault is ours.
+	Err error
+	// CertificateExpiry is the earliest end of validity of the TLS certificates
+	// seen; zero where none was.
+	CertificateExpiry time.Time
+	// ClockSkew is the target's clock minus ours, by the Date of its last answer
+	// (which has a resolution of one second), where HasClockSkew says so.
+	ClockSkew    time.Duration
+	HasClockSkew bool
+}
+
+// Outcome is the verdict that the report amounts to.
+func (r *Report) Outcome() Outcome {
+	switch {
+	case errors.Is(r.Err, ErrShutdown):
+		return Aborted
+	case r.Err != nil:
+		return Errored
+	}
+	for i := range r.Steps {
+		if r.Steps[i].Reason != "" {
+			return Failed
+		}
+	}
+	return Passed
+}
+
+// A StepResult is the record of one step of one run.
+type StepResult struct {
+	Name    string
+	Start   time.Duration // since the run began
+	Took    time.Duration
+	Phases  Phases
+	Skipped bool   // its `if` was false, or what a clean-up step needs was never captured
+	Reason  Reason // "" when the step passed or was skipped
+	// Detail says in one line, redacted, what was expected and what was got.
+	// It is "" for a step that passed.
+	Detail string
+	// Request is the method and the redacted URL; Status the HTTP status of the
+	// answer, 0 where there was none; Remote the address that was talked to.
+	Request string
+	Status  int
+	Remote  string
+	// Attempts counts the requests that were written to the network. It is 1
+	// unless the step follows redirects or never got that far.
+	Attempts int
+}
+
+// Phases are the parts of a step's time, named as blackbox_exporter names them.
+// A phase that did not happen, such as the connect of a connection that an
+// earlier step opened, is zero.
+type Phases struct {
+	Resolve    time.Duration // name resolution
+	Connect    time.Duration // TCP handshake
+	TLS        time.Duration // TLS handshake
+	Processing time.Duration // from the request's having been written to the first byte of the answer
+	Transfer   time.Duration // from the first byte of the answer to its last
+}
+
+// Each calls f for each phase that happened, in order, with its name.
+func (p *Phases) Each(f func(name string, d time.Duration)) {
+	for i, d := range [...]time.Duration{p.Resolve, p.Connect, p.TLS, p.Processing, p.Transfer} {
+		if d > 0 {
+			f(PhaseNames[i], d)
+		}
+	}
+}
+
+// PhaseNames lists the names of the phases in the order in which they happen.
+var PhaseNames = []string{"resolve", "connect", "tls", "processing", "transfer"}

@@ -38,7 +38,8 @@ var Reasons = []Reason{
 type MissReason string
 
 const (
-	MissOverlap    MissReason = "overlap"    // every worker was still busy with an earlier run
+	MissOverlap    MissReason = "overlap"    // as many runs as may be made at once were still being made
+	MissLate       MissReason = "late"       // the prober itself was too late: it was suspended or starved
 	MissNoAccount  MissReason = "no_account" // every account of the pool was in use
 	MissBudget     MissReason = "budget"     // every free account had used up its logins
 	MissQuarantine MissReason = "quarantine" // every free account is in quarantine
@@ -46,4 +47,4 @@ const (
 )
 
 // MissReasons lists every reason for a missed run.
-var MissReasons = []MissReason{MissOverlap, MissNoAccount, MissBudget, MissQuarantine, MissPaused}
+var MissReasons = []MissReason{MissOverlap, MissLate, MissNoAccount, MissBudget, MissQuarantine, MissPaused}

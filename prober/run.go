@@ -41,6 +41,10 @@ type Run struct {
 	Report
 }
 
+// End is when the run ended, without its clean-up. Due, Start and End carry a
+// monotonic clock reading.
+func (r *Run) End() time.Time { return r.Start.Add(r.Took) }
+
 // FailedStep returns the first step that failed, or nil.
 func (r *Run) FailedStep() *StepResult {
 	for i := range r.Steps {

@@ -1,0 +1,151 @@
+package prober
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Options are what a Prober is made of.
+type Options struct {
+	// Checks are what to run; their names differ.
+	Checks []*Check
+	// Observers are told of everything, in this order.
+	Observers []Observer
+	// Log gets what no observer is told: where a check panicked. Nil discards it.
+	Log *zap.Logger
+	// Grace is how long a run may go on after it was told to stop and after the
+	// time of its clean-up, before Run gives it up. Zero means 5 s.
+	Grace time.Duration
+}
+
+// A Prober runs checks on their schedules.
+type Prober struct {
+	opts    Options
+	loops   []*loop
+	started atomic.Bool
+	running atomic.Bool
+}
+
+// New returns a Prober that is not running. It complains about every mistake in
+// the checks at once.
+func New(opts Options) (*Prober, error) {
+	if err := Validate(opts.Checks); err != nil {
+		return nil, err
+	}
+	if opts.Log == nil {
+		opts.Log = zap.NewNop()
+	}
+	if opts.Grace == 0 {
+		opts.Grace = 5 * time.Second
+	}
+	p := &Prober{opts: opts}
+	for _, c := range opts.Checks {
+		p.loops = append(p.loops, newLoop(c, opts.Log))
+	}
+	return p, nil
+}
+
+// Running reports whether checks are being run: from when Run has begun until
+// its context is done. It may be called by any goroutine.
+func (p *Prober) Running() bool { return p.running.Load() }
+
+// Run runs the checks until ctx is done, and may be called once. From then on
+// no run begins; those in flight are told to stop, with [ErrShutdown] as the
+// cause, and are waited for, as they may yet have to clean up. Every run has
+// been seen by every observer when Run returns nil.
+//
+// Run returns an error only where a probe ignores that it was told to stop for
+// longer than its clean-up and [Options.Grace]; it names the checks. What those
+// runs come to is lost.
+func (p *Prober) Run(ctx context.Context) error {
+	if p.started.Swap(true) {
+		return errors.New("running a prober again: it can run once")
+	}
+	collector := newCollector(p.opts.Observers, p.opts.Log)
+	go collector.deliver()
+	defer collector.close() // it waits for deliver
+
+	runs, abort := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer abort(nil)
+	var loops sync.WaitGroup
+	start := time.Now()
+	for _, l := range p.loops {
+		l.tell = collector.tell
+		loops.Go(func() { l.run(ctx, runs, start) })
+	}
+	p.running.Store(true)
+	<-ctx.Done()
+	p.running.Store(false)
+	abort(ErrShutdown)
+
+	ended := make(chan struct{})
+	go func() { loops.Wait(); close(ended) }()
+	grace := time.NewTimer(p.longestCleanup() + p.opts.Grace)
+	defer grace.Stop()
+	select {
+	case <-ended:
+		return nil
+	case <-grace.C:
+		return p.stuck()
+	}
+}
+
+// Once makes one run of a check now, whether or not the Prober runs, and tells
+// no observer. The check need not be one of the Prober's. Where no run could
+// begin, the run is an errored one whose Err is a [*MissedError].
+func (p *Prober) Once(ctx context.Context, c *Check) *Run {
+	runs, abort := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer abort(nil)
+	defer context.AfterFunc(ctx, func() { abort(ErrShutdown) })()
+	now := time.Now()
+	l := p.loop(c)
+	run, miss := l.attempt(runs, now)
+	if miss != "" {
+		run = &Run{Check: c, Seq: l.seq.Add(1), Due: now, Start: now, Outcome: Errored,
+			Report: Report{Err: &MissedError{Check: c.Name, Reason: miss}}}
+	}
+	return run
+}
+
+// A MissedError says that no run began.
+type MissedError struct {
+	Check  string
+	Reason MissReason
+}
+
+func (e *MissedError) Error() string {
+	return fmt.Sprintf("check %q began no run: %s", e.Check, e.Reason)
+}
+
+func (p *Prober) loop(c *Check) *loop {
+	for _, l := range p.loops {
+		if l.check == c {
+			return l
+		}
+	}
+	return newLoop(c, p.opts.Log)
+}
+
+func (p *Prober) longestCleanup() (longest time.Duration) {
+	for _, l := range p.loops {
+		longest = max(longest, l.check.Schedule.Cleanup)
+	}
+	return longest
+}
+
+func (p *Prober) stuck() error {
+	var names []string
+	for _, l := range p.loops {
+		if n := len(l.slots); n > 0 {
+			names = append(names, fmt.Sprintf("%q (%d)", l.check.Name, n))
+		}
+	}
+	return fmt.Errorf("stopping: runs that ignore it are given up: %s", strings.Join(names, ", "))
+}

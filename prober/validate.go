@@ -47,6 +47,7 @@ func (c *Check) mistakes() (errs []error) {
 		add(fmt.Errorf("reasons are for %d steps, want %d", len(c.Reasons), len(c.Steps)))
 	}
 	add(c.Schedule.validate())
+	add(c.Objective.Validate())
 	for i, t := range c.Thresholds {
 		add(t.validate())
 		for _, u := range c.Thresholds[:i] {

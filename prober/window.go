@@ -42,12 +42,12 @@ func (w *window) add(at time.Duration, failed bool) {
 
 // sum counts the runs of the window that ends at now. A now before the newest
 // run is taken to be that run's.
-func (w *window) sum(now time.Duration) (failed, runs uint64) {
+func (w *window) sum(now time.Duration) (failed, runs int) {
 	end := max(w.head, int64(now/w.width))
 	for i := max(0, end-windowBuckets+1); i <= w.head; i++ {
 		b := w.buckets[i%windowBuckets]
-		failed += uint64(b.failed)
-		runs += uint64(b.runs)
+		failed += int(b.failed)
+		runs += int(b.runs)
 	}
 	return failed, runs
 }

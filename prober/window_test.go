@@ -17,7 +17,7 @@ func TestWindow(t *testing.T) {
 		name         string
 		runs         []run
 		now          time.Duration
-		failed, want uint64
+		failed, want int
 	}{
 		{"none", nil, 5 * h, 0, 0},
 		{"one now", []run{{0, true}}, 0, 1, 1},
@@ -59,7 +59,7 @@ func TestWindowAgainstList(t *testing.T) {
 		}
 		w.add(now, true)
 		ats = append(ats, now)
-		want := uint64(0)
+		want := 0
 		for i := len(ats) - 1; i >= 0 && ats[i]/width > now/width-windowBuckets; i-- {
 			want++
 		}

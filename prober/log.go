@@ -1,0 +1,140 @@
+package prober
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/authprober/authprober/prober/detect"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// A LogObserver is the [Observer] that writes one line for each run, each group
+// of missed runs and each change of a state. What it writes comes from reports,
+// which hold no secret.
+type LogObserver struct {
+	// Log is where the lines go. Passed and aborted runs are of level info, failed
+	// and missed ones warn, errored ones error.
+	Log *zap.Logger
+}
+
+// ObserveRun implements [Observer].
+func (o LogObserver) ObserveRun(r *Run) {
+	if e := o.Log.Check(runLevel(r.Outcome), "run"); e != nil {
+		e.Write(runFields(r)...)
+	}
+}
+
+// ObserveMissed implements [Observer].
+func (o LogObserver) ObserveMissed(m Missed) {
+	o.Log.Warn("missed", zap.String("check", m.Check.Name), zap.String("reason", string(m.Reason)), zap.Int("n", m.N))
+}
+
+// ObserveStateChange writes what somebody needs who was woken by it. It is one
+// of the functions that [NewJudge] takes.
+func (o LogObserver) ObserveStateChange(c StateChange) {
+	level := zapcore.InfoLevel
+	if c.To == detect.Firing {
+		level = zapcore.WarnLevel
+	}
+	if e := o.Log.Check(level, "state"); e != nil {
+		e.Write(changeFields(c)...)
+	}
+}
+
+func runLevel(o Outcome) zapcore.Level {
+	switch o {
+	case Failed:
+		return zapcore.WarnLevel
+	case Errored:
+		return zapcore.ErrorLevel
+	}
+	return zapcore.InfoLevel
+}
+
+func runFields(r *Run) []zap.Field {
+	fields := make([]zap.Field, 0, 16)
+	fields = append(fields,
+		zap.String("check", r.Check.Name),
+		zap.Uint64("seq", r.Seq),
+		zap.String("outcome", string(r.Outcome)),
+	)
+	if step := r.FailedStep(); step != nil {
+		fields = appendStep(fields, step)
+	}
+	if r.Err != nil {
+		fields = append(fields, zap.String("error", r.Err.Error()))
+	}
+	if s := failedCleanup(r); s != nil {
+		fields = append(fields, zap.String("cleanup_step", s.Name),
+			zap.String("cleanup_reason", string(s.Reason)), zap.String("cleanup_detail", s.Detail))
+	}
+	if r.Account != "" {
+		fields = append(fields, zap.String("account", r.Account))
+	}
+	fields = append(fields, zap.Duration("took", r.Took), zap.Duration("lag", r.Start.Sub(r.Due)))
+	if r.TraceID != "" {
+		fields = append(fields, zap.String("trace_id", r.TraceID))
+	}
+	if len(r.Tags) > 0 {
+		fields = append(fields, zap.Object("tags", tags(r.Tags)))
+	}
+	return fields
+}
+
+func appendStep(fields []zap.Field, s *StepResult) []zap.Field {
+	fields = append(fields, zap.String("step", s.Name), zap.String("reason", string(s.Reason)),
+		zap.String("detail", s.Detail))
+	if s.Status != 0 {
+		fields = append(fields, zap.Int("status", s.Status))
+	}
+	return fields
+}
+
+func failedCleanup(r *Run) *StepResult {
+	for i := range r.Cleanup {
+		if r.Cleanup[i].Reason != "" {
+			return &r.Cleanup[i]
+		}
+	}
+	return nil
+}
+
+func changeFields(c StateChange) []zap.Field {
+	s := &c.Status
+	fields := []zap.Field{
+		zap.String("check", c.Check.Name),
+		zap.Stringer("from", c.From),
+		zap.Stringer("to", c.To),
+		zap.Float64("evidence", s.Evidence),
+	}
+	for _, r := range s.Ratios {
+		fields = append(fields, zap.Stringer("ratio_"+windowName(r.Window), r))
+	}
+	fields = append(fields, zap.Float64("tolerate", c.Check.Objective.Tolerate),
+		zap.Float64("detect", c.Check.Objective.Detect))
+	if !s.ChangePoint.IsZero() {
+		fields = append(fields, zap.Time("change_point", s.ChangePoint))
+	}
+	if s.Bursts.Outgrown > 0 {
+		fields = append(fields, zap.Duration("longest_burst", s.Bursts.Longest),
+			zap.Duration("blip", c.Check.Objective.Blip))
+	}
+	if r := s.LastFailed; r != nil && c.To != detect.Healthy {
+		fields = appendStep(fields, r.FailedStep())
+		if r.TraceID != "" {
+			fields = append(fields, zap.String("trace_id", r.TraceID))
+		}
+	}
+	return append(fields, zap.Object("labels", tags(c.Check.Labels)))
+}
+
+// tags writes a map of strings, sorted.
+type tags map[string]string
+
+func (t tags) MarshalLogObject(e zapcore.ObjectEncoder) error {
+	for _, k := range slices.Sorted(maps.Keys(t)) {
+		e.AddString(k, t[k])
+	}
+	return nil
+}

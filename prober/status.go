@@ -1,0 +1,149 @@
+package prober
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/authprober/authprober/prober/detect"
+)
+
+// A CheckStatus is how a check stands at one moment: a copy that belongs to
+// whoever asked for it. The runs it points to are immutable.
+type CheckStatus struct {
+	Check *Check
+	State detect.State
+	// Since is when the state last changed; zero if it never has.
+	Since time.Time
+	// Evidence is how near the check is to a page; 1 or more exactly while it is
+	// firing. Recovery is how near a firing check is to being healthy, in [0, 1).
+	Evidence, Recovery float64
+	// ChangePoint is since when, by the likeliest account, the failure rate is
+	// what it is now; zero if nothing speaks for a change.
+	ChangePoint time.Time
+	// Bursts are the bursts of failures seen while the check was not firing.
+	Bursts detect.Bursts
+	// Ratios are those over RatioWindows, in that order.
+	Ratios []Ratio
+	// Thresholds are how the check's Thresholds stand, in that order.
+	Thresholds []ThresholdStatus
+	// Counts are of everything since the judge was made.
+	Counts Counts
+	// LastRun is the last run to end, of any outcome, and LastFailed the last that
+	// failed; nil if there was none. LastPass is when the last passed run ended;
+	// zero if there was none.
+	LastRun, LastFailed *Run
+	LastPass            time.Time
+}
+
+// Ratio returns the failure ratio over one of RatioWindows.
+func (s *CheckStatus) Ratio(window time.Duration) Ratio {
+	for _, r := range s.Ratios {
+		if r.Window == window {
+			return r
+		}
+	}
+	return newRatio(window, 0, 0)
+}
+
+// Counts count due times by what they came to.
+type Counts struct {
+	Passed, Failed, Errored, Aborted, Missed uint64
+}
+
+// Due is the number of due times that are settled: the sum of the others.
+func (c Counts) Due() uint64 { return c.Passed + c.Failed + c.Errored + c.Aborted + c.Missed }
+
+func (c *Counts) add(o Outcome) {
+	switch o {
+	case Passed:
+		c.Passed++
+	case Failed:
+		c.Failed++
+	case Errored:
+		c.Errored++
+	case Aborted:
+		c.Aborted++
+	}
+}
+
+// A Ratio is the failure ratio over a window, with what is needed to trust it.
+type Ratio struct {
+	Window       time.Duration
+	Failed, Runs int // runs that failed; runs that passed or failed
+	detect.Interval
+}
+
+func newRatio(window time.Duration, failed, runs int) Ratio {
+	return Ratio{Window: window, Failed: failed, Runs: runs, Interval: detect.Wilson(failed, runs)}
+}
+
+// Value is the ratio; ok is false, and it is 0, where there was no run.
+func (r Ratio) Value() (value float64, ok bool) {
+	if r.Runs == 0 {
+		return 0, false
+	}
+	return float64(r.Failed) / float64(r.Runs), true
+}
+
+// String shows the ratio as it must be shown, with its 95 % interval and its n:
+// "3.1% (2.2%-4.4%) of 1000 runs in 1h"; without a run, "no runs in 1h".
+func (r Ratio) String() string {
+	value, ok := r.Value()
+	if !ok {
+		return "no runs in " + windowName(r.Window)
+	}
+	return fmt.Sprintf("%s (%s-%s) of %d %s in %s", percent(value), percent(r.Lower), percent(r.Upper),
+		r.Runs, plural(r.Runs, "run"), windowName(r.Window))
+}
+
+// percent writes ratios to three digits, as far as that tells anything.
+func percent(ratio float64) string {
+	p := 100 * ratio
+	switch {
+	case p >= 9.95:
+		return fmt.Sprintf("%.0f%%", p)
+	case p >= 0.095 || p == 0:
+		return fmt.Sprintf("%.1f%%", p)
+	}
+	return fmt.Sprintf("%.2g%%", p)
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
+}
+
+// windowName is the window as labels and flows write it: 5m, 1h, 24h.
+func windowName(d time.Duration) string {
+	s := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zero) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
+}
+
+// A ThresholdStatus is how one threshold stands.
+type ThresholdStatus struct {
+	Threshold
+	Ratio    Ratio
+	Exceeded bool
+}
+
+func (t Threshold) status(failed, runs int) ThresholdStatus {
+	r := newRatio(t.Window, failed, runs)
+	value, _ := r.Value()
+	return ThresholdStatus{Threshold: t, Ratio: r, Exceeded: runs >= t.MinRuns && value > t.Ratio}
+}
+
+// A StateChange is the moment at which a judge changed its mind about a check.
+type StateChange struct {
+	Check    *Check
+	From, To detect.State
+	At       time.Time   // end of the run that changed it
+	Status   CheckStatus // as it is from then on
+}

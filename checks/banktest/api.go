@@ -1,0 +1,162 @@
+package banktest
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// The steps of the API: what faults match by, and what requests are counted by.
+const (
+	StepLogin    = "login"
+	StepOTP      = "otp"
+	StepAccounts = "accounts"
+	StepRefresh  = "refresh"
+	StepLogout   = "logout"
+	StepRevoke   = "revoke"
+	StepStatus   = "status"
+
+	stepOther = "other" // any other path; in counts only
+)
+
+// Steps returns the names of the steps in the order of a login.
+func Steps() []string {
+	return []string{StepLogin, StepOTP, StepAccounts, StepRefresh, StepLogout, StepRevoke, StepStatus}
+}
+
+// A route is one endpoint.
+type route struct {
+	step, method string
+	do           func(*Bank, *call) answer
+}
+
+var routes = map[string]route{
+	"/v1/login":         {StepLogin, "POST", (*Bank).login},
+	"/v1/login/otp":     {StepOTP, "POST", (*Bank).otp},
+	"/v1/accounts":      {StepAccounts, "GET", (*Bank).accounts},
+	"/v1/token/refresh": {StepRefresh, "POST", (*Bank).refresh},
+	"/v1/logout":        {StepLogout, "POST", (*Bank).logout},
+	"/v1/revoke":        {StepRevoke, "POST", (*Bank).revoke},
+	"/v1/status":        {StepStatus, "GET", (*Bank).status},
+}
+
+// A call is one request to an endpoint, read and given to a backend.
+type call struct {
+	request *http.Request
+	body    []byte
+	step    string
+	backend Backend
+	now     time.Time     // by the bank's clock
+	skew    time.Duration // how far the backend's clock is off
+	// failOpen is whether dead tokens are accepted; accepted is set where one was.
+	failOpen, accepted bool
+}
+
+func (b *Bank) login(c *call) answer {
+	var in struct{ Username, Password string }
+	if why := c.decode(&in); why != nil {
+		return why.answer()
+	}
+	if why := want("username", in.Username, "password", in.Password); why != nil {
+		return why.answer()
+	}
+	who, why := b.vault.password(in.Username, in.Password, c.now)
+	if why != nil {
+		return why.answer()
+	}
+	if b.options.PasswordOnly {
+		return answerJSON(200, b.vault.login(who, c.now))
+	}
+	return answerJSON(200, struct {
+		Challenge string `json:"challenge"`
+		ExpiresIn int    `json:"expires_in"`
+	}{b.vault.challenge(who, c.now), int(b.options.ChallengeFor / time.Second)})
+}
+
+func (b *Bank) otp(c *call) answer {
+	var in struct{ Challenge, Code string }
+	if why := c.decode(&in); why != nil {
+		return why.answer()
+	}
+	if why := want("challenge", in.Challenge, "code", in.Code); why != nil {
+		return why.answer()
+	}
+	who, why := b.vault.redeem(in.Challenge, in.Code, c.now, c.now.Add(c.skew))
+	if why != nil {
+		return why.answer()
+	}
+	return answerJSON(200, b.vault.login(who, c.now))
+}
+
+func (b *Bank) accounts(c *call) answer {
+	who, _, why := b.bearer(c)
+	if why != nil {
+		return why.answer()
+	}
+	return answer{status: 200, body: who.accounts}
+}
+
+func (b *Bank) refresh(c *call) answer {
+	var in struct {
+		Token string `json:"refresh_token"`
+	}
+	if why := c.decode(&in); why != nil {
+		return why.answer()
+	}
+	if why := want("refresh_token", in.Token); why != nil {
+		return why.answer()
+	}
+	granted, opened, why := b.vault.refresh(in.Token, c.now, c.failOpen)
+	if why != nil {
+		return why.answer()
+	}
+	c.accepted = opened
+	return answerJSON(200, granted)
+}
+
+func (b *Bank) logout(c *call) answer {
+	_, session, why := b.bearer(c)
+	if why != nil {
+		return why.answer()
+	}
+	if session != nil {
+		b.vault.logout(session)
+	}
+	return answer{status: 204}
+}
+
+// revoke is RFC 7009: the answer does not tell whether there was such a token.
+func (b *Bank) revoke(c *call) answer {
+	if why := checkType(c.request, "application/x-www-form-urlencoded"); why != nil {
+		return why.answer()
+	}
+	form, err := url.ParseQuery(string(c.body))
+	if err != nil {
+		return badRequest("invalid_request", "the body is not a form").answer()
+	}
+	if why := want("token", form.Get("token")); why != nil {
+		return why.answer()
+	}
+	b.vault.revoke(form.Get("token"))
+	return answerJSON(200, struct{}{})
+}
+
+func (b *Bank) status(*call) answer {
+	return answerJSON(200, map[string]string{"status": "ok"})
+}
+
+// bearer returns who a request's token (RFC 6750 section 2.1) speaks for, and
+// the session, which is nil for a dead token that a fault has accepted.
+func (b *Bank) bearer(c *call) (*customer, *session, *refusal) {
+	scheme, text, _ := strings.Cut(c.request.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return nil, nil, refuseNoToken
+	}
+	who, session := b.vault.bearer(strings.TrimSpace(text), c.now, c.failOpen)
+	if who == nil {
+		return nil, nil, refuseBadToken
+	}
+	c.accepted = session == nil
+	return who, session, nil
+}

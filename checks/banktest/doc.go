@@ -1,0 +1,106 @@
+// Package banktest is a staging bank: a real HTTP server with the shape of a
+// mobile bank's API, which can be told how to misbehave. It is to flows what
+// net/http/httptest is to HTTP clients: the target of the demo, of the tests
+// and of anybody who wants to see an alert before the first outage.
+//
+//	bank := banktest.NewServer(banktest.Options{Seed: 1})
+//	defer bank.Close()
+//	bank.AddFault(fault) // and look what a prober makes of bank.URL
+//
+// # The API
+//
+// A login is a password, answered with a challenge, and a one-time code,
+// answered with tokens. A step is one of these endpoints:
+//
+//	step      request                                           answer
+//	login     POST /v1/login {username, password}               200 {challenge, expires_in}
+//	otp       POST /v1/login/otp {challenge, code}              200 {access_token, refresh_token, token_type, expires_in}
+//	accounts  GET  /v1/accounts, bearer                         200 {accounts: [{id, name, iban, balance, currency}]}
+//	refresh   POST /v1/token/refresh {refresh_token}            200 as otp
+//	logout    POST /v1/logout, bearer                           204
+//	revoke    POST /v1/revoke, form with token (RFC 7009)       200 {}
+//	status    GET  /v1/status                                   200 {status: "ok"}
+//
+// and these are its refusals, all of them {error, error_description}, the
+// latter where it helps:
+//
+//	400 malformed_json, invalid_request       a body that is not what the step wants
+//	401 invalid_credentials                   wrong password or unknown user, alike in text and in time
+//	401 invalid_challenge                     unknown, expired, or named before
+//	401 invalid_code                          wrong, or used before
+//	401 unauthorized, invalid_token           no token, a bad token, with WWW-Authenticate as in RFC 6750
+//	401 invalid_grant                         a refresh token that is unknown, expired, revoked or used
+//	404 not_found, 405 method_not_allowed     with Allow
+//	413 body_too_large                        above 64 KiB
+//	415 unsupported_media_type
+//	423 account_locked                        the fifth wrong password in a row, or code, and all that follows
+//
+// A challenge is used up by any attempt to answer it. A code is judged as in
+// RFC 6238, one period early or late being fine, and good once: a code of the
+// same or an earlier period is refused after it. A session has one access
+// token and one refresh token at a time; a refresh replaces both, and a
+// refresh token that comes a second time ends the session. So do a logout and
+// the revocation of either token. A customer has at most 1,000 sessions and
+// 1,000 challenges, the oldest making room, and all of them expire, so a bank
+// that runs for weeks does not grow.
+//
+// # Backends
+//
+// Behind the address are several backends that share the customers and the
+// sessions. Each has a name and runs a release; every answer has them as
+// X-Backend and X-Release. A connection is given to a backend as a whole, as
+// balancers of layer 4 do, so whoever keeps a connection sees one backend out
+// of five always or never, and whoever opens new ones sees it in a fifth of
+// the cases. [Options].Balance changes that, [Bank.Deploy] a release.
+//
+// # Faults
+//
+// A [Fault] meets requests by step, backend and release: all that match, each
+// with a probability, or exactly each n-th. Faults can be changed at any time.
+// As text, for a flag or for curl, one reads
+//
+//	step=login rate=12% backend=b3 kind=status status=503
+//	step=accounts every=50 kind=hang
+//	release=2.0.0 kind=delay for=1500ms
+//
+// and these are the kinds:
+//
+//	kind          what the client sees                                  its own words     is it done?
+//	status        an error answer of that status                        status=503        no
+//	delay         the right answer, late                                for=2s            yes, after
+//	hang          nothing, until it goes or the server closes                             no
+//	reset         a TCP RST; after so many bytes of the body            after=40          no; with after, yes
+//	truncate      half a body, shorter than its Content-Length                            yes
+//	html          200 and a maintenance page                                              no
+//	wrong_type    the answer with another JSON type in every member                       yes
+//	rate_limit    429 with Retry-After                                  retry_after=30s   no
+//	clock_skew    a Date that is off, and codes judged by that clock    by=-90s           yes
+//	fail_open     a dead token accepted at accounts, refresh, logout                      yes
+//	huge          200 and a JSON body of up to 1 GB                     size=1GB          no
+//	invalid_utf8  the answer with a member that is not UTF-8                              yes
+//	empty         200 without a body                                                      no
+//
+// Done means that the bank has done what was asked, whatever the client saw:
+// after a truncated answer to a login with a code there is a session, and the
+// code is used up. A dead token is one that this bank made and that has been
+// logged out, revoked, replaced or has expired; other texts are refused even
+// by a fault that fails open. Delays, skews and failing open go together with
+// one fault of the other kinds, the first. A skewed clock alone never counts
+// towards a lock.
+//
+// # Admin endpoints
+//
+// On the same address, without a password, for this is a bank for tests:
+//
+//	GET    /-/faults                    the faults there are
+//	POST   /-/faults                    add one, given as JSON or as text: 201, with its id
+//	DELETE /-/faults, /-/faults/ID      drop all, or one: 204
+//	POST   /-/deploy {backend, release} put a release on a backend, or on all with *
+//	GET    /-/stats                     what the bank has seen: [Stats]
+//
+// # What is the same again
+//
+// A seed and an order of requests decide who the customers are, which backend
+// a connection meets and which requests meet which faults. Tokens and
+// challenges are random. The clock can be given; waiting is by the real one.
+package banktest

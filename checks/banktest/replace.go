@@ -1,0 +1,72 @@
+package banktest
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const page = `<!DOCTYPE html>
+<html lang="en"><head><title>Maintenance</title></head>
+<body><h1>We will be back soon</h1><p>Our online services are being improved.</p></body></html>
+`
+
+// replace answers in place of what was asked, which is then not done. It
+// reports whether the fault is of a kind that does so.
+func (b *Bank) replace(w http.ResponseWriter, c *call, f *Fault) bool {
+	switch {
+	case f.Kind == KindStatus:
+		failure(f.Status).write(w)
+	case f.Kind == KindRateLimit:
+		limited := failure(429)
+		limited.header = http.Header{"Retry-After": {strconv.Itoa(int(f.RetryAfter / time.Second))}}
+		limited.write(w)
+	case f.Kind == KindHTML:
+		answer{status: 200, body: []byte(page), header: http.Header{"Content-Type": {"text/html; charset=utf-8"}}}.write(w)
+	case f.Kind == KindEmpty:
+		answer{status: 200, body: []byte{}}.write(w)
+	case f.Kind == KindHang:
+		<-c.request.Context().Done()
+		panic(http.ErrAbortHandler)
+	case f.Kind == KindReset && f.After == 0:
+		reset(w, c.request)
+	case f.Kind == KindHuge:
+		flood(w, c.request, f.Size)
+	default:
+		return false
+	}
+	return true
+}
+
+// failure is an error answer that says no more than its status.
+func failure(status int) answer {
+	if status == 204 || status == 304 {
+		return answer{status: status}
+	}
+	name := strings.ToLower(strings.ReplaceAll(http.StatusText(status), " ", "_"))
+	if name == "" {
+		name = "status_" + strconv.Itoa(status)
+	}
+	return answerJSON(status, map[string]string{"error": name})
+}
+
+// flood sends a JSON string that does not end before size.
+func flood(w http.ResponseWriter, r *http.Request, size int64) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	const begin, end = `{"padding":"`, `"}`
+	left := max(size-int64(len(begin)+len(end)), 0)
+	_, err := w.Write([]byte(begin))
+	chunk := bytes.Repeat([]byte("x"), 32<<10)
+	for left > 0 && err == nil && r.Context().Err() == nil {
+		var n int
+		n, err = w.Write(chunk[:min(left, int64(len(chunk)))])
+		left -= int64(n)
+	}
+	if left > 0 {
+		panic(http.ErrAbortHandler)
+	}
+	w.Write([]byte(end)) // an error is a client that has had enough
+}

@@ -1,0 +1,186 @@
+package banktest
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"slices"
+	"time"
+)
+
+type sessionID [16]byte
+
+// A session is a login that has not ended: one access token and one refresh
+// token at a time, both of the current generation. A refresh makes the next
+// generation, so tokens of earlier ones are recognised without being kept.
+type session struct {
+	id                        sessionID
+	customer                  *customer
+	generation                uint32
+	accessUntil, refreshUntil time.Time
+}
+
+// A tokenKind is the first byte of a token.
+type tokenKind byte
+
+const (
+	accessToken  tokenKind = 'a'
+	refreshToken tokenKind = 'r'
+)
+
+// A token in the clear. Its text is base64url of kind, customer, session,
+// generation and a MAC over these, so it proves who it was made for even after
+// the session is gone: which is what a bank that fails open goes by.
+type token struct {
+	kind       tokenKind
+	customer   uint32
+	session    sessionID
+	generation uint32
+}
+
+const (
+	tokenSize = 1 + 4 + 16 + 4
+	macSize   = 16
+)
+
+func (v *vault) seal(t token) string {
+	p := make([]byte, 0, tokenSize+macSize)
+	p = append(p, byte(t.kind))
+	p = binary.BigEndian.AppendUint32(p, t.customer)
+	p = append(p, t.session[:]...)
+	p = binary.BigEndian.AppendUint32(p, t.generation)
+	return base64.RawURLEncoding.EncodeToString(append(p, v.mac(p)...))
+}
+
+// unseal returns the token that text stands for, and whether this bank made it.
+func (v *vault) unseal(text string) (t token, ok bool) {
+	p, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(p) != tokenSize+macSize || !hmac.Equal(p[tokenSize:], v.mac(p[:tokenSize])) {
+		return token{}, false
+	}
+	t.kind = tokenKind(p[0])
+	t.customer = binary.BigEndian.Uint32(p[1:])
+	copy(t.session[:], p[5:])
+	t.generation = binary.BigEndian.Uint32(p[21:])
+	return t, true
+}
+
+func (v *vault) mac(p []byte) []byte {
+	m := hmac.New(sha256.New, v.tokenKey)
+	m.Write(p)
+	return m.Sum(nil)[:macSize]
+}
+
+// tokens are what a login or a refresh answers with.
+type tokens struct {
+	Access    string `json:"access_token"`
+	Refresh   string `json:"refresh_token"`
+	Type      string `json:"token_type"`
+	ExpiresIn int    `json:"expires_in"`
+}
+
+// login completes a login: it opens a session and counts it.
+func (v *vault) login(c *customer, now time.Time) tokens {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c.stats.Logins++
+	return v.open(c, now)
+}
+
+// open begins a session. The caller holds mu.
+func (v *vault) open(c *customer, now time.Time) tokens {
+	v.sweep(now)
+	if len(c.sessions) == maxSessions {
+		v.end(c.sessions[0])
+	}
+	s := &session{id: sessionID(randomBytes(16)), customer: c}
+	v.sessions[s.id] = s
+	c.sessions = append(c.sessions, s)
+	return v.grant(s, now)
+}
+
+// grant returns the tokens of the session's current generation. The caller
+// holds mu.
+func (v *vault) grant(s *session, now time.Time) tokens {
+	s.accessUntil, s.refreshUntil = now.Add(v.options.AccessFor), now.Add(v.options.RefreshFor)
+	t := token{customer: s.customer.index, session: s.id, generation: s.generation}
+	access, refresh := t, t
+	access.kind, refresh.kind = accessToken, refreshToken
+	return tokens{v.seal(access), v.seal(refresh), "Bearer", int(v.options.AccessFor / time.Second)}
+}
+
+// end forgets a session, and with it kills its tokens. The caller holds mu.
+func (v *vault) end(s *session) {
+	delete(v.sessions, s.id)
+	s.customer.sessions = slices.DeleteFunc(s.customer.sessions, func(o *session) bool { return o == s })
+}
+
+// refresh makes the next generation of a session. A token of an earlier one
+// has been used before, by its owner or by a thief, and ends the session. With
+// failOpen a dead token gets a new session, and opened is true.
+func (v *vault) refresh(text string, now time.Time, failOpen bool) (granted tokens, opened bool, why *refusal) {
+	t, ok := v.unseal(text)
+	if !ok || t.kind != refreshToken {
+		return tokens{}, false, refuseRefresh
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s := v.sessions[t.session]
+	switch {
+	case s != nil && s.generation == t.generation && now.Before(s.refreshUntil):
+		v.refreshes++
+		s.generation++
+		return v.grant(s, now), false, nil
+	case failOpen:
+		return v.open(v.customers[t.customer], now), true, nil
+	case s != nil && s.generation != t.generation:
+		v.reuses++
+		v.end(s)
+	}
+	return tokens{}, false, refuseRefresh
+}
+
+// bearer returns the customer an access token speaks for, and the session.
+// With failOpen a dead token speaks too, and the session is nil.
+func (v *vault) bearer(text string, now time.Time, failOpen bool) (*customer, *session) {
+	t, ok := v.unseal(text)
+	if !ok || t.kind != accessToken {
+		return nil, nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s := v.sessions[t.session]
+	switch {
+	case s != nil && s.generation == t.generation && now.Before(s.accessUntil):
+		return s.customer, s
+	case failOpen:
+		return v.customers[t.customer], nil
+	}
+	return nil, nil
+}
+
+// logout ends a session; it may have ended already.
+func (v *vault) logout(s *session) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.sessions[s.id] == s {
+		v.end(s)
+		s.customer.stats.Logouts++
+	}
+}
+
+// revoke ends the session that a token of either kind belongs to, whatever its
+// generation. Unknown tokens are nothing to do.
+func (v *vault) revoke(text string) {
+	t, ok := v.unseal(text)
+	if !ok {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if s := v.sessions[t.session]; s != nil {
+		v.end(s)
+		v.revocations++
+	}
+}

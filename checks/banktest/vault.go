@@ -1,0 +1,206 @@
+package banktest
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/authprober/authprober/checks/internal/otp"
+)
+
+// How many of each one customer may have: the oldest makes room for one more.
+// With the expiry of everything they bound the memory of a bank.
+const (
+	maxSessions   = 1000
+	maxChallenges = 1000
+)
+
+// A vault knows the customers and what they hold: challenges, sessions,
+// locks. It decides, and takes the time as an argument.
+type vault struct {
+	options   Options
+	tokenKey  []byte
+	nobody    [sha256.Size]byte // the password hash of unknown users: matched by nothing
+	customers []*customer
+	byName    map[string]*customer
+
+	mu           sync.Mutex
+	challenges   map[string]*challenge
+	sessions     map[sessionID]*session
+	swept        time.Time
+	unknownUsers int64
+	refreshes    int64
+	reuses       int64
+	revocations  int64
+}
+
+// A challenge is a login whose password was right and whose code is missing.
+type challenge struct {
+	id       string
+	customer *customer
+	until    time.Time
+}
+
+func newVault(o Options, customers []*customer) *vault {
+	v := &vault{
+		options:    o,
+		tokenKey:   randomBytes(32),
+		customers:  customers,
+		byName:     make(map[string]*customer, len(customers)),
+		challenges: map[string]*challenge{},
+		sessions:   map[sessionID]*session{},
+	}
+	copy(v.nobody[:], randomBytes(len(v.nobody)))
+	for _, c := range customers {
+		v.byName[c.Username] = c
+	}
+	return v
+}
+
+// password checks a password. It does the same work for known and unknown
+// users; the hash is a plain one, for a bank of invented customers that must
+// cost its users' benchmarks little.
+func (v *vault) password(username, password string, now time.Time) (*customer, *refusal) {
+	given := sha256.Sum256([]byte(password))
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c, want := v.byName[username], &v.nobody
+	if c != nil {
+		want = &c.passwordHash
+	}
+	right := subtle.ConstantTimeCompare(given[:], want[:]) == 1
+	if c == nil {
+		v.unknownUsers++
+		return nil, refuseCredentials
+	}
+	c.stats.Attempts++
+	if c.isLocked(now) {
+		c.stats.Refused++
+		return nil, refuseLocked
+	}
+	if !right {
+		return nil, v.wrong(c, &c.wrongPasswords, now, refuseCredentials)
+	}
+	c.wrongPasswords = 0
+	return c, nil
+}
+
+// wrong counts a wrong password or code and returns why it, or just it, is
+// refused. The caller holds mu.
+func (v *vault) wrong(c *customer, inARow *int, now time.Time, why *refusal) *refusal {
+	c.stats.Refused++
+	*inARow++
+	if *inARow < v.options.LockAfter {
+		return why
+	}
+	c.locked, c.lockedUntil = true, time.Time{}
+	if v.options.LockFor > 0 {
+		c.lockedUntil = now.Add(v.options.LockFor)
+	}
+	c.stats.Lockouts++
+	return refuseLocked
+}
+
+func (c *customer) isLocked(now time.Time) bool {
+	if c.locked && !c.lockedUntil.IsZero() && !now.Before(c.lockedUntil) {
+		c.unlock()
+	}
+	return c.locked
+}
+
+func (c *customer) unlock() {
+	c.locked, c.wrongPasswords, c.wrongCodes = false, 0, 0
+}
+
+// challenge begins a login, and returns what its second half must name.
+func (v *vault) challenge(c *customer, now time.Time) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.sweep(now)
+	if len(c.challenges) == maxChallenges {
+		v.dropChallenge(c.challenges[0])
+	}
+	ch := &challenge{base64.RawURLEncoding.EncodeToString(randomBytes(16)), c, now.Add(v.options.ChallengeFor)}
+	v.challenges[ch.id] = ch
+	c.challenges = append(c.challenges, ch)
+	return ch.id
+}
+
+// redeem ends a login. The challenge is used up whatever becomes of it. The
+// code is judged by the clock of the backend; one that is wrong by that alone
+// does not count towards a lock.
+func (v *vault) redeem(id, code string, now, backendNow time.Time) (*customer, *refusal) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	ch := v.challenges[id]
+	if ch == nil {
+		return nil, refuseChallenge
+	}
+	v.dropChallenge(ch)
+	c := ch.customer
+	if !now.Before(ch.until) {
+		c.stats.Refused++
+		return nil, refuseChallenge
+	}
+	if c.isLocked(now) {
+		c.stats.Refused++
+		return nil, refuseLocked
+	}
+	step, ok := otp.Verify(c.key, code, backendNow, 1, otp.Options{})
+	if !ok {
+		if _, right := otp.Verify(c.key, code, now, 1, otp.Options{}); right {
+			c.stats.Refused++
+			return nil, refuseCode
+		}
+		return nil, v.wrong(c, &c.wrongCodes, now, refuseCode)
+	}
+	if step < c.nextStep && !v.options.ReuseCodes {
+		c.stats.Refused++
+		return nil, refuseCode
+	}
+	c.nextStep = max(c.nextStep, step+1)
+	c.wrongCodes = 0
+	return c, nil
+}
+
+func (v *vault) dropChallenge(ch *challenge) {
+	delete(v.challenges, ch.id)
+	ch.customer.challenges = slices.DeleteFunc(ch.customer.challenges, func(o *challenge) bool { return o == ch })
+}
+
+// sweep forgets what has expired, at most once a minute. The caller holds mu.
+func (v *vault) sweep(now time.Time) {
+	if since := now.Sub(v.swept); since >= 0 && since < time.Minute {
+		return
+	}
+	v.sweepNow(now)
+}
+
+func (v *vault) sweepNow(now time.Time) {
+	v.swept = now
+	for _, ch := range v.challenges {
+		if !now.Before(ch.until) {
+			v.dropChallenge(ch)
+		}
+	}
+	for _, s := range v.sessions {
+		if !now.Before(s.refreshUntil) {
+			v.end(s)
+		}
+	}
+}
+
+// Unlock opens a locked account and forgets its wrong attempts. It reports
+// whether there is such a customer.
+func (b *Bank) Unlock(username string) bool {
+	b.vault.mu.Lock()
+	defer b.vault.mu.Unlock()
+	c := b.vault.byName[username]
+	if c != nil {
+		c.unlock()
+	}
+	return c != nil
+}

@@ -1,0 +1,126 @@
+package accounts
+
+import (
+	"sync"
+	"time"
+)
+
+// maxStepsBack is how far the wall clock may go back, in steps of a one-time
+// code, for the steps in between to be still taken as used.
+const maxStepsBack = 10
+
+// A ledger is the books of a pool. They are apart from the pool so that a pool
+// that is made anew, when the configuration is read again, can go on with them.
+type ledger struct {
+	mu       sync.Mutex
+	origin   time.Time // the first time that was seen; the logins count from it
+	turns    uint64    // how many leases there were: an order in which no two are equal
+	logins   uint64
+	refusals uint64
+	states   map[string]*state // by the name of the account
+}
+
+func newLedger() *ledger { return &ledger{states: make(map[string]*state)} }
+
+// open returns the state of an account, a new one if it has none, with room for
+// its last n logins.
+func (l *ledger) open(name string, n int) *state {
+	s := l.states[name]
+	if s == nil {
+		s = new(state)
+		l.states[name] = s
+	}
+	s.logins.grow(n)
+	return s
+}
+
+// since returns now as the time since the first time seen, by the monotonic
+// clock if now has one.
+func (l *ledger) since(now time.Time) time.Duration {
+	if l.origin.IsZero() {
+		l.origin = now
+	}
+	return now.Sub(l.origin)
+}
+
+// A state is what the books say of one account.
+type state struct {
+	leased bool
+	turn   uint64    // of the last lease; 0 before the first
+	need   Need      // of the last lease
+	code   time.Time // the latest for which a code may have been used; zero if none
+	logins ring
+}
+
+// ready reports whether an account that is not leased may log in. at is now as
+// the ledger counts.
+func (s *state) ready(at time.Duration, now time.Time, limit Limit, need Need) bool {
+	if limit.Logins > 0 {
+		s.logins.notAfter(at)
+		if t, ok := s.logins.nth(limit.Logins); ok && at-t < limit.window() {
+			return false
+		}
+	}
+	if need.OncePerStep <= 0 || s.code.IsZero() {
+		return true
+	}
+	used, step := need.step(s.code), need.step(now)
+	return step > used || step < used-maxStepsBack
+}
+
+func (s *state) lease(turn uint64, at time.Duration, now time.Time, need Need) {
+	s.leased, s.turn, s.need = true, turn, need
+	if need.OncePerStep > 0 {
+		s.code = now.Round(0) // without the monotonic clock: steps go by the other
+	}
+	s.logins.add(at)
+}
+
+// A ring remembers the last few times that were added, oldest first from next
+// on. Each is zero-based in the ledger; missing ones are not counted in n.
+type ring struct {
+	times []time.Duration
+	next  int // where the next one goes
+	n     int // how many there are
+}
+
+// grow makes room for at least n times, and keeps those there are.
+func (r *ring) grow(n int) {
+	if n <= len(r.times) {
+		return
+	}
+	times := make([]time.Duration, n)
+	for i := range r.n {
+		times[i], _ = r.nth(r.n - i)
+	}
+	r.times, r.next = times, r.n
+}
+
+func (r *ring) add(t time.Duration) {
+	if len(r.times) == 0 {
+		return
+	}
+	r.times[r.next] = t
+	r.next = (r.next + 1) % len(r.times)
+	r.n = min(r.n+1, len(r.times))
+}
+
+// nth returns the nth time from the end, 1 being the last one added.
+func (r *ring) nth(n int) (t time.Duration, ok bool) {
+	if n > r.n {
+		return 0, false
+	}
+	return r.times[(r.next-n+len(r.times))%len(r.times)], true
+}
+
+// notAfter makes every time that is after t equal to t. Times are in order, so
+// the first that is not ends the search.
+func (r *ring) notAfter(t time.Duration) {
+	for i := 1; i <= r.n; i++ {
+		p := &r.times[(r.next-i+len(r.times))%len(r.times)]
+		if *p <= t {
+			return
+		}
+		*p = t
+	}
+}

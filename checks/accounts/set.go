@@ -1,0 +1,93 @@
+package accounts
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/authprober/authprober/checks/internal/secret"
+	"github.com/authprober/authprober/prober"
+)
+
+// A Set is the pools of a configuration, by name. It is immutable and so safe
+// for concurrent use, apart from [Set.Inherit]. A nil Set has no pools.
+type Set struct {
+	pools []*Pool // sorted by name
+}
+
+// NewSet returns a set of pools. It is an error if two have the same name.
+func NewSet(pools ...*Pool) (*Set, error) {
+	s := &Set{pools: slices.SortedFunc(slices.Values(pools), func(a, b *Pool) int { return cmp.Compare(a.name, b.name) })}
+	for i := 1; i < len(s.pools); i++ {
+		if s.pools[i].name == s.pools[i-1].name {
+			return nil, fmt.Errorf("two pools are named %q", s.pools[i].name)
+		}
+	}
+	return s, nil
+}
+
+// Pool returns the pool of the given name, or nil.
+func (s *Set) Pool(name string) *Pool {
+	for _, p := range s.Pools() {
+		if p.name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// Pools returns the pools, sorted by name.
+func (s *Set) Pools() []*Pool {
+	if s == nil {
+		return nil
+	}
+	return slices.Clone(s.pools)
+}
+
+// Status returns how each pool stands at now, sorted by name.
+func (s *Set) Status(now time.Time) []prober.PoolStatus {
+	var out []prober.PoolStatus
+	for _, p := range s.Pools() {
+		out = append(out, p.Status(now))
+	}
+	return out
+}
+
+// AddSecrets makes r know every field of every account, but for those named in
+// shown: a user name is often part of what a page may show.
+func (s *Set) AddSecrets(r *secret.Redactor, shown ...string) {
+	for _, p := range s.Pools() {
+		for a := range p.Accounts() {
+			for field, v := range a.Fields {
+				if !slices.Contains(shown, field) {
+					r.Add(v.Reveal())
+				}
+			}
+		}
+	}
+}
+
+// Inherit makes the pools of s go on where those of the same name in old are:
+// with their counts, their accounts' logins and the leases that are still held,
+// so that a configuration that is read again lends out no account twice and
+// forgets no login. Accounts are the same if pool and name are.
+//
+// Call it before s is used. old may be in use then and later, until the runs
+// that came from it have ended.
+func (s *Set) Inherit(old *Set) {
+	for _, p := range s.Pools() {
+		if o := old.Pool(p.name); o != nil {
+			p.inherit(o.ledger)
+		}
+	}
+}
+
+func (p *Pool) inherit(l *ledger) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p.ledger = l
+	for i, a := range p.accounts {
+		p.states[i] = l.open(a.Name, p.limit.Logins)
+	}
+}

@@ -1,0 +1,213 @@
+package checks
+
+import (
+	"slices"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/authprober/authprober/checks/internal/strict"
+)
+
+// A Flow is the file an operator writes: what a check does and how it is
+// judged. See the package comment for the language as a whole.
+type Flow struct {
+	// Name identifies the check everywhere: lower-case letters, digits and hyphens.
+	Name string `yaml:"name,required"`
+	// About says in a sentence what the flow does, for people.
+	About string `yaml:"about"`
+	// Target is the URL that the paths of the requests are put after; expressions may read env.
+	Target Template `yaml:"target,required"`
+	// Schedule says when the flow runs.
+	Schedule ScheduleSettings `yaml:"schedule"`
+	// Accounts names the pool of which each run leases an account.
+	Accounts string `yaml:"accounts"`
+	// Objective says what failure rate is worth a page.
+	Objective ObjectiveSettings `yaml:"objective"`
+	// Thresholds are plain limits on the failure ratio, beside the objective.
+	Thresholds []ThresholdSettings `yaml:"thresholds"`
+	// Labels route a page: team, severity and the like.
+	Labels Labels `yaml:"labels"`
+	// Tags are facts of each answer with few values, to blame later: expressions over the answer.
+	Tags Tags `yaml:"tags"`
+	// Secrets are values every run uses, such as a client secret; expressions read them as secrets.NAME.
+	Secrets SecretRefs `yaml:"secrets"`
+	// TLS is how the target's certificate is verified, where the system's authorities do not.
+	TLS TLSSettings `yaml:"tls"`
+	// Steps are performed in order, until one fails.
+	Steps []step `yaml:"steps,required"`
+	// Cleanup are steps that give back what the run has taken: after success, failure, timeout and shutdown. A step whose captured values are missing is skipped. They never change the outcome.
+	Cleanup []step `yaml:"cleanup"`
+}
+
+// ScheduleSettings say when a flow runs.
+type ScheduleSettings struct {
+	// Every is the time between runs. The default is 10s.
+	Every Duration `yaml:"every"`
+	// Timeout is the time a run has, without its clean-up. The default is 8s, or four fifths of every × concurrency if that is less.
+	Timeout Duration `yaml:"timeout"`
+	// Cleanup is the time the clean-up has. The default is 5s.
+	Cleanup Duration `yaml:"cleanup"`
+	// Concurrency is the most runs at once. The default is 1.
+	Concurrency int `yaml:"concurrency"`
+}
+
+// ObjectiveSettings say what failure rate is worth a page.
+type ObjectiveSettings struct {
+	// Tolerate is the background failure rate that is nobody's problem. The default is 0.1%.
+	Tolerate Ratio `yaml:"tolerate"`
+	// Detect is the smallest failure rate worth a page. The default is 2%.
+	Detect Ratio `yaml:"detect"`
+	// FalsePages is how often a healthy check may page. The default is 1 per 30d.
+	FalsePages Frequency `yaml:"false_pages"`
+	// Blip is the length of a burst of failures that counts once. The default is 30s; 0s counts every failure.
+	Blip Duration `yaml:"blip"`
+}
+
+// ThresholdSettings are a plain limit on the failure ratio.
+type ThresholdSettings struct {
+	// Ratio above which the limit is exceeded.
+	Ratio Ratio `yaml:"ratio,required"`
+	// Window over which the ratio is taken: 5m, 15m, 1h, 6h or 24h.
+	Window Duration `yaml:"window,required"`
+	// MinRuns is how many counted runs the window must hold. The default is 20.
+	MinRuns int `yaml:"min_runs"`
+	// Severity is the severity of the page, such as page or ticket. The default is ticket.
+	Severity string `yaml:"severity"`
+
+	node *yaml.Node
+}
+
+// DecodeYAML implements strict.Decoder: it keeps the place for later mistakes.
+func (t *ThresholdSettings) DecodeYAML(d *strict.Document, n *yaml.Node) {
+	type plain ThresholdSettings
+	p := plain{MinRuns: 20, Severity: "ticket"}
+	d.Decode(n, &p)
+	*t = ThresholdSettings(p)
+	t.node = n
+}
+
+// TLSSettings say how the target's certificate is verified.
+type TLSSettings struct {
+	// CA is a file of certificates in PEM, trusted in place of the system's.
+	CA string `yaml:"ca"`
+	// ServerName is the name the certificate has to have, in place of the target's.
+	ServerName string `yaml:"server_name"`
+}
+
+// Labels are names with values, in the order of the file.
+type Labels []Label
+
+// A Label is a name with a value, as Prometheus has them.
+type Label struct {
+	Name, Value string
+	node        *yaml.Node
+}
+
+// DecodeYAML implements strict.Decoder.
+func (l *Labels) DecodeYAML(d *strict.Document, n *yaml.Node) {
+	for key, value := range d.Pairs(n) {
+		if text, ok := d.Text(value); ok {
+			*l = append(*l, Label{key.Value, text, key})
+		}
+	}
+}
+
+// Tags are named expressions over each answer, in the order of the file.
+type Tags []Tag
+
+// A Tag is a fact of an answer.
+type Tag struct {
+	name string
+	expr Expr
+	*tagValues
+}
+
+// DecodeYAML implements strict.Decoder.
+func (t *Tags) DecodeYAML(d *strict.Document, n *yaml.Node) {
+	for key, value := range d.Pairs(n) {
+		one := Tag{name: key.Value, tagValues: &tagValues{}}
+		d.Decode(value, &one.expr)
+		if !labelName.MatchString(key.Value) {
+			d.Errorf(key, "%q is no name for a tag; want letters, digits and _, beginning with a letter", key.Value)
+			continue
+		}
+		*t = append(*t, one)
+	}
+}
+
+// SecretRefs are named references, in the order of the file.
+type SecretRefs []NamedSecret
+
+// A NamedSecret is a reference with its name.
+type NamedSecret struct {
+	Name string
+	Ref  SecretRef
+}
+
+// DecodeYAML implements strict.Decoder.
+func (r *SecretRefs) DecodeYAML(d *strict.Document, n *yaml.Node) {
+	for key, value := range d.Pairs(n) {
+		one := NamedSecret{Name: key.Value}
+		d.Decode(value, &one.Ref)
+		if !identifier.MatchString(key.Value) {
+			d.Errorf(key, "%q is no name for a value; want letters, digits and _, beginning with a letter", key.Value)
+			continue
+		}
+		*r = append(*r, one)
+	}
+}
+
+// AccountsFile is the file that names the test customers.
+type AccountsFile struct {
+	// Pools are the pools of accounts, by name.
+	Pools Pools `yaml:"pools,required"`
+}
+
+// Pools are the pools of a file, in its order.
+type Pools []Pool
+
+// A Pool is a set of test customers that are as good as one another.
+type Pool struct {
+	name string
+	node *yaml.Node
+	// MaxLogins is how often one account may log in, such as 6 per minute. The default is no limit.
+	MaxLogins Frequency `yaml:"max_logins"`
+	// Accounts are the test customers.
+	Accounts []Account `yaml:"accounts,required"`
+}
+
+// DecodeYAML implements strict.Decoder.
+func (p *Pools) DecodeYAML(d *strict.Document, n *yaml.Node) {
+	for key, value := range d.Pairs(n) {
+		one := Pool{name: key.Value, node: key}
+		d.Decode(value, &one)
+		if !flowName.MatchString(key.Value) {
+			d.Errorf(key, "%q is no name for a pool; want lower-case letters, digits and hyphens", key.Value)
+			continue
+		}
+		*p = append(*p, one)
+	}
+}
+
+// An Account is one test customer: a name that may be shown, and any other
+// fields, each of them secret.
+type Account struct {
+	name   string
+	fields SecretRefs
+	node   *yaml.Node
+}
+
+// DecodeYAML implements strict.Decoder.
+func (a *Account) DecodeYAML(d *strict.Document, n *yaml.Node) {
+	a.node = n
+	d.Decode(n, &a.fields)
+	i := slices.IndexFunc(a.fields, func(f NamedSecret) bool { return f.Name == "name" })
+	if i < 0 || a.fields[i].Ref.Text == "" {
+		if n.Kind == yaml.MappingNode {
+			d.Errorf(n, "an account needs a name, as text")
+		}
+		return
+	}
+	a.name = a.fields[i].Ref.Text
+	a.fields = slices.Delete(a.fields, i, i+1)
+}

@@ -1,0 +1,204 @@
+package checks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/authprober/authprober/checks/accounts"
+	"github.com/authprober/authprober/prober"
+)
+
+// probe performs the flow once.
+func (f *compiled) probe(ctx context.Context, account *accounts.Account) prober.Report {
+	s := f.newSession(ctx, account)
+	defer s.close()
+	s.report.TraceID = s.traceID
+	s.report.Steps = make([]prober.StepResult, 0, len(f.steps))
+	for i := range f.steps {
+		if !s.step(ctx, &f.steps[i], &s.report.Steps) {
+			break
+		}
+	}
+	s.report.Took = time.Since(s.start)
+	s.report.Tags = s.tags
+	s.cleanUp(ctx)
+	return s.report
+}
+
+// cleanUp runs the clean-up steps that can be run, whatever became of the run.
+// They have a deadline of their own.
+func (s *Session) cleanUp(ctx context.Context) {
+	if len(s.flow.cleanup) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), s.flow.check.Schedule.Cleanup, prober.ErrTimeout)
+	defer cancel()
+	err, tags := s.report.Err, s.tags
+	for i := range s.flow.cleanup {
+		s.step(ctx, &s.flow.cleanup[i], &s.report.Cleanup)
+	}
+	s.report.Err, s.tags = err, tags // a clean-up never changes the outcome
+}
+
+// step runs one step and adds its result. It reports whether the run goes on.
+func (s *Session) step(ctx context.Context, st *step, results *[]prober.StepResult) bool {
+	if err := stopped(ctx); err != nil && results == &s.report.Steps {
+		s.end(err, st, results)
+		return false
+	}
+	*results = append(*results, prober.StepResult{Name: st.Name, Start: time.Since(s.start)})
+	s.result = &(*results)[len(*results)-1]
+	begun := time.Now()
+	err := s.perform(ctx, st, results == &s.report.Cleanup)
+	s.result.Took = time.Since(begun)
+	s.fill(st)
+	return s.settle(err)
+}
+
+// stopped is why no further step may begin: nil where one may.
+func stopped(ctx context.Context) error {
+	switch {
+	case ctx.Err() == nil:
+		return nil
+	case errors.Is(context.Cause(ctx), prober.ErrShutdown):
+		return prober.ErrShutdown
+	}
+	return Failf(prober.ReasonTimeout, "the run's time was used up before the step began")
+}
+
+// end records that the run's end came before a step began.
+func (s *Session) end(err error, st *step, results *[]prober.StepResult) {
+	f, ok := errors.AsType[*failure](err)
+	if !ok {
+		s.report.Err = err
+		return
+	}
+	*results = append(*results, prober.StepResult{
+		Name: st.Name, Start: time.Since(s.start), Reason: f.reason, Detail: f.detail,
+	})
+}
+
+// perform runs the step's action and judges its answer. A panic is an error of
+// ours; the clean-up still takes place.
+func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("a panic in step %q (%T) at %s", st.Name, r, firstFrame(debug.Stack()))
+		}
+	}()
+	s.answer, s.timing = answer{}, &timing{}
+	s.vars["step"] = st.Name
+	for _, name := range st.needs {
+		if !s.captured[name] {
+			if s.result.Skipped = cleanup; cleanup {
+				return nil
+			}
+			return fmt.Errorf("step %q reads %s, which was not captured: the step that captures it was skipped", st.Name, name)
+		}
+	}
+	if st.If.isSet() {
+		if yes, err := s.eval(st.If.program); err != nil || yes != true {
+			s.result.Skipped = err == nil
+			return err
+		}
+	}
+	if st.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, time.Duration(st.Timeout), prober.ErrTimeout)
+		defer cancel()
+	}
+	if err := st.Run(ctx, s); err != nil {
+		s.tag()
+		return err
+	}
+	s.tag()
+	s.show()
+	if err := s.judge(st); err != nil {
+		return err
+	}
+	return s.captureAll(st)
+}
+
+// firstFrame names the place of a panic: the frame after the runtime's own.
+func firstFrame(stack []byte) string {
+	_, after, _ := strings.Cut(string(stack), "panic(")
+	lines := strings.Split(after, "\n")
+	if len(lines) < 4 {
+		return "an unknown place"
+	}
+	place := strings.TrimSpace(lines[3])
+	place, _, _ = strings.Cut(place, " +")
+	return place[strings.LastIndexAny(place, `/\`)+1:]
+}
+
+// show brings the answer into reach of expressions, once.
+func (s *Session) show() {
+	if s.answer.shown {
+		return
+	}
+	s.answer.shown = true
+	s.vars["status"], s.vars["header"], s.vars["took"] = s.answer.status, s.answer.header, s.answer.took
+	s.vars["body"], s.vars["text"] = nil, nil
+	if s.flow.usesText {
+		s.vars["text"] = string(s.answer.body)
+	}
+}
+
+// fill copies what was measured into the step's result.
+func (s *Session) fill(st *step) {
+	t := s.timing
+	t.do(func() {
+		s.result.Phases, s.result.Attempts, s.result.Remote = t.phases, t.attempts, t.remote
+	})
+	s.result.Status = s.answer.status
+	if r, ok := st.Step.(*RequestStep); ok && !s.result.Skipped {
+		s.result.Request = r.Request.Method + " " + r.Request.URL.Source
+	}
+}
+
+// settle turns the step's error into its result. It reports whether the run
+// goes on.
+func (s *Session) settle(err error) bool {
+	if err == nil {
+		return true
+	}
+	if f, ok := errors.AsType[*failure](err); ok {
+		s.result.Reason, s.result.Detail = f.reason, s.redact(f.detail)
+		return false
+	}
+	if errors.Is(err, prober.ErrShutdown) {
+		s.report.Err = prober.ErrShutdown
+		return false
+	}
+	s.report.Err = errors.New(s.redact(err.Error()))
+	return false
+}
+
+// tag evaluates the flow's tags over the answer at hand. Where a step got none
+// over a connection of its own, nothing is known about who was to answer.
+func (s *Session) tag() {
+	if s.answer.status == 0 {
+		if !s.timing.reused {
+			s.tags = nil
+		}
+		return
+	}
+	s.show()
+	for i := range s.flow.tags {
+		t := &s.flow.tags[i]
+		v, err := s.evalAnswer(t.expr.program)
+		if err != nil {
+			continue // the answer does not say
+		}
+		if text, err := textOf(v); err == nil && text != "" {
+			if s.tags == nil {
+				s.tags = make(map[string]string, len(s.flow.tags))
+			}
+			s.tags[t.name] = t.admit(s.redact(text))
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package checks
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+
+	"github.com/expr-lang/expr/ast"
+)
+
+// The expression language answers nil for a field that is not there, so that
+// `body.state != "closed"` would be true of an error page. An honest
+// expectation must fail instead. Before an expression is compiled, each plain
+// access to a member of a value whose shape only the answer knows becomes a
+// call of memberFunc, which fails where there is nothing; `?.` and `??` keep
+// their meaning and say that absence is fine. An access to header becomes a
+// call of headerFunc, for the names of header fields know no case.
+const (
+	memberFunc = "_member"
+	headerFunc = "_header"
+)
+
+// errMissing is the error of an expression that reads what is not there.
+type errMissing struct{ what string }
+
+func (e errMissing) Error() string { return e.what + " is missing" }
+
+// A rewriter is the ast.Visitor that does this, and notes which names the
+// expression mentions. Children are visited before their parents.
+type rewriter struct {
+	mentions map[string]bool
+	plain    map[*ast.CallNode]*ast.MemberNode // what a call stands for
+}
+
+func newRewriter() *rewriter {
+	return &rewriter{mentions: map[string]bool{}, plain: map[*ast.CallNode]*ast.MemberNode{}}
+}
+
+// Visit implements ast.Visitor.
+func (r *rewriter) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		r.mentions[n.Value] = true
+	case *ast.MemberNode:
+		r.member(node, n)
+	case *ast.ChainNode:
+		r.restore(&n.Node)
+	case *ast.BinaryNode:
+		if n.Operator == "??" {
+			r.restore(&n.Left)
+		}
+	case *ast.CallNode:
+		r.restoreOne(&n.Callee)
+	}
+}
+
+func (r *rewriter) member(node *ast.Node, n *ast.MemberNode) {
+	if n.Optional || n.Method {
+		return
+	}
+	name := memberFunc
+	if root, ok := n.Node.(*ast.IdentifierNode); ok {
+		switch root.Value {
+		case "header":
+			name = headerFunc
+		case "account", "secrets", "env": // their fields are checked at load
+			return
+		}
+	}
+	if t := n.Node.Type(); name == memberFunc && t != nil && t.Kind() != reflect.Interface && t.Kind() != reflect.Map {
+		if _, rewritten := n.Node.(*ast.CallNode); !rewritten {
+			return
+		}
+	}
+	call := &ast.CallNode{Callee: &ast.IdentifierNode{Value: name}, Arguments: []ast.Node{n.Node, n.Property}}
+	r.plain[call] = n
+	ast.Patch(node, call)
+}
+
+// restore undoes member along a chain of accesses.
+func (r *rewriter) restore(node *ast.Node) {
+	r.restoreOne(node)
+	switch n := (*node).(type) {
+	case *ast.MemberNode:
+		r.restore(&n.Node)
+	case *ast.ChainNode:
+		r.restore(&n.Node)
+	}
+}
+
+func (r *rewriter) restoreOne(node *ast.Node) {
+	if call, ok := (*node).(*ast.CallNode); ok {
+		if member := r.plain[call]; member != nil && call.Callee.(*ast.IdentifierNode).Value == memberFunc {
+			*node = member
+		}
+	}
+}
+
+// memberOf is memberFunc: the member of a JSON value, or an error.
+func memberOf(params ...any) (any, error) {
+	switch from := params[0].(type) {
+	case map[string]any:
+		name, ok := params[1].(string)
+		if !ok {
+			return nil, fmt.Errorf("want a name to read a field by, got %s", kindOf(params[1]))
+		}
+		if value, there := from[name]; there {
+			return value, nil
+		}
+		return nil, errMissing{"the field " + name}
+	case []any:
+		i, ok := params[1].(int)
+		if !ok {
+			return nil, fmt.Errorf("want a number to read an element by, got %s", kindOf(params[1]))
+		}
+		if i < 0 {
+			i += len(from)
+		}
+		if i < 0 || i >= len(from) {
+			return nil, errMissing{fmt.Sprintf("element %v of a list of %d", params[1], len(from))}
+		}
+		return from[i], nil
+	case nil:
+		return nil, errMissing{fmt.Sprintf("the field %v of null", params[1])}
+	}
+	return reflectMember(params[0], params[1])
+}
+
+// reflectMember serves the values that helpers make, such as the maps of
+// strings of pkce().
+func reflectMember(from, property any) (any, error) {
+	v := reflect.ValueOf(from)
+	if name, ok := property.(string); ok && v.Kind() == reflect.Map && v.Type().Key().Kind() == reflect.String {
+		if value := v.MapIndex(reflect.ValueOf(name).Convert(v.Type().Key())); value.IsValid() {
+			return value.Interface(), nil
+		}
+		return nil, errMissing{"the field " + name}
+	}
+	return nil, fmt.Errorf("%s has no field %v", kindOf(from), property)
+}
+
+// headerOf is headerFunc: the first value of a header field, "" where the
+// answer has none.
+func headerOf(params ...any) (any, error) {
+	header, ok := params[0].(http.Header)
+	name, named := params[1].(string)
+	if !ok || !named {
+		return nil, errors.New("header fields are read by name, as in header[\"X-Release\"]")
+	}
+	return header.Get(name), nil
+}

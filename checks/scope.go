@@ -1,0 +1,223 @@
+package checks
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/types"
+	"github.com/expr-lang/expr/vm"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/authprober/authprober/checks/internal/strict"
+)
+
+// A Scope is what the expressions at one place of a flow can see, and where
+// what is wrong with them is noted. Steps are vetted in order, each of them
+// adding what it captures.
+type Scope struct {
+	doc      *strict.Document
+	names    types.Map         // in reach at this place, with their types
+	captured map[string]string // captured so far: name -> step
+	later    map[string]string // captured by a step further down: name -> step
+	account  types.Map         // the fields that every account of the pool has; nil without a pool
+	env      map[string]string // allow-listed environment variables
+	secrets  types.Map
+	totp     map[string]*yaml.Node // account fields that totp() reads, and where
+}
+
+// answerNames are in reach once a step has its answer.
+var answerNames = types.Map{
+	"status": types.Int,
+	"header": types.TypeOf(http.Header{}),
+	"body":   types.Any,
+	"text":   types.String,
+	"took":   types.TypeOf(time.Duration(0)),
+}
+
+// newScope is the scope of a flow's first step, before its answer.
+func newScope(doc *strict.Document) *Scope {
+	return &Scope{
+		doc: doc, names: types.Map{"step": types.String, "check": types.String},
+		captured: map[string]string{}, later: map[string]string{}, totp: map[string]*yaml.Node{},
+	}
+}
+
+// withAnswer is the scope of what is evaluated after the answer.
+func (s *Scope) withAnswer() *Scope {
+	inner := *s
+	inner.names = maps.Clone(s.names)
+	maps.Copy(inner.names, answerNames)
+	return &inner
+}
+
+// capture brings a captured name into reach of everything that follows.
+func (s *Scope) capture(name, step string, of types.Type) {
+	s.names[name], s.captured[name] = of, step
+	delete(s.later, name)
+}
+
+// A program is a compiled expression.
+type program struct {
+	*vm.Program
+	mentions map[string]bool // the names it reads
+}
+
+// needs lists the captured names the program reads.
+func (p *program) needs(captured map[string]string) (names []string) {
+	for name := range p.mentions {
+		if _, ok := captured[name]; ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// compile compiles and type-checks an expression that stands at offset within
+// the scalar n. What is wrong is noted, and the program is nil then.
+func (s *Scope) compile(n *yaml.Node, offset int, source string, options ...expr.Option) *program {
+	if strings.TrimSpace(source) == "" {
+		line, column := s.doc.Inside(n, offset)
+		s.doc.At(line, column, "empty expression")
+		return nil
+	}
+	rw := newRewriter()
+	options = append(slices.Clone(options), expr.Env(s.names), expr.Patch(rw))
+	compiled, err := expr.Compile(source, append(options, helperOptions...)...)
+	if err != nil {
+		s.mistake(n, offset, source, err)
+		return nil
+	}
+	s.noteTOTP(n, source)
+	return &program{compiled, rw.mentions}
+}
+
+// mistake notes what the expression library found, in this project's words.
+func (s *Scope) mistake(n *yaml.Node, offset int, source string, err error) {
+	message, before := err.Error(), ""
+	var at *file.Error
+	if errors.As(err, &at) {
+		message = at.Message
+		within := byteOffset(source, at.Line, at.Column)
+		offset, before = offset+within, source[:within]
+	}
+	line, column := s.doc.Inside(n, offset)
+	s.doc.At(line, column, "%s", s.explain(message, before))
+}
+
+// byteOffset turns a line (from 1) and a column in runes (from 0) of a text
+// into an offset in bytes.
+func byteOffset(text string, line, column int) int {
+	lines := strings.SplitAfter(text, "\n")
+	if line < 1 || line > len(lines) {
+		return 0
+	}
+	offset := 0
+	for _, before := range lines[:line-1] {
+		offset += len(before)
+	}
+	runes := []rune(lines[line-1])
+	return offset + len(string(runes[:min(max(column, 0), len(runes))]))
+}
+
+var (
+	unknownName  = regexp.MustCompile(`^unknown name (\S+)$`)
+	unknownField = regexp.MustCompile(`^unknown field (\S+)$`)
+)
+
+// explain adds to the library's message what the reader needs to mend it;
+// before is the expression up to the mistake.
+func (s *Scope) explain(message, before string) string {
+	message, _, _ = strings.Cut(message, "\n")
+	if m := unknownName.FindStringSubmatch(message); m != nil {
+		return s.explainName(m[1])
+	}
+	if m := unknownField.FindStringSubmatch(message); m != nil {
+		return s.explainField(m[1], before)
+	}
+	return message
+}
+
+func (s *Scope) explainName(name string) string {
+	if step, ok := s.later[name]; ok {
+		return fmt.Sprintf("%s is read before it is captured; step %q captures it", name, step)
+	}
+	if _, ok := answerNames[name]; ok {
+		return fmt.Sprintf("%s is only known once the step has its answer", name)
+	}
+	switch name {
+	case "account":
+		return "account is not known here: the flow names no pool of accounts"
+	case "secrets":
+		return "secrets is not known here: the flow has no secrets"
+	}
+	return "unknown name " + name + strict.Nearest(name, s.known())
+}
+
+// known lists every name in reach, helpers included.
+func (s *Scope) known() []string {
+	names := slices.Collect(maps.Keys(s.names))
+	for _, h := range helpers {
+		names = append(names, h.Name)
+	}
+	names = append(names, "len", "all", "any", "none", "filter", "map", "count", "now", "date", "duration", "contains", "matches")
+	slices.Sort(names)
+	return names
+}
+
+// fieldOf matches an expression up to the name of a field.
+var fieldOf = regexp.MustCompile(`(account|env|secrets)\??[.\[]\s*["']?$`)
+
+func (s *Scope) explainField(field, before string) string {
+	of := ""
+	if m := fieldOf.FindStringSubmatch(before); m != nil {
+		of = m[1]
+	}
+	switch of {
+	case "account":
+		if near := strict.Nearest(field, fieldNames(s.account)); near != "" {
+			return "unknown field " + field + near
+		}
+		return fmt.Sprintf("unknown field %s: the accounts of the pool do not all have it", field)
+	case "env":
+		if near := strict.Nearest(field, slices.Sorted(maps.Keys(s.env))); near != "" {
+			return "unknown field " + field + near
+		}
+		return fmt.Sprintf("the environment variable %s is not set, or not among those that AUTHPROBER_ALLOW_ENV names", field)
+	case "secrets":
+		return "unknown field " + field + strict.Nearest(field, fieldNames(s.secrets))
+	}
+	return "unknown field " + field
+}
+
+func fieldNames(m types.Map) []string { return slices.Sorted(maps.Keys(m)) }
+
+// typeOfResult is the static type of what a program yields, any where only the
+// answer knows.
+func typeOfResult(p *program) types.Type {
+	t := p.Node().Type()
+	if t == nil || t.Kind() == reflect.Interface {
+		return types.Any
+	}
+	return types.TypeOf(reflect.Zero(t).Interface())
+}
+
+// totpOfAccount finds the account fields that are given to totp().
+var totpOfAccount = regexp.MustCompile(`\btotp\(\s*account\.([A-Za-z_][A-Za-z0-9_]*)`)
+
+func (s *Scope) noteTOTP(n *yaml.Node, source string) {
+	for _, m := range totpOfAccount.FindAllStringSubmatch(source, -1) {
+		if _, ok := s.totp[m[1]]; !ok {
+			s.totp[m[1]] = n
+		}
+	}
+}

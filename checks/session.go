@@ -1,0 +1,243 @@
+package checks
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"time"
+
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/authprober/authprober/checks/accounts"
+	"github.com/authprober/authprober/checks/internal/secret"
+	"github.com/authprober/authprober/prober"
+)
+
+// A Session is the state of one run: its connections, its cookies, what it has
+// captured, and the answer at hand. One goroutine uses it.
+type Session struct {
+	flow    *compiled
+	account *accounts.Account
+	wire    *wire
+	client  *http.Client
+	vars    map[string]any // what expressions see
+	vm      vm.VM
+	start   time.Time
+	traceID string
+
+	captured map[string]bool
+	secrets  []string // captured, to be redacted
+	redactor *secret.Redactor
+
+	answer answer
+	timing *timing
+	result *prober.StepResult // of the step at hand
+	tags   map[string]string
+	report prober.Report
+}
+
+// An answer is what came back to the last exchange.
+type answer struct {
+	status  int // 0 where there was none
+	header  http.Header
+	body    []byte
+	took    time.Duration
+	json    any
+	jsonErr error
+	parsed  bool
+	shown   bool // to the expressions
+}
+
+// newSession begins a run.
+func (f *compiled) newSession(ctx context.Context, account *accounts.Account) *Session {
+	s := &Session{
+		flow: f, account: account, start: time.Now(), traceID: randomHex(16),
+		vars: make(map[string]any, 16), captured: map[string]bool{}, timing: &timing{},
+	}
+	s.wire = newWire(ctx, f.tls, f.secure, f.options.Dial)
+	jar, _ := cookiejar.New(nil) // it never errs
+	s.client = &http.Client{Transport: s.wire.transport, Jar: jar}
+	s.vars["check"] = f.check.Name
+	s.vars["env"], s.vars["secrets"] = f.env, f.secrets
+	if account != nil {
+		s.vars["account"] = f.accountVars[account.Name]
+	}
+	return s
+}
+
+// randomHex is n random bytes in hexadecimal digits.
+func randomHex(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // it never errs
+	return hex.EncodeToString(b)
+}
+
+// defaultHeader is the header every request of the run begins with. The trace
+// context is W3C's, version 00: one trace a run, one parent id a request.
+func (s *Session) defaultHeader() http.Header {
+	h := make(http.Header, 8)
+	h.Set("User-Agent", s.flow.options.UserAgent)
+	h.Set("Accept", "application/json, */*;q=0.5")
+	h.Set("Traceparent", "00-"+s.traceID+"-"+randomHex(8)+"-01")
+	if name := s.flow.options.MarkerName; name != "" {
+		h.Set(name, s.flow.options.MarkerValue)
+	}
+	return h
+}
+
+// exchange sends a request once and reads its answer, of which body at most
+// limit bytes.
+func (s *Session) exchange(req *http.Request, follow int, limit int64) error {
+	ctx := req.Context()
+	t := s.timing
+	t.allowed = 1
+	s.client.CheckRedirect = func(_ *http.Request, via []*http.Request) error {
+		switch {
+		case follow == 0:
+			return http.ErrUseLastResponse
+		case len(via) > follow:
+			return errFollow
+		}
+		t.do(func() { t.allowed++ })
+		return nil
+	}
+	begun := time.Now()
+	resp, err := s.client.Do(req.WithContext(t.trace(ctx)))
+	if err != nil {
+		t.done(false)
+		if resp != nil {
+			resp.Body.Close()
+		}
+		return classify(ctx, err, s.stage())
+	}
+	defer resp.Body.Close()
+	s.answer.status, s.answer.header = resp.StatusCode, resp.Header
+	s.seen(resp)
+	body, err := readAll(resp.Body, resp.ContentLength, limit)
+	t.done(err == nil)
+	s.answer.took = time.Since(begun)
+	if err != nil {
+		return classifyBody(ctx, err)
+	}
+	s.answer.body = body
+	return nil
+}
+
+func (s *Session) stage() (at stage) {
+	s.timing.do(func() { at = s.timing.stage })
+	return at
+}
+
+// seen notes what an answer's head tells beside the measurement: when the
+// certificate ends, and the target's clock.
+func (s *Session) seen(resp *http.Response) {
+	if resp.TLS != nil {
+		for _, c := range resp.TLS.PeerCertificates {
+			if s.report.CertificateExpiry.IsZero() || c.NotAfter.Before(s.report.CertificateExpiry) {
+				s.report.CertificateExpiry = c.NotAfter
+			}
+		}
+	}
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		s.report.ClockSkew, s.report.HasClockSkew = date.Sub(time.Now().Truncate(time.Second)), true
+	}
+}
+
+// eval evaluates an expression. What is not there is the target's fault, for
+// only an answer can lack it; any other error is ours.
+func (s *Session) eval(p *program) (any, error) {
+	v, err := s.run(p)
+	if missing, ok := errors.AsType[errMissing](err); ok {
+		return nil, Failf(prober.ReasonMissingValue, "%s", missing)
+	}
+	return v, err
+}
+
+// evalAnswer evaluates an expression over the answer. That it cannot be
+// evaluated is the target's fault.
+func (s *Session) evalAnswer(p *program) (any, error) {
+	if p.mentions["body"] {
+		if err := s.parseBody(); err != nil {
+			return nil, err
+		}
+	}
+	v, err := s.eval(p)
+	if _, ok := errors.AsType[*failure](err); err != nil && !ok {
+		return nil, Failf(prober.ReasonBadResponse, "%v", err)
+	}
+	return v, err
+}
+
+// parseBody reads the body as JSON, once.
+func (s *Session) parseBody() error {
+	a := &s.answer
+	if !a.parsed {
+		a.parsed = true
+		if a.json, a.jsonErr = decodeJSON(a.body); a.jsonErr != nil {
+			a.jsonErr = Failf(prober.ReasonBadResponse, "want JSON, got %s: %v", describeBody(a), a.jsonErr)
+		}
+		s.vars["body"] = a.json
+	}
+	return a.jsonErr
+}
+
+func describeBody(a *answer) string {
+	kind := a.header.Get("Content-Type")
+	if kind == "" {
+		kind = "no type"
+	}
+	return fmt.Sprintf("%d bytes of %.60q", len(a.body), kind)
+}
+
+// run runs a compiled expression.
+func (s *Session) run(p *program) (any, error) {
+	v, err := s.vm.Run(p.Program, s.vars)
+	if err == nil {
+		return v, nil
+	}
+	return nil, plainExprError(err)
+}
+
+// redact replaces every secret the run knows. The set is built when it is first
+// needed: most runs pass and have nothing to say.
+func (s *Session) redact(text string) string {
+	if text == "" {
+		return ""
+	}
+	if s.redactor == nil {
+		s.redactor = s.flow.redactor.Derive()
+	}
+	s.redactor.Add(s.secrets...)
+	s.secrets = s.secrets[:0]
+	return s.redactor.Redact(text)
+}
+
+// keep stores a captured value; its texts are secret unless it may be shown.
+func (s *Session) keep(c *Capture, v any) {
+	s.vars[c.Name], s.captured[c.Name] = v, true
+	if !c.Show {
+		s.hide(v)
+	}
+}
+
+func (s *Session) hide(v any) {
+	switch v := v.(type) {
+	case string:
+		s.secrets = append(s.secrets, v)
+	case []any:
+		for _, item := range v {
+			s.hide(item)
+		}
+	case map[string]any:
+		for _, item := range v {
+			s.hide(item)
+		}
+	}
+}
+
+// close gives back what the run holds of the network.
+func (s *Session) close() { s.wire.close() }

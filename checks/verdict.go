@@ -1,0 +1,188 @@
+package checks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr/file"
+
+	"github.com/authprober/authprober/prober"
+)
+
+// judge says whether the answer at hand is what the step wants: nil, or the
+// failure.
+func (s *Session) judge(st *step) error {
+	if len(st.Refuse) > 0 {
+		if err := s.judgeRefusal(st); err != nil {
+			return err
+		}
+	}
+	for _, e := range st.judged {
+		if err := s.judgeOne(st, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judgeRefusal is for must-be-refused steps. Only an answer of class 2xx is an
+// acceptance; a server error or a rate limit is no refusal either, but a
+// failure.
+func (s *Session) judgeRefusal(st *step) error {
+	status := s.answer.status
+	want := "want a refusal with " + list(st.Refuse)
+	switch {
+	case slices.Contains(st.Refuse, status):
+		return nil
+	case status >= 200 && status < 300:
+		return Failf(prober.ReasonNotRefused, "%s, got %d: it was accepted", want, status)
+	}
+	return Failf(reasonOfStatus(status), "%s, got %d", want, status)
+}
+
+func list(statuses []int) string {
+	texts := make([]string, len(statuses))
+	for i, status := range statuses {
+		texts[i] = fmt.Sprint(status)
+	}
+	return strings.Join(texts, " or ")
+}
+
+func (s *Session) judgeOne(st *step, e *Expr) error {
+	v, err := s.evalAnswer(e.program)
+	if err == nil && v == true {
+		return nil
+	}
+	want := "want " + strings.Join(strings.Fields(e.Source), " ")
+	reason := s.reasonOf(st, e)
+	if err != nil {
+		if f, _ := errors.AsType[*failure](err); f != nil && reason == prober.ReasonAssertion {
+			reason = f.reason
+		}
+		return Failf(reason, "%s: %v%s", want, err, s.statusBeside(e))
+	}
+	return Failf(reason, "%s, got %s%s", want, s.got(e, v), s.statusBeside(e))
+}
+
+// reasonOf is the reason for a false expectation. The status speaks first:
+// where the expectation reads it, or where none does and the status is itself
+// an error.
+func (s *Session) reasonOf(st *step, e *Expr) prober.Reason {
+	onStatus := func(e *Expr) bool { return e.mentions("status") }
+	if onStatus(e) || s.answer.status >= 400 && len(st.Refuse) == 0 && !slices.ContainsFunc(st.judged, onStatus) {
+		return reasonOfStatus(s.answer.status)
+	}
+	if e.mentions("took") {
+		return prober.ReasonTooSlow
+	}
+	return prober.ReasonAssertion
+}
+
+func reasonOfStatus(status int) prober.Reason {
+	switch {
+	case status == http.StatusTooManyRequests:
+		return prober.ReasonRateLimited
+	case status >= 500:
+		return prober.ReasonStatus5xx
+	case status >= 400:
+		return prober.ReasonStatus4xx
+	case status >= 300 && status != http.StatusNotModified:
+		return prober.ReasonRedirect
+	}
+	return prober.ReasonAssertion
+}
+
+// got describes what a false expectation found.
+func (s *Session) got(e *Expr, v any) string {
+	if e.left != nil {
+		if left, err := s.evalAnswer(e.left); err == nil {
+			return describe(left)
+		}
+	}
+	if v == false {
+		return "false"
+	}
+	return describe(v)
+}
+
+// statusBeside adds the status to what an expectation on something else says.
+func (s *Session) statusBeside(e *Expr) string {
+	if e.mentions("status") {
+		return ""
+	}
+	return fmt.Sprintf(" (status %d)", s.answer.status)
+}
+
+// captureAll keeps what the step captures.
+func (s *Session) captureAll(st *step) error {
+	for i := range st.Capture {
+		c := &st.Capture[i]
+		v, err := s.evalAnswer(c.Value.program)
+		if err != nil {
+			f, _ := errors.AsType[*failure](err)
+			return Failf(f.reason, "capturing %s from %s: %v", c.Name, c.Value.Source, err)
+		}
+		if v == nil || v == "" {
+			return Failf(prober.ReasonMissingValue, "capturing %s from %s: got %s", c.Name, c.Value.Source, describe(v))
+		}
+		s.keep(c, v)
+	}
+	return nil
+}
+
+// plainExprError is what went wrong in an expression, in one line: without the
+// source, which the reader is shown anyway.
+func plainExprError(err error) error {
+	if missing, ok := errors.AsType[errMissing](err); ok {
+		return missing
+	}
+	if at, ok := errors.AsType[*file.Error](err); ok {
+		if at.Prev != nil {
+			return at.Prev
+		}
+		message, _, _ := strings.Cut(at.Message, "\n")
+		return errors.New(message)
+	}
+	return err
+}
+
+// errTooLong is the error of a body beyond the step's limit.
+type errTooLong int64
+
+func (e errTooLong) Error() string { return fmt.Sprintf("the body is longer than %d bytes", int64(e)) }
+
+// readAll reads a body of at most limit bytes.
+func readAll(r io.Reader, announced, limit int64) ([]byte, error) {
+	if announced > limit {
+		return nil, errTooLong(limit)
+	}
+	body := make([]byte, 0, max(announced, 512)+1)
+	for {
+		n, err := r.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case int64(len(body)) > limit:
+			return nil, errTooLong(limit)
+		case err == io.EOF:
+			return body, nil
+		case err != nil:
+			return nil, err
+		}
+		if len(body) == cap(body) {
+			body = append(body, 0)[:len(body)]
+		}
+	}
+}
+
+// classifyBody turns the error of reading a body into a failure.
+func classifyBody(ctx context.Context, err error) error {
+	if long, ok := errors.AsType[errTooLong](err); ok {
+		return Failf(prober.ReasonBadResponse, "want an answer within max_body, but %v", long)
+	}
+	return classify(ctx, err, reading)
+}

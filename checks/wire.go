@@ -1,0 +1,217 @@
+package checks
+
+import (
+	"context"
+	"crypto/tls"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/authprober/authprober/prober"
+)
+
+// A stage is what an exchange is doing, in the order in which it does it. Its
+// text completes "it ran out while …".
+type stage uint8
+
+const (
+	preparing stage = iota
+	resolving
+	connecting
+	shakingHands
+	sending
+	waiting
+	reading
+)
+
+// String is the stage for people.
+func (s stage) String() string {
+	return [...]string{"preparing the request", "resolving the name", "connecting", "shaking hands (TLS)",
+		"sending the request", "waiting for the answer", "reading the answer"}[s]
+}
+
+// A timing is what one exchange takes, seen through httptrace. The transport's
+// goroutines write it, so everything is behind mu.
+type timing struct {
+	mu       sync.Mutex
+	stage    stage
+	phases   prober.Phases
+	attempts int  // requests written
+	allowed  int  // how many may be: 1, and 1 more for each redirect followed
+	conns    int  // connections the exchange was given
+	reused   bool // the connection had been opened by an earlier step
+	remote   string
+
+	tlsStart, wrote, firstByte time.Time
+}
+
+type timingKey struct{}
+
+// trace returns a context whose exchange is timed by t.
+func (t *timing) trace(ctx context.Context) context.Context {
+	ctx = context.WithValue(ctx, timingKey{}, t)
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) {
+			t.do(func() {
+				t.stage, t.reused, t.conns = sending, info.Reused, t.conns+1
+				t.remote = info.Conn.RemoteAddr().String()
+			})
+		},
+		TLSHandshakeStart: func() { t.do(func() { t.stage, t.tlsStart = shakingHands, time.Now() }) },
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			if err == nil { // else the stage is to stay, to tell where it went wrong
+				t.do(func() { t.stage, t.phases.TLS = sending, t.phases.TLS+time.Since(t.tlsStart) })
+			}
+		},
+		WroteRequest: func(httptrace.WroteRequestInfo) {
+			t.do(func() { t.stage, t.wrote, t.attempts = waiting, time.Now(), t.attempts+1 })
+		},
+		GotFirstResponseByte: func() {
+			t.do(func() {
+				t.stage, t.firstByte = reading, time.Now()
+				t.phases.Processing += t.firstByte.Sub(t.wrote)
+			})
+		},
+	})
+}
+
+func (t *timing) do(f func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f()
+}
+
+// done ends the timing with the answer's last byte, or where there is none.
+func (t *timing) done(whole bool) {
+	t.do(func() {
+		if whole && !t.firstByte.IsZero() {
+			t.phases.Transfer = time.Since(t.firstByte)
+		}
+	})
+}
+
+// A wire is the network as one run sees it: connections of its own, opened
+// fresh and closed at its end. Its methods are called by the transport.
+type wire struct {
+	transport *http.Transport
+	dialer    func(ctx context.Context, network, address string) (net.Conn, error)
+
+	ctx    context.Context // ends with the run
+	cancel context.CancelFunc
+	dials  sync.WaitGroup
+
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+// newWire returns the network for one run. With secure, HTTP/2 is offered over
+// TLS.
+func newWire(ctx context.Context, config *tls.Config, secure bool, dial func(ctx context.Context, network, address string) (net.Conn, error)) *wire {
+	w := &wire{dialer: dial}
+	w.ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx)) // the clean-up outlives the run's deadline
+	w.transport = &http.Transport{
+		Proxy:             http.ProxyFromEnvironment,
+		DialContext:       w.dial,
+		TLSClientConfig:   config,
+		ForceAttemptHTTP2: secure,
+		MaxIdleConns:      4,
+		IdleConnTimeout:   time.Minute,
+		// What follows the headers has the step's deadline; these keep a hostile
+		// target from filling our memory.
+		MaxResponseHeaderBytes: 256 << 10,
+	}
+	return w
+}
+
+// close ends every connection and waits for the dials that are under way.
+func (w *wire) close() {
+	w.cancel()
+	w.transport.CloseIdleConnections()
+	w.mu.Lock()
+	for _, c := range w.conns {
+		c.Close()
+	}
+	w.mu.Unlock()
+	w.dials.Wait()
+}
+
+// dial opens a connection to one address of the host. There is no second try
+// with another address: a backend that does not answer is what is looked for.
+// Nor is there one with another connection: net/http would send a request
+// again, unseen, when a connection that an earlier step opened breaks.
+func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	w.dials.Add(1)
+	defer w.dials.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(w.ctx, cancel)()
+	t, _ := ctx.Value(timingKey{}).(*timing)
+	if t == nil {
+		t = &timing{}
+	}
+	start, again := time.Now(), false
+	t.do(func() { t.stage, again = resolving, t.conns >= max(t.allowed, 1) })
+	if again {
+		return nil, errReplay
+	}
+	one, err := chooseAddress(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	resolved := time.Now()
+	t.do(func() {
+		t.stage, t.remote = connecting, one
+		if one != address {
+			t.phases.Resolve += resolved.Sub(start)
+		}
+	})
+	conn, err := w.dialer(ctx, network, one)
+	if err != nil {
+		return nil, err
+	}
+	t.do(func() { t.stage, t.phases.Connect = sending, t.phases.Connect+time.Since(resolved) })
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.conns = append(w.conns, conn)
+	return conn, nil
+}
+
+// chooseAddress resolves host:port to one address, by chance among those of the
+// family that the resolver puts first (RFC 6724), so that over many runs every
+// backend behind the name is met. A name such as localhost that resolves to
+// loopback addresses only means the IPv4 one, where servers listen.
+func chooseAddress(ctx context.Context, address string) (string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", err
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return address, nil
+	}
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return "", err
+	}
+	return net.JoinHostPort(pick(found).String(), port), nil
+}
+
+func pick(found []netip.Addr) netip.Addr {
+	v4, loopback := found[0].Unmap().Is4(), true
+	for _, a := range found {
+		loopback = loopback && a.Unmap().IsLoopback()
+	}
+	var family []netip.Addr
+	for _, a := range found {
+		if a.Unmap().Is4() == (v4 || loopback) {
+			family = append(family, a.Unmap())
+		}
+	}
+	if len(family) == 0 {
+		family = found
+	}
+	return family[rand.IntN(len(family))]
+}

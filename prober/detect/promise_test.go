@@ -59,12 +59,12 @@ func TestFalsePages(t *testing.T) {
 		runs             int // A
 		reps             int
 	}{
-		{0.001, 0.02, 1_000, 2000},
-		{0.001, 0.02, 10_000, 300},
-		{0.01, 0.05, 1_000, 2000},
-		{0.01, 0.05, 10_000, 300},
-		{0.05, 0.5, 1_000, 2000},
-		{0.2, 0.3, 1_000, 1000},
+		{0.001, 0.02, 1_000, 1000},
+		{0.001, 0.02, 10_000, 60},
+		{0.01, 0.05, 1_000, 400},
+		{0.01, 0.05, 10_000, 60},
+		{0.05, 0.5, 1_000, 400},
+		{0.2, 0.3, 1_000, 400},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprintf("%v to %v, %d runs", tt.tolerate, tt.detect, tt.runs), func(t *testing.T) {
@@ -95,9 +95,9 @@ func TestFalsePagesOfClumps(t *testing.T) {
 			return New(o.Params(every)), clumps(o.Tolerate, 3, rng)
 		}, Firing)
 	}
-	with := runs(o, 200)
+	with := runs(o, 60)
 	o.Blip = 0
-	without := runs(o, 200)
+	without := runs(o, 60)
 	t.Logf("%.0f runs to a page with a blip, %.0f without", with, without)
 	if with < 10_000 {
 		t.Errorf("%.0f runs to a page with a blip, want at least 10000", with)
@@ -116,8 +116,8 @@ func TestFalseClears(t *testing.T) {
 	} {
 		p := o.Params(every)
 		p.RunsToFalseClear = 1000
-		for _, rate := range []float64{o.Detect, 1.5 * o.Detect} {
-			got := mean(500, func(rng *rand.Rand) (*Detector, stream) {
+		for rate, reps := range map[float64]int{o.Detect: 500, 1.5 * o.Detect: 50} {
+			got := mean(reps, func(rng *rand.Rand) (*Detector, stream) {
 				f := &feeder{New(p), start.Add(-time.Hour)}
 				f.until(t, Firing, true)
 				return f.Detector, at(rate, rng)
@@ -139,7 +139,7 @@ func TestDelays(t *testing.T) {
 		{0.005, 2500}, {0.01, 700}, {0.02, 250}, {0.05, 85}, {0.1, 35}, {0.2, 17}, {0.5, 6.5}, {1, 3},
 	}
 	for _, tt := range tests {
-		got := mean(300, func(rng *rand.Rand) (*Detector, stream) {
+		got := mean(200, func(rng *rand.Rand) (*Detector, stream) {
 			d, failed := New(p), at(o.Tolerate, rng)
 			for n := range 500 {
 				d.Observe(start.Add(time.Duration(n-500)*every), failed())

@@ -1,0 +1,159 @@
+// Package jose signs JSON Web Tokens as a client does, for client assertions
+// and request objects, and reads the claims of those a target hands out
+// (RFC 7515 JWS compact serialization, RFC 7519 JWT).
+//
+// It verifies nothing. No error of it has any part of a key or a token.
+package jose
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// algorithms are the values of "alg" that can be signed with, RFC 7518
+// section 3.1 and RFC 8037 section 3.1.
+var algorithms = []string{"RS256", "PS256", "ES256", "ES384", "EdDSA", "HS256", "HS384", "HS512"}
+
+// Algorithms lists the values of "alg" that can be signed with.
+func Algorithms() []string { return append([]string(nil), algorithms...) }
+
+// minHMAC is how long a key must be at least, RFC 7518 section 3.2, in bytes.
+var minHMAC = map[string]int{"HS256": 32, "HS384": 48, "HS512": 64}
+
+// A Signer signs with one key. It is safe for concurrent use. Making one for an
+// RSA key takes about as long as signing does, so whoever signs often keeps it.
+type Signer struct {
+	alg string
+	key any
+}
+
+// NewSigner returns a signer for one of [Algorithms]. For HS256, HS384 and HS512
+// the key is the shared secret, byte for byte; for the others it is a private
+// key in PEM, as PKCS #8, PKCS #1 or SEC 1, of the kind that the algorithm asks
+// for. Other blocks in front of it, such as EC PARAMETERS, are skipped.
+func NewSigner(key, alg string) (*Signer, error) {
+	if n, ok := minHMAC[alg]; ok {
+		if len(key) < n {
+			return nil, fmt.Errorf("the key for %s has %d bytes, want at least %d", alg, len(key), n)
+		}
+		return &Signer{alg, []byte(key)}, nil
+	}
+	want, ok := map[string]string{
+		"RS256": "an RSA key", "PS256": "an RSA key", "EdDSA": "an Ed25519 key",
+		"ES256": "an EC key on P-256", "ES384": "an EC key on P-384",
+	}[alg]
+	if !ok {
+		return nil, fmt.Errorf("algorithm %q is none of %s", alg, strings.Join(algorithms, ", "))
+	}
+	private, err := parsePEM(key)
+	if err != nil {
+		return nil, fmt.Errorf("the key for %s: %w", alg, err)
+	}
+	if got := kind(private); got != want {
+		return nil, fmt.Errorf("the key for %s is %s, want %s", alg, got, want)
+	}
+	if k, ok := private.(*rsa.PrivateKey); ok && k.N.BitLen() < 2048 {
+		return nil, fmt.Errorf("the key for %s has %d bits, want at least 2048", alg, k.N.BitLen())
+	}
+	return &Signer{alg, private}, nil
+}
+
+func kind(key any) string {
+	switch k := key.(type) {
+	case *rsa.PrivateKey:
+		return "an RSA key"
+	case *ecdsa.PrivateKey:
+		return "an EC key on " + k.Params().Name
+	case ed25519.PrivateKey:
+		return "an Ed25519 key"
+	}
+	return "of another kind"
+}
+
+var (
+	errNoPEM     = errors.New("it is not PEM")
+	errNoKey     = errors.New("there is no private key in the PEM")
+	errEncrypted = errors.New("it is encrypted, want it without a passphrase")
+	errBroken    = errors.New("the PEM holds no well-formed private key")
+)
+
+func parsePEM(text string) (any, error) {
+	rest, seen := []byte(text), false
+	for {
+		var b *pem.Block
+		if b, rest = pem.Decode(rest); b == nil {
+			break
+		}
+		seen = true
+		if b.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(b.Headers["Proc-Type"], "ENCRYPTED") {
+			return nil, errEncrypted
+		}
+		if parse := parsers[b.Type]; parse != nil {
+			key, err := parse(b.Bytes)
+			if err != nil {
+				return nil, errBroken // err may quote what it has read
+			}
+			return key, nil
+		}
+	}
+	if seen {
+		return nil, errNoKey
+	}
+	return nil, errNoPEM
+}
+
+var parsers = map[string]func([]byte) (any, error){
+	"PRIVATE KEY":     x509.ParsePKCS8PrivateKey,
+	"RSA PRIVATE KEY": func(der []byte) (any, error) { return x509.ParsePKCS1PrivateKey(der) },
+	"EC PRIVATE KEY":  func(der []byte) (any, error) { return x509.ParseECPrivateKey(der) },
+}
+
+// Sign returns the claims as a signed JWT. header is added to the protected
+// header, such as kid and typ; there is no typ unless it is there. It must hold
+// neither alg, which the signer knows, nor b64, which is for other payloads.
+//
+// Claims and header are encoded as JSON, their members sorted by name. Bytes in
+// them are an error: JSON has none, and whether base64 or base64url is meant is
+// the caller's to say.
+func (s *Signer) Sign(claims, header map[string]any) (string, error) {
+	payload, err := encode("claim", claims)
+	if err != nil {
+		return "", err
+	}
+	if _, err := encode("header", header); err != nil {
+		return "", err
+	}
+	opts := new(jose.SignerOptions)
+	for name, v := range header {
+		if name == "alg" || name == "b64" {
+			return "", fmt.Errorf("header %q cannot be set", name)
+		}
+		opts.WithHeader(jose.HeaderKey(name), v)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(s.alg), Key: s.key}, opts)
+	if err != nil {
+		return "", fmt.Errorf("signing with %s: %w", s.alg, err)
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		return "", fmt.Errorf("signing with %s: %w", s.alg, err)
+	}
+	return signed.CompactSerialize()
+}
+
+// Sign is [NewSigner] and [Signer.Sign] in one.
+func Sign(claims map[string]any, key, alg string, header map[string]any) (string, error) {
+	s, err := NewSigner(key, alg)
+	if err != nil {
+		return "", err
+	}
+	return s.Sign(claims, header)
+}

@@ -1,0 +1,291 @@
+package functions_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/builtin"
+
+	"github.com/authprober/authprober/checks/internal/functions"
+)
+
+// canary is in every argument that must not be repeated.
+const canary = "hunter2"
+
+// env is what the expressions of the tests can read.
+func env(t *testing.T) map[string]any {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]any{
+		"account": map[string]string{
+			"username": "user", "password": "pass", "client_id": "me", "hmac_key": "0aFF",
+			"totp_secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", // of RFC 6238 appendix B: 12345678901234567890
+			"sha256_key":  "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZA",
+			"hotp_secret": "gezd gnbv gy3t qojq gezd gnbv gy3t qojq",
+			"key":         string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+		},
+		"access": "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDAsInN1YiI6InVzZXIifQ.",
+		"body":   map[string]any{"payload": "aGVsbG8", "document": "abc", "n": 6, "half": 0.5, "list": []any{}},
+		"canary": canary,
+		"bytes":  []byte(canary),
+	}
+}
+
+// eval compiles an expression with the table and runs it.
+func eval(env map[string]any, source string) (any, error) {
+	opts := []expr.Option{expr.Env(env)}
+	for _, f := range functions.All() {
+		opts = append(opts, expr.Function(f.Name, f.Call, f.Types...))
+	}
+	program, err := expr.Compile(source, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return expr.Run(program, env)
+}
+
+func TestTable(t *testing.T) {
+	e := env(t)
+	seen := map[string]bool{}
+	for _, f := range functions.All() {
+		if seen[f.Name] {
+			t.Errorf("%s is there twice", f.Name)
+		}
+		seen[f.Name] = true
+		if _, taken := builtin.Index[f.Name]; taken {
+			t.Errorf("%s is a builtin of the expression language", f.Name)
+		}
+		if !strings.HasPrefix(f.Usage, f.Name+"(") || !strings.HasSuffix(f.Doc, ".") || !strings.Contains(f.Example, f.Name+"(") {
+			t.Errorf("%s is not described: %+v", f.Name, f)
+		}
+		got, err := eval(e, f.Example)
+		if err != nil {
+			t.Errorf("example of %s: %v", f.Name, err)
+		}
+		// What it returns is what its types say.
+		for _, typ := range f.Types {
+			want := reflect.TypeOf(typ).Elem().Out(0)
+			if strings.HasPrefix(f.Example, f.Name+"(") && strings.HasSuffix(f.Example, ")") && reflect.TypeOf(got) != want {
+				t.Errorf("example of %s: got a %T, want a %v", f.Name, got, want)
+			}
+		}
+	}
+}
+
+func TestValues(t *testing.T) {
+	e := env(t)
+	for source, want := range map[string]any{
+		// RFC 4226 appendix D
+		`hotp(account.hotp_secret, 0)`:      "755224",
+		`hotp(account.hotp_secret, 9)`:      "520489",
+		`hotp(account.hotp_secret, 1, 8)`:   "94287082",
+		`hotp(account.hotp_secret, body.n)`: "287922",
+		// RFC 4648 section 10
+		`base64("fooba")`:             "Zm9vYmE=",
+		`base64url("fooba")`:          "Zm9vYmE",
+		`base64("")`:                  "",
+		`base64_decode("Zm9vYg==")`:   "foob",
+		`base64_decode("Zm9vYg")`:     "foob",
+		`base64url_decode("-_8=")`:    "\xfb\xff",
+		`base64url_decode("-_8")`:     "\xfb\xff",
+		`hex("foob")`:                 "666f6f62",
+		`hex(bytes)`:                  "68756e74657232",
+		`hex_decode("666F6f62")`:      "foob",
+		`base64(hex_decode("fbff"))`:  "+/8=",
+		`hex(base64_decode("+/8="))`:  "fbff",
+		`base64url(body.document)`:    "YWJj",
+		`base64_decode(body.payload)`: "hello",
+		// FIPS 180-2 appendix B.1, RFC 4231 section 4.3, RFC 7636 appendix B
+		`hex(sha256("abc"))`:      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+		`hex(sha256(sha256("")))`: "5df6e0e2761359d30a8275058e299fcc0381534545f55cf43e41983f5d4c9456",
+		`len(sha256(""))`:         32,
+		`hex(hmac_sha256("Jefe", "what do ya want for nothing?"))`:                  "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+		`base64url(sha256("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"))`:          "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+		`jwt_claims(access).exp == 4102444800 and jwt_claims(access).sub == "user"`: true,
+		`jwt_claims(jwt_sign({"a": [1, "x"]}, account.key, "ES256")).a[0]`:          1,
+		`jwt_claims(jwt_sign({}, account.key, "ES256", {"kid": "k"})) == {}`:        true,
+		`unix(date("2023-11-14T22:13:20Z"))`:                                        1700000000,
+		`unix(now()) - unix(now() - duration("90s"))`:                               90,
+		`pkce().method`: "S256",
+		`let p = pkce(); base64url(sha256(p.verifier)) == p.challenge`:                           true,
+		`pkce().verifier == pkce().verifier`:                                                     false,
+		`len(random_string(40))`:                                                                 40,
+		`random_string(100, "ab") matches "^[ab]{100}$"`:                                         true,
+		`random_string(3, "éü") matches "^[éü]{3}$"`:                                             true,
+		`random_string(500) matches "^[A-Za-z0-9]{500}$"`:                                        true,
+		`random_digits(6) matches "^[0-9]{6}$"`:                                                  true,
+		`uuid() matches "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"`: true,
+		`uuid() == uuid()`: false,
+	} {
+		got, err := eval(e, source)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %v, %v, want %v", source, got, err, want)
+		}
+	}
+}
+
+// RFC 6238 appendix B, on the clock of a bubble.
+func TestTOTP(t *testing.T) {
+	e := env(t)
+	synctest.Test(t, func(t *testing.T) {
+		for _, tc := range []struct {
+			unix         int64
+			source, want string
+		}{
+			{1111111109, `totp(account.totp_secret, 8)`, "07081804"},
+			{1111111111, `totp(account.totp_secret, 8, 30)`, "14050471"},
+			{2000000000, `totp(account.totp_secret, 8, 30, "SHA1")`, "69279037"},
+			{2000000000, `totp(account.totp_secret)`, "279037"},
+			{2000000000, `totp(account.sha256_key, 8, 30, "SHA256")`, "90698825"},
+			{2000000000, `unix(now())`, ""},
+		} {
+			d := time.Until(time.Unix(tc.unix, 0))
+			if d < 0 { // the bubble begins at 2000-01-01, the table is in order
+				t.Fatalf("%d is in the past", tc.unix)
+			}
+			<-time.After(d)
+			got, err := eval(e, tc.source)
+			if want := any(tc.want); tc.want != "" && (err != nil || got != want) {
+				t.Errorf("%s at %d: got %v, %v, want %v", tc.source, tc.unix, got, err, want)
+			}
+			if tc.want == "" && got != int(tc.unix) {
+				t.Errorf("%s: got %v, %v, want %d", tc.source, got, err, tc.unix)
+			}
+		}
+	})
+	got, err := functions.TOTP("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", time.Unix(59, 0), 8, 30, "")
+	if err != nil || got != "94287082" {
+		t.Errorf("at 59 s: got %v, %v, want 94287082", got, err)
+	}
+}
+
+// What is wrong whatever the values are is found when the flow is loaded.
+func TestTypes(t *testing.T) {
+	e := env(t)
+	for _, source := range []string{
+		`totp()`, `totp(1)`, `totp(canary, "6")`, `hotp(canary)`, `sha256(1)`, `hex([1])`, `hex()`, `base64("a", "b")`,
+		`sha256("a") == "b"`, `"x" + sha256("a")`, `hmac_sha256("a")`, `jwt_claims(1)`, `jwt_claims(sha256("a"))`,
+		`jwt_sign("a", "b", "c")`, `random_string("a")`, `uuid(1)`, `pkce().verifer`, `unix("a")`, `unix(duration("1s"))`,
+	} {
+		opts := []expr.Option{expr.Env(e)}
+		for _, f := range functions.All() {
+			opts = append(opts, expr.Function(f.Name, f.Call, f.Types...))
+		}
+		if _, err := expr.Compile(source, opts...); err == nil {
+			t.Errorf("%s compiles", source)
+		}
+	}
+}
+
+// The type checker's words for the likeliest mistakes.
+func TestTypeMistakes(t *testing.T) {
+	e := env(t)
+	for source, want := range map[string]string{
+		`totp(1)`:           "cannot use int as argument (type string) to call totp",
+		`hotp(canary, "1")`: "cannot use string as argument (type int) to call hotp",
+		`hotp(canary)`:      "not enough arguments to call hotp",
+		`hex(1)`:            "cannot use int as argument (type []uint8) to call hex",
+		`uuid(1)`:           "too many arguments to call uuid",
+	} {
+		_, err := eval(e, source)
+		if got, _, _ := strings.Cut(fmt.Sprint(err), " (1:"); strings.TrimSpace(got) != want {
+			t.Errorf("%s: got %s, want %s", source, got, want)
+		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	e := env(t)
+	for source, want := range map[string]string{
+		`totp(canary + "1")`:                                   "totp: one-time code secret is not base32: character 8 is none of A-Z and 2-7",
+		`totp(body.n)`:                                         "totp: argument 1 is a number, want text",
+		`totp(body.nothing)`:                                   "totp: argument 1 is null, want text",
+		`totp(account.totp_secret, 9)`:                         "totp: one-time code has 9 digits, want 6 to 8",
+		`totp(account.totp_secret, body.half)`:                 "totp: argument 2 is a number, want a whole number",
+		`totp(account.totp_secret, 6, 0)`:                      "totp: period is 0 seconds, want 1 to 86400",
+		`totp(account.totp_secret, 6, 30, canary)`:             "totp: algorithm is none of SHA1, SHA256, SHA512",
+		`hotp(account.totp_secret, -1)`:                        "hotp: counter is -1, want at least 0",
+		`hotp(account.totp_secret, 1, 5)`:                      "hotp: one-time code has 5 digits, want 6 to 8",
+		`hotp("", 1)`:                                          "hotp: one-time code secret is empty",
+		`base64_decode(canary + "!")`:                          "base64_decode: the text is not base64",
+		`base64_decode("Zg=\n=")`:                              "base64_decode: the text is not base64",
+		`base64_decode("Zh==")`:                                "base64_decode: the text is not base64",
+		`base64url_decode("+/")`:                               "base64url_decode: the text is not base64url",
+		`hex_decode(canary)`:                                   "hex_decode: the text is not hexadecimal",
+		`hex(body.n)`:                                          "hex: argument 1 is a number, want text or bytes",
+		`sha256(body.list)`:                                    "sha256: argument 1 is a list, want text or bytes",
+		`hmac_sha256(body.nothing, canary)`:                    "hmac_sha256: argument 1 is null, want text or bytes",
+		`jwt_claims(canary)`:                                   "jwt_claims: token is no JWT: it has no dots",
+		`jwt_claims(canary + ".x.y")`:                          "jwt_claims: token's header is not base64url without padding",
+		`jwt_sign({}, account.key, canary)`:                    "jwt_sign: algorithm is none of RS256, PS256, ES256, ES384, EdDSA, HS256, HS384, HS512",
+		`jwt_sign({}, canary, "HS256")`:                        "jwt_sign: the key for HS256 has 7 bytes, want at least 32",
+		`jwt_sign({}, canary, "ES256")`:                        "jwt_sign: the key for ES256: it is not PEM",
+		`jwt_sign({"ath": sha256("a")}, account.key, "ES256")`: `jwt_sign: claim "ath" is bytes, want text; encode it with base64url or hex`,
+		`jwt_sign(body.payload, account.key, "ES256")`:         "jwt_sign: argument 1 is text, want an object",
+		`random_string(0)`:                                     "random_string: length is 0, want 1 to 4096",
+		`random_string(4097)`:                                  "random_string: length is 4097, want 1 to 4096",
+		`random_string(1, "a")`:                                "random_string: alphabet has 1 characters, want 2 to 256",
+		`random_string(1, "aba")`:                              "random_string: alphabet has a character twice",
+		`random_digits(-1)`:                                    "random_digits: length is -1, want 1 to 4096",
+		`unix(body.n)`:                                         "unix: argument 1 is a number, want a time",
+	} {
+		_, err := eval(e, source)
+		if err == nil {
+			t.Errorf("%s: no error, want %s", source, want)
+			continue
+		}
+		// The expression language adds where in the expression it is.
+		got := regexp.MustCompile(`(?s) \(\d+:\d+\).*`).ReplaceAllString(err.Error(), "")
+		if got != want {
+			t.Errorf("%s:\ngot  %s\nwant %s", source, got, want)
+		}
+		if strings.Contains(err.Error(), canary) {
+			t.Errorf("%s: the error repeats what was given: %v", source, err)
+		}
+	}
+	for _, f := range functions.All() {
+		if _, err := f.Call(1, 2, 3, 4, 5); err == nil || !strings.HasPrefix(err.Error(), f.Name+": got 5 arguments, want ") {
+			t.Errorf("%s with 5 arguments: %v", f.Name, err)
+		}
+	}
+}
+
+// Each letter is as likely as any other, also where 256 is no multiple of their
+// number. 6.5 standard deviations are exceeded once in ten billion letters.
+func TestRandomStringIsFair(t *testing.T) {
+	const alphabet, n = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&()*+,-./:;<=>?@[]^_{|}~", 91 * 4096
+	counts := map[rune]int{}
+	for range n / 4096 {
+		s, err := functions.RandomString(4096, alphabet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range s {
+			counts[c]++
+		}
+	}
+	mean := float64(n) / float64(len(alphabet))
+	for _, c := range alphabet {
+		if d := float64(counts[c]) - mean; d*d > 6.5*6.5*mean {
+			t.Errorf("%c was drawn %d times of %d, want about %.0f", c, counts[c], n, mean)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -35,6 +36,8 @@ type Options struct {
 	// Dial opens connections, to an address that is already resolved; nil is the
 	// network.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Resolve looks up the addresses of a host; nil asks the system.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 	// HostOf, unless nil, is told the host of each flow's target as it is loaded.
 	HostOf func(check, host string)
 }
@@ -73,6 +76,11 @@ func Load(paths []string, options Options) (*Config, error) {
 	}
 	if options.Dial == nil {
 		options.Dial = (&net.Dialer{}).DialContext
+	}
+	if options.Resolve == nil {
+		options.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
 	}
 	l := &loader{options: options, flows: map[string]string{}, pools: map[string]*loadedPool{}, redactor: secret.NewRedactor()}
 	return l.load(paths)

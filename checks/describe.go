@@ -20,6 +20,8 @@ func kindOf(v any) string {
 		return "an object"
 	case []any:
 		return "a list"
+	case []byte:
+		return "bytes (write them with hex, base64 or base64url)"
 	}
 	switch reflect.ValueOf(v).Kind() {
 	case reflect.Int, reflect.Int64, reflect.Uint64, reflect.Float64:

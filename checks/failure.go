@@ -49,7 +49,18 @@ func classify(ctx context.Context, err error, at stage) error {
 	case isLocal(err):
 		return fmt.Errorf("%s: %w", at, err)
 	}
-	return Failf(reasonOf(err, at), "%s: %s", at, plain(err))
+	text := plain(err)
+	reason := reasonOf(err, at)
+	switch reason {
+	case prober.ReasonRedirect:
+		if text = "too many of them"; !errors.Is(err, errFollow) {
+			text = "one goes to what is no http or https URL"
+		}
+		return Failf(reason, "following redirects: %s", text)
+	case prober.ReasonBadResponse: // net/http quotes what it was sent
+		text, _, _ = strings.Cut(text, ` "`)
+	}
+	return Failf(reason, "%s: %s", at, text)
 }
 
 // withoutURL strips an error of the URL that net/http puts in front of it: the

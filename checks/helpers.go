@@ -2,32 +2,32 @@ package checks
 
 import (
 	"slices"
-	"time"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/types"
 
-	"github.com/authprober/authprober/checks/internal/otp"
+	"github.com/authprober/authprober/checks/internal/functions"
 )
 
-type helper struct{ Name string }
+// helpers are the functions that every expression may call, beside those of the
+// expression language itself.
+var helpers = functions.All()
 
-var helpers = []helper{{"totp"}}
-
+// anyType is the type of what only an answer knows.
 var anyType = types.Any
 
 func isHelper(name string) bool {
-	return slices.ContainsFunc(helpers, func(h helper) bool { return h.Name == name })
+	return slices.ContainsFunc(helpers, func(h functions.Func) bool { return h.Name == name })
 }
 
-var helperOptions = []expr.Option{
-	expr.Function(memberFunc, memberOf, new(func(any, any) any)),
-	expr.Function(headerFunc, headerOf, new(func(map[string][]string, string) string)),
-	expr.Function("totp", func(p ...any) (any, error) {
-		k, err := otp.DecodeSecret(p[0].(string))
-		if err != nil {
-			return nil, err
-		}
-		return otp.TOTP(k, time.Now(), otp.Options{}), nil
-	}, new(func(string) string)),
-}
+// helperOptions make the helpers known to the expression compiler.
+var helperOptions = func() []expr.Option {
+	options := []expr.Option{
+		expr.Function(memberFunc, memberOf, new(func(any, any) any)),
+		expr.Function(headerFunc, headerOf, new(func(map[string][]string, string) string)),
+	}
+	for _, h := range helpers {
+		options = append(options, expr.Function(h.Name, h.Call, h.Types...))
+	}
+	return options
+}()

@@ -156,6 +156,9 @@ func encodeJSON(text string) []byte {
 }
 
 func writeJSON(b *bytes.Buffer, value any) error {
+	if _, ok := value.([]byte); ok {
+		return fmt.Errorf("encoding %s as JSON", kindOf(value))
+	}
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(value); err != nil {

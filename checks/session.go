@@ -58,7 +58,7 @@ func (f *compiled) newSession(ctx context.Context, account *accounts.Account) *S
 		flow: f, account: account, start: time.Now(), traceID: randomHex(16),
 		vars: make(map[string]any, 16), captured: map[string]bool{}, timing: &timing{},
 	}
-	s.wire = newWire(ctx, f.tls, f.secure, f.options.Dial)
+	s.wire = newWire(ctx, f.tls, f.secure, f.options)
 	jar, _ := cookiejar.New(nil) // it never errs
 	s.client = &http.Client{Transport: s.wire.transport, Jar: jar}
 	s.vars["check"] = f.check.Name

@@ -164,8 +164,6 @@ func textOf(v any) (string, error) {
 	switch v := v.(type) {
 	case string:
 		return v, nil
-	case []byte:
-		return string(v), nil
 	case bool:
 		return strconv.FormatBool(v), nil
 	case int:

@@ -146,6 +146,9 @@ func plainExprError(err error) error {
 			return at.Prev
 		}
 		message, _, _ := strings.Cut(at.Message, "\n")
+		if kind, ok := strings.CutPrefix(message, "invalid operation: bool("); ok {
+			message = "it is neither true nor false, but of type " + strings.TrimSuffix(kind, ")")
+		}
 		return errors.New(message)
 	}
 	return err

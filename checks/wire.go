@@ -98,7 +98,7 @@ func (t *timing) done(whole bool) {
 // fresh and closed at its end. Its methods are called by the transport.
 type wire struct {
 	transport *http.Transport
-	dialer    func(ctx context.Context, network, address string) (net.Conn, error)
+	options   *Options
 
 	ctx    context.Context // ends with the run
 	cancel context.CancelFunc
@@ -110,8 +110,8 @@ type wire struct {
 
 // newWire returns the network for one run. With secure, HTTP/2 is offered over
 // TLS.
-func newWire(ctx context.Context, config *tls.Config, secure bool, dial func(ctx context.Context, network, address string) (net.Conn, error)) *wire {
-	w := &wire{dialer: dial}
+func newWire(ctx context.Context, config *tls.Config, secure bool, options *Options) *wire {
+	w := &wire{options: options}
 	w.ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx)) // the clean-up outlives the run's deadline
 	w.transport = &http.Transport{
 		Proxy:             http.ProxyFromEnvironment,
@@ -158,7 +158,7 @@ func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, err
 	if again {
 		return nil, errReplay
 	}
-	one, err := chooseAddress(ctx, address)
+	one, err := w.chooseAddress(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +169,7 @@ func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, err
 			t.phases.Resolve += resolved.Sub(start)
 		}
 	})
-	conn, err := w.dialer(ctx, network, one)
+	conn, err := w.options.Dial(ctx, network, one)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +184,7 @@ func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, err
 // family that the resolver puts first (RFC 6724), so that over many runs every
 // backend behind the name is met. A name such as localhost that resolves to
 // loopback addresses only means the IPv4 one, where servers listen.
-func chooseAddress(ctx context.Context, address string) (string, error) {
+func (w *wire) chooseAddress(ctx context.Context, address string) (string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return "", err
@@ -192,9 +192,12 @@ func chooseAddress(ctx context.Context, address string) (string, error) {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return address, nil
 	}
-	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	found, err := w.options.Resolve(ctx, host)
 	if err != nil {
 		return "", err
+	}
+	if len(found) == 0 {
+		return "", &net.DNSError{Err: "no address", Name: host, IsNotFound: true}
 	}
 	return net.JoinHostPort(pick(found).String(), port), nil
 }

@@ -1,0 +1,125 @@
+package checks
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/authprober/authprober/prober"
+)
+
+// A target that sends back, everywhere an answer has room, all that it was
+// sent and a token of its own. Nothing of it may be in a report.
+func TestReportsHoldNoSecret(t *testing.T) {
+	const (
+		password = "Sentinel-Password-1"
+		token    = "SentinelTokenOfLetters"
+		clientID = "SentinelClientSecret"
+	)
+	var mode string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent, _ := io.ReadAll(r.Body)
+		for _, s := range []string{password, token, clientID} {
+			w.Header().Add("X-Echo", s)
+			w.Header().Add("X-Release", s)
+			w.Header().Add("Content-Type", "text/"+s)
+		}
+		switch {
+		case r.URL.Path == "/login":
+			fmt.Fprintf(w, `{"token": %q, "deep": {"list": [%q]}}`, token, token)
+		case mode == "redirect":
+			http.Redirect(w, r, "custom-"+token+"://x/"+password, http.StatusFound)
+		case mode == "error":
+			http.Error(w, password, 500)
+		case mode == "malformed":
+			c, _, _ := w.(http.Hijacker).Hijack()
+			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\n%s %s\r\n\r\n", password, token)
+			c.Close()
+		case mode == "chunk":
+			c, _, _ := w.(http.Hijacker).Hijack()
+			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\n", token)
+			c.Close()
+		default:
+			fmt.Fprintf(w, `{"error": %q, "sent": %q, %q: 1, "again": %q}`, password, sent, clientID, token)
+		}
+	}))
+	defer server.Close()
+	steps := map[string]string{
+		"body":      `expect: ['body.error == "x"']`,
+		"sent":      `expect: ['body.sent == "x"']`,
+		"again":     `expect: ['body.again == "x"']`,
+		"header":    `expect: ['header["X-Echo"] == "x"']`,
+		"key":       `expect: ['body[account.password] == 1']`,
+		"capture":   "expect: [status == 200]\ncapture: {y: 'body[token]'}",
+		"json":      `expect: ['len(body) < 0']`,
+		"redirect":  "expect: [status == 200]\nfollow_redirects: 2",
+		"error":     `expect: ['body.x == 1']`,
+		"malformed": `expect: [status == 200]`,
+		"chunk":     `expect: [status == 200]`,
+		"refuse":    `refuse: [401]`,
+		"convert":   `expect: ['int(body.error) == 1']`,
+		"date":      `expect: ['date(body.again).Year() == 1']`,
+		"match":     `expect: ['"x" matches body.error']`,
+		"panic":     "headers: {X: \"${{ totp(account.password) }}\"}\nexpect: [status == 200]",
+		"header in": "headers: {X: '${{ token + account.password + \"\\n\" }}'}\nexpect: [status == 200]",
+		"url":       "query: {q: \"${{ token }}\"}\nexpect: [status == 201]",
+	}
+	for name, settings := range steps {
+		t.Run(name, func(t *testing.T) {
+			mode = name
+			c, err := writeFlows(t, Options{LookupEnv: func(string) (string, bool) { return clientID, true }}, map[string]string{
+				"accounts.yaml": "pools: {p: {accounts: [{name: a, password: " + password + "}]}}",
+				"flow.yaml": "name: x\ntarget: " + server.URL + `
+accounts: p
+secrets: {client: {env: CLIENT_SECRET}}
+tags:
+  release: header["X-Release"]
+  echo: body.error
+steps:
+  - name: login
+    request: POST /login
+    json: {password: "${{ account.password }}", client: "${{ secrets.client }}"}
+    expect: [status == 200]
+    capture: {token: body.token, deep: body.deep}
+  - name: use
+    request: POST /use
+    bearer: ${{ token }}
+    json: {password: "${{ account.password }}"}
+    ` + strings.ReplaceAll(settings, "\n", "\n    ") + "\n",
+			})
+			if err != nil {
+				if noSecret(t, err.Error(), password, token, clientID); name != "panic" {
+					t.Fatal(err)
+				}
+				return
+			}
+			r := probeOnce(t, c)
+			if r.Outcome() == prober.Passed {
+				t.Errorf("the run passed: %+v", r)
+			}
+			text, err := json.Marshal(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			noSecret(t, string(text)+fmt.Sprintf("%+v %#v", r, r), password, token, clientID)
+		})
+	}
+}
+
+// noSecret fails the test if a secret is in the text, plain or encoded.
+func noSecret(t *testing.T, text string, secrets ...string) {
+	t.Helper()
+	for _, s := range secrets {
+		for _, form := range []string{s, url.QueryEscape(s), fmt.Sprintf("%x", s), base64.StdEncoding.EncodeToString([]byte(s))} {
+			if strings.Contains(strings.ToLower(text), strings.ToLower(form)) {
+				t.Errorf("the secret %s is in\n%s", s, text)
+			}
+		}
+	}
+}

@@ -23,13 +23,16 @@ type Schedule struct {
 // due time that is not after now, and the number of those before it, which are
 // missed: so a gap is counted exactly, and followed by one run and no burst.
 //
-// No clock that only goes forward is ever more than Every ahead of due. Where
-// one was put back, Next chooses the first due time of the same phase that is
-// not before now: the wait is never longer than Every.
+// No due time is ever more than Every ahead of a clock that only goes forward.
+// Where it was put back, Next chooses the first due time of the same phase that
+// is after now: the wait is never longer than Every.
 //
 // A gap beyond the range of a Duration, 292 years, counts as that long.
 func (s Schedule) Next(due, now time.Time) (at time.Time, missed int) {
 	late := now.Sub(due)
+	if late < 0 {
+		late++ // a due time that was met on time is followed by a wait of Every
+	}
 	n := late / s.Every // toward zero: negative only where the clock was put back
 	return due.Add(n * s.Every), int(max(n, 0))
 }

@@ -27,7 +27,9 @@ func TestNext(t *testing.T) {
 		{"forward by 10 years, each ms", time.Millisecond, 87600 * h, 87600 * h, 315360000000},
 		{"each nanosecond, a day late", 1, 24 * h, 24 * h, 86400e9},
 		{"back by 7 hours", 10 * s, -7*h - 3*s, -7 * h, 0},
-		{"back by exactly an interval", 10 * s, -10 * s, -10 * s, 0},
+		{"the one before was met on time", 10 * s, -10 * s, 0, 0},
+		{"back by a nanosecond then", 10 * s, -10*s - 1, -10 * s, 0},
+		{"back by two intervals", 10 * s, -20 * s, -10 * s, 0},
 		{"the longest interval", math.MaxInt64, 300 * h, 0, 0},
 		{"the longest interval, back", math.MaxInt64, -300 * h, 0, 0},
 		{"the longest gap", s, math.MaxInt64, math.MaxInt64 / s * s, math.MaxInt64 / int(s)},
@@ -56,7 +58,7 @@ func FuzzNext(f *testing.F) {
 		now := due.Add(time.Duration(jump))
 		at, missed := Schedule{Every: time.Duration(every)}.Next(due, now)
 		wait := at.Sub(now)
-		if wait >= time.Duration(every) || wait <= -time.Duration(every) {
+		if wait > time.Duration(every) || wait <= -time.Duration(every) {
 			t.Errorf("every %d, jump %d: due %v from now", every, jump, wait)
 		}
 		if gone := at.Sub(due); gone > 0 && int64(gone)/every != int64(missed) || gone <= 0 && missed != 0 {

@@ -93,6 +93,8 @@
 //
 //   - Wilson 1927, Probable inference, the law of succession, and statistical
 //     inference: the interval for a ratio, [Wilson].
+//   - Page 1954, Continuous inspection schemes: the moment since which a rate has
+//     likeliest changed, [Detector.ChangePoint].
 //   - Shiryaev 1963, On optimum methods in quickest detection problems, and
 //     Roberts 1966, A comparison of some control chart procedures: the statistic.
 //   - Lorden 1971, Procedures for reacting to a change in distribution, and Lai

@@ -189,15 +189,15 @@ func TestDerive(t *testing.T) {
 func TestRedactManySecrets(t *testing.T) {
 	r := secret.NewRedactor()
 	var in strings.Builder
-	for i := range 3000 {
+	for i := range 1000 {
 		s := fmt.Sprintf("pw-%d-%x", i, i*7919)
 		r.Add(s)
 		fmt.Fprintf(&in, "<%s>", s)
-		if i%500 == 0 && strings.Contains(r.Redact(in.String()), "pw-") {
+		if i%250 == 0 && strings.Contains(r.Redact(in.String()), "pw-") {
 			t.Fatalf("with %d secrets, one is missed", i+1)
 		}
 	}
-	if got := r.Redact(in.String()); got != strings.Repeat("<[secret]>", 3000) {
+	if got := r.Redact(in.String()); got != strings.Repeat("<[secret]>", 1000) {
 		t.Errorf("got %.200s", got)
 	}
 }

@@ -11,10 +11,9 @@ package secret
 import (
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
-
-	"fmt"
 )
 
 // Mark is what stands where a secret would have been. It is the same for every

@@ -17,7 +17,8 @@ const (
 	StepRevoke   = "revoke"
 	StepStatus   = "status"
 
-	stepOther = "other" // any other path; in counts only
+	stepAdmin = "admin" // the paths below /-/; not counted
+	stepOther = "other" // any other path; counted, but no fault meets it
 )
 
 // Steps returns the names of the steps in the order of a login.

@@ -126,11 +126,11 @@ func TestConnectionsStickToBackends(t *testing.T) {
 		t.Errorf("failures of 20 on a connection that is kept, by how often: %v, want only 0 and 20, and both", kept)
 	}
 	// Six standard deviations, and the seed is fixed besides.
-	if got := failures(banktest.Options{Seed: 1}, 1000, true); got < 125 || got > 275 {
-		t.Errorf("%d of 1000 fresh connections failed, want about 200", got)
+	if got := failures(banktest.Options{Seed: 1}, 500, true); got < 47 || got > 153 {
+		t.Errorf("%d of 500 fresh connections failed, want about 100", got)
 	}
-	if got := failures(banktest.Options{Seed: 1, Balance: banktest.PerRequest}, 1000, false); got < 125 || got > 275 {
-		t.Errorf("%d of 1000 requests failed when balanced one by one, want about 200", got)
+	if got := failures(banktest.Options{Seed: 1, Balance: banktest.PerRequest}, 500, false); got < 47 || got > 153 {
+		t.Errorf("%d of 500 requests failed when balanced one by one, want about 100", got)
 	}
 }
 

@@ -267,12 +267,12 @@ func TestFaultsMatch(t *testing.T) {
 		"step=login backend=a release=2 kind=status status=500", "backend=* step=status kind=status status=501", "kind=status status=502 release=3")
 	wantReply(t, c.password(u), 200, "")
 	wantReply(t, c.send("GET", "/v1/status", ""), 501, "")
-	for release, want := range map[string][2]int{"2": {500, 501}, "3": {502, 501}} {
-		if err := s.Deploy("a", release); err != nil {
+	for i, want := range []int{500, 502} { // of the releases 2 and 3
+		if err := s.Deploy("a", fmt.Sprint(2+i)); err != nil {
 			t.Fatal(err)
 		}
-		wantReply(t, c.password(u), want[0], "")
-		wantReply(t, c.send("GET", "/v1/status", ""), want[1], "")
+		wantReply(t, c.password(u), want, "")
+		wantReply(t, c.send("GET", "/v1/status", ""), 501, "")
 	}
 	wantReply(t, c.send("GET", "/nowhere", ""), 404, "") // no step, no fault
 	if !s.RemoveFault("f2") || s.RemoveFault("f2") {
@@ -366,8 +366,10 @@ func TestFaultsOverTLS(t *testing.T) {
 			if r.err == nil {
 				t.Errorf("HTTP/%d, %s: got %+v, want an error", version, fault, r)
 			}
-			if strings.HasPrefix(fault, "kind=reset") && !errors.Is(r.err, syscall.ECONNRESET) {
-				t.Errorf("HTTP/%d, %s: got %v, want a reset", version, fault, r.err)
+			// In HTTP/2 a frame that the client writes by itself may meet the reset
+			// first; its read then ends as if by a FIN.
+			if version == 1 && strings.HasPrefix(fault, "kind=reset") && !errors.Is(r.err, syscall.ECONNRESET) {
+				t.Errorf("%s: got %v, want a reset", fault, r.err)
 			}
 		}
 	}

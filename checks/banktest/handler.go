@@ -23,12 +23,12 @@ type Access struct {
 // any handler it is safe for concurrent use.
 func (b *Bank) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	c := &call{request: r, step: stepOther, now: b.now(), backend: b.backendOf(r)}
+	c := &call{request: r, step: stepOf(r.URL.Path), now: b.now(), backend: b.backendOf(r)}
+	b.ledger.request(c.step) // before the answer: who has that may ask for the count
 	seen := &statusWriter{ResponseWriter: w}
-	a := Access{At: c.now, Method: r.Method, Backend: c.backend.Name, Release: c.backend.Release}
+	a := Access{At: c.now, Step: c.step, Method: r.Method, Backend: c.backend.Name, Release: c.backend.Release}
 	defer func() { // also when a fault aborts the answer
-		a.Step, a.Status, a.Took = c.step, seen.status, time.Since(start)
-		b.ledger.request(c.step)
+		a.Status, a.Took = seen.status, time.Since(start)
 		if b.options.Log != nil {
 			b.options.Log(a)
 		}
@@ -42,8 +42,7 @@ func (b *Bank) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (b *Bank) handle(w http.ResponseWriter, c *call, a *Access) {
 	r := c.request
-	if strings.HasPrefix(r.URL.Path, "/-/") {
-		c.step = "admin"
+	if c.step == stepAdmin {
 		b.admin(w, r).write(w)
 		return
 	}
@@ -52,7 +51,6 @@ func (b *Bank) handle(w http.ResponseWriter, c *call, a *Access) {
 		refusePath.answer().write(w)
 		return
 	}
-	c.step = to.step
 	if r.Method != to.method {
 		notAllowed(to.method).answer().write(w)
 		return
@@ -66,6 +64,17 @@ func (b *Bank) handle(w http.ResponseWriter, c *call, a *Access) {
 	}
 	c.body = body
 	b.perform(w, c, to, a)
+}
+
+// stepOf names what a path is for.
+func stepOf(path string) string {
+	if to, ok := routes[path]; ok {
+		return to.step
+	}
+	if strings.HasPrefix(path, "/-/") {
+		return stepAdmin
+	}
+	return stepOther
 }
 
 func notAllowed(allow string) *refusal {

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"slices"
 	"time"
 )
 
@@ -113,7 +112,7 @@ func (v *vault) grant(s *session, now time.Time) tokens {
 // end forgets a session, and with it kills its tokens. The caller holds mu.
 func (v *vault) end(s *session) {
 	delete(v.sessions, s.id)
-	s.customer.sessions = slices.DeleteFunc(s.customer.sessions, func(o *session) bool { return o == s })
+	s.customer.sessions = without(s.customer.sessions, s)
 }
 
 // refresh makes the next generation of a session. A token of an earlier one

@@ -10,7 +10,8 @@ import (
 // Stats is what a bank has seen since it began. It is a copy.
 type Stats struct {
 	// Requests counts by step, every one of [Steps] and "other", whatever
-	// became of them; it leaves out the admin endpoints.
+	// became of them; it leaves out the admin endpoints. All counts here have a
+	// request before its client has the answer.
 	Requests map[string]int64 `json:"requests"`
 	// Faults counts the requests that faults have met. Those that failed open
 	// count only where a dead token was accepted.

@@ -168,7 +168,13 @@ func (v *vault) redeem(id, code string, now, backendNow time.Time) (*customer, *
 
 func (v *vault) dropChallenge(ch *challenge) {
 	delete(v.challenges, ch.id)
-	ch.customer.challenges = slices.DeleteFunc(ch.customer.challenges, func(o *challenge) bool { return o == ch })
+	ch.customer.challenges = without(ch.customer.challenges, ch)
+}
+
+// without takes one element out of list, which holds it once; mostly the first.
+func without[T comparable](list []T, one T) []T {
+	i := slices.Index(list, one)
+	return slices.Delete(list, i, i+1)
 }
 
 // sweep forgets what has expired, at most once a minute. The caller holds mu.

@@ -106,7 +106,7 @@ func (f *compiled) begin(now time.Time) (prober.Attempt, prober.MissReason) {
 	}
 	return prober.Attempt{
 		Account: lease.Account().Name,
-		Probe:   func(ctx context.Context) prober.Report { return f.probe(ctx, lease.Account()) },
+		Probe:   func(ctx context.Context) prober.Report { return f.probe(ctx, lease) },
 		Release: func(_ prober.Outcome, r prober.Report) { lease.Release(f.refused(&r)) },
 	}, ""
 }

@@ -242,6 +242,9 @@ func (l *loader) scopeOfAccounts(src *source, f *compiled, s *Scope) {
 	}
 	f.pool, f.accountVars = p.Pool, p.vars
 	s.account, s.names["account"] = p.fields, p.fields
+	if n := f.check.Schedule.Concurrency; p.Pool != nil && n > p.Len() {
+		src.mistake("schedule", "concurrency is %d, and the pool %q has %d accounts; a run leases one for itself", n, name, p.Len())
+	}
 	p.users = append(p.users, src.flow.Name)
 	p.used += 1 / f.check.Schedule.Every.Seconds()
 }
@@ -270,7 +273,8 @@ func (l *loader) env() map[string]any {
 // vetTOTP tries the secrets that totp() will be given. A code is good once, so
 // an account of such a flow logs in at most once in a step of the clock.
 func (l *loader) vetTOTP(src *source, f *compiled, s *Scope) {
-	if len(s.totp) == 0 || f.pool == nil {
+	codes := slices.ContainsFunc(slices.Concat(pointers(f.steps), pointers(f.cleanup)), func(st *step) bool { return st.usesTOTP })
+	if !codes || f.pool == nil {
 		return
 	}
 	f.need.OncePerStep = 30 * time.Second

@@ -13,8 +13,8 @@ import (
 )
 
 // probe performs the flow once.
-func (f *compiled) probe(ctx context.Context, account *accounts.Account) prober.Report {
-	s := f.newSession(ctx, account)
+func (f *compiled) probe(ctx context.Context, lease *accounts.Lease) prober.Report {
+	s := f.newSession(ctx, lease)
 	defer s.close()
 	s.report.TraceID = s.traceID
 	s.report.Steps = make([]prober.StepResult, 0, len(f.steps))
@@ -110,6 +110,9 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, time.Duration(st.Timeout), prober.ErrTimeout)
 		defer cancel()
+	}
+	if st.usesTOTP && s.lease != nil {
+		s.lease.CodeUsed(time.Now()) // a code is good once, and the lease may be of an earlier step of the clock
 	}
 	if err := st.Run(ctx, s); err != nil {
 		s.tag()

@@ -69,7 +69,7 @@ func (r *rewriter) member(node *ast.Node, n *ast.MemberNode) {
 		}
 	}
 	if t := n.Node.Type(); name == memberFunc && t != nil && t.Kind() != reflect.Interface && t.Kind() != reflect.Map {
-		if _, rewritten := n.Node.(*ast.CallNode); !rewritten {
+		if call, ok := n.Node.(*ast.CallNode); !ok || r.plain[call] == nil {
 			return
 		}
 	}

@@ -31,7 +31,8 @@ type Scope struct {
 	account  types.Map         // the fields that every account of the pool has; nil without a pool
 	env      map[string]string // allow-listed environment variables
 	secrets  types.Map
-	totp     map[string]*yaml.Node // account fields that totp() reads, and where
+	totp     map[string]bool   // account fields that totp() reads
+	totpSeen bool              // an expression compiled since this was last reset calls totp()
 }
 
 // answerNames are in reach once a step has its answer.
@@ -47,7 +48,7 @@ var answerNames = types.Map{
 func newScope(doc *strict.Document) *Scope {
 	return &Scope{
 		doc: doc, names: types.Map{"step": types.String, "check": types.String},
-		captured: map[string]string{}, later: map[string]string{}, totp: map[string]*yaml.Node{},
+		captured: map[string]string{}, later: map[string]string{}, totp: map[string]bool{},
 	}
 }
 
@@ -97,7 +98,7 @@ func (s *Scope) compile(n *yaml.Node, offset int, source string, options ...expr
 		s.mistake(n, offset, source, err)
 		return nil
 	}
-	s.noteTOTP(n, source)
+	s.noteTOTP(source, rw.mentions)
 	return &program{compiled, rw.mentions}
 }
 
@@ -143,6 +144,11 @@ func (s *Scope) explain(message, before string) string {
 	}
 	if m := unknownField.FindStringSubmatch(message); m != nil {
 		return s.explainField(m[1], before)
+	}
+	for _, h := range helpers {
+		if strings.HasSuffix(message, "to call "+h.Name) || strings.Contains(message, "to call "+h.Name+" ") {
+			return strings.TrimSpace(message) + "; the call is " + h.Usage
+		}
 	}
 	return message
 }
@@ -214,10 +220,9 @@ func typeOfResult(p *program) types.Type {
 // totpOfAccount finds the account fields that are given to totp().
 var totpOfAccount = regexp.MustCompile(`\btotp\(\s*account\.([A-Za-z_][A-Za-z0-9_]*)`)
 
-func (s *Scope) noteTOTP(n *yaml.Node, source string) {
+func (s *Scope) noteTOTP(source string, mentions map[string]bool) {
+	s.totpSeen = s.totpSeen || mentions["totp"]
 	for _, m := range totpOfAccount.FindAllStringSubmatch(source, -1) {
-		if _, ok := s.totp[m[1]]; !ok {
-			s.totp[m[1]] = n
-		}
+		s.totp[m[1]] = true
 	}
 }

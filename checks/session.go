@@ -21,7 +21,7 @@ import (
 // captured, and the answer at hand. One goroutine uses it.
 type Session struct {
 	flow    *compiled
-	account *accounts.Account
+	lease   *accounts.Lease // nil where the flow uses no accounts
 	wire    *wire
 	client  *http.Client
 	vars    map[string]any // what expressions see
@@ -53,9 +53,9 @@ type answer struct {
 }
 
 // newSession begins a run.
-func (f *compiled) newSession(ctx context.Context, account *accounts.Account) *Session {
+func (f *compiled) newSession(ctx context.Context, lease *accounts.Lease) *Session {
 	s := &Session{
-		flow: f, account: account, start: time.Now(), traceID: randomHex(16),
+		flow: f, lease: lease, start: time.Now(), traceID: randomHex(16),
 		vars: make(map[string]any, 16), captured: map[string]bool{}, timing: &timing{},
 	}
 	s.wire = newWire(ctx, f.tls, f.secure, f.options)
@@ -63,8 +63,8 @@ func (f *compiled) newSession(ctx context.Context, account *accounts.Account) *S
 	s.client = &http.Client{Transport: s.wire.transport, Jar: jar}
 	s.vars["check"] = f.check.Name
 	s.vars["env"], s.vars["secrets"] = f.env, f.secrets
-	if account != nil {
-		s.vars["account"] = f.accountVars[account.Name]
+	if lease != nil {
+		s.vars["account"] = f.accountVars[lease.Account().Name]
 	}
 	return s
 }

@@ -97,6 +97,7 @@ type step struct {
 	*StepSettings
 	node     *yaml.Node
 	needs    []string
+	usesTOTP bool // its action sends a one-time code by the clock
 	usesBody bool // an expression reads the answer's body as JSON
 	// judged are the expectations, those on the status first: what the status
 	// says is the better reason.
@@ -131,7 +132,9 @@ func (st *step) DecodeYAML(d *strict.Document, n *yaml.Node) {
 func (st *step) vet(s *Scope, runTimeout time.Duration) {
 	before := s
 	st.If.compileBool(before)
+	s.totpSeen = false
 	st.Vet(before)
+	st.usesTOTP = s.totpSeen
 	after := s.withAnswer()
 	for i := range st.Expect {
 		st.Expect[i].compileBool(after)

@@ -109,7 +109,7 @@ func changeFields(c StateChange) []zap.Field {
 		zap.Float64("evidence", s.Evidence),
 	}
 	for _, r := range s.Ratios {
-		fields = append(fields, zap.Stringer("ratio_"+windowName(r.Window), r))
+		fields = append(fields, zap.Stringer("ratio_"+WindowName(r.Window), r))
 	}
 	fields = append(fields, zap.Float64("tolerate", c.Check.Objective.Tolerate),
 		zap.Float64("detect", c.Check.Objective.Detect))

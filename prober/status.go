@@ -89,13 +89,22 @@ func (r Ratio) Value() (value float64, ok bool) {
 // String shows the ratio as it must be shown, with its 95 % interval and its n:
 // "3.1% (2.2%-4.4%) of 1000 runs in 1h"; without a run, "no runs in 1h".
 func (r Ratio) String() string {
-	value, ok := r.Value()
-	if !ok {
-		return "no runs in " + windowName(r.Window)
+	if r.Runs == 0 {
+		return "no runs in " + WindowName(r.Window)
 	}
-	return fmt.Sprintf("%s (%s-%s) of %d %s in %s", percent(value), percent(r.Lower), percent(r.Upper),
-		r.Runs, plural(r.Runs, "run"), windowName(r.Window))
+	return fmt.Sprintf("%s (%s) of %d %s in %s", r.Percent(), r.PercentInterval(),
+		r.Runs, plural(r.Runs, "run"), WindowName(r.Window))
 }
+
+// Percent is the ratio for people, such as "3.1%". It is never shown without n
+// and the interval.
+func (r Ratio) Percent() string {
+	value, _ := r.Value()
+	return percent(value)
+}
+
+// PercentInterval is the 95 % interval for people, such as "2.2%-4.4%".
+func (r Ratio) PercentInterval() string { return percent(r.Lower) + "-" + percent(r.Upper) }
 
 // percent writes ratios to three digits, as far as that tells anything.
 func percent(ratio float64) string {
@@ -116,8 +125,8 @@ func plural(n int, word string) string {
 	return word + "s"
 }
 
-// windowName is the window as labels and flows write it: 5m, 1h, 24h.
-func windowName(d time.Duration) string {
+// WindowName is the window as labels and flows write it: 5m, 1h, 24h.
+func WindowName(d time.Duration) string {
 	s := d.String()
 	for _, zero := range []string{"m0s", "h0m"} {
 		if strings.HasSuffix(s, zero) {

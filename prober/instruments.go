@@ -1,0 +1,120 @@
+package prober
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// The instruments are every metric that runs and due times move; those that are
+// worked out at each scrape are in scrape.go.
+type instruments struct {
+	due, runs, failed, inconclusive, missed *prometheus.CounterVec
+	failures, failOpen                      *prometheus.CounterVec
+	duration, step, phase                   *prometheus.HistogramVec
+	lag                                     prometheus.Histogram
+	lastRun, lastPass                       *prometheus.GaugeVec
+	certificate, skew                       *prometheus.GaugeVec
+	tolerate, detect, threshold             *prometheus.GaugeVec
+	reloadOK, reloadAt                      prometheus.Gauge
+	build                                   *prometheus.GaugeVec
+}
+
+const namespace = "authprober"
+
+func newInstruments() *instruments {
+	return &instruments{
+		due: counters("runs_due_total",
+			"Due times that are settled: each is one run, inconclusive run or missed run.", "check"),
+		runs: counters("runs_total",
+			"Runs that passed or failed: the denominator of the failure ratio.", "check"),
+		failed: counters("runs_failed_total",
+			"Runs that failed: the numerator of the failure ratio.", "check"),
+		failures: counters("run_failures_total",
+			"Runs that failed, by the first step that failed and why; they add up to authprober_runs_failed_total.",
+			"check", "step", "reason"),
+		inconclusive: counters("runs_inconclusive_total",
+			"Runs that say nothing about the target: errored is the prober's own fault, aborted a shutdown.",
+			"check", "outcome"),
+		missed: counters("runs_missed_total",
+			"Due times at which no run began, and why.", "check", "reason"),
+		failOpen: counters("fail_open_total",
+			"Runs in which the target accepted what it must refuse, by step.", "check", "step"),
+		duration: histograms("run_duration_seconds",
+			"Time that runs took that passed or failed, without their clean-up.",
+			[]float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60}, "check", "outcome"),
+		step: histograms("step_duration_seconds",
+			"Time that steps took, those that failed too; skipped steps are not counted.",
+			[]float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10}, "check", "step"),
+		phase: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace,
+			Name:      "step_phase_seconds",
+			Help:      "Time that the phases of steps took; a connection that is used again is neither resolved nor connected.",
+			Buckets:   []float64{.005, .025, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"check", "phase"}),
+		lag: prometheus.NewHistogram(histogramOpts("schedule_lag_seconds",
+			"Time by which runs began after they were due: the prober's own lateness.",
+			[]float64{.001, .005, .01, .05, .1, .5, 1, 5, 10})),
+		lastRun: gauges("last_run_timestamp_seconds",
+			"When the last run ended, whatever its outcome; 0 if there was none.", "check"),
+		lastPass: gauges("last_pass_timestamp_seconds",
+			"When the last run that passed ended; 0 if there was none.", "check"),
+		certificate: gauges("tls_certificate_expiry_timestamp_seconds",
+			"When the first of the TLS certificates expires that the last run with any has seen; absent before.", "check"),
+		skew: gauges("clock_skew_seconds",
+			"The target's clock minus the prober's, to the second, by the last run that could tell; absent before.", "check"),
+		tolerate: gauges("objective_tolerate_ratio",
+			"Failure ratio that is nobody's problem.", "check"),
+		detect: gauges("objective_detect_ratio",
+			"The smallest failure ratio that is worth a page.", "check"),
+		threshold: gauges("threshold_ratio",
+			"Failure ratio above which the check's own plain limit is exceeded.", "check", "window", "severity"),
+		reloadOK: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace,
+			Name: "config_last_reload_successful",
+			Help: "Whether the last attempt to load the configuration succeeded."}),
+		reloadAt: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace,
+			Name: "config_last_reload_success_timestamp_seconds",
+			Help: "When the configuration was last loaded successfully."}),
+		build: gauges("build_info",
+			"1, with what the program was built from.", "version", "revision", "goversion"),
+	}
+}
+
+func (in *instruments) collectors() []prometheus.Collector {
+	return []prometheus.Collector{
+		in.due, in.runs, in.failed, in.inconclusive, in.missed, in.failures, in.failOpen, in.duration, in.step,
+		in.phase, in.lag, in.lastRun, in.lastPass, in.certificate, in.skew, in.tolerate, in.detect, in.threshold,
+		in.reloadOK, in.reloadAt, in.build,
+	}
+}
+
+func (in *instruments) buildInfo(version, revision string) {
+	in.build.WithLabelValues(version, revision, runtime.Version()).Set(1)
+}
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func gauges(name, help string, labels ...string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(histogramOpts(name, help, buckets), labels)
+}
+
+// histogramOpts are for a native histogram with classic buckets beside it, for
+// those who do not scrape native ones.
+func histogramOpts(name, help string, buckets []float64) prometheus.HistogramOpts {
+	return prometheus.HistogramOpts{
+		Namespace:                       namespace,
+		Name:                            name,
+		Help:                            help,
+		Buckets:                         buckets,
+		NativeHistogramBucketFactor:     1.1,
+		NativeHistogramMaxBucketNumber:  100,
+		NativeHistogramMinResetDuration: time.Hour,
+	}
+}

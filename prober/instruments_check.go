@@ -1,0 +1,155 @@
+package prober
+
+import (
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// The checkInstruments are the series of one check, looked up once so that no
+// run has to.
+type checkInstruments struct {
+	name              string
+	all               *instruments
+	due, runs, failed prometheus.Counter
+	inconclusive      map[Outcome]prometheus.Counter
+	missed            map[MissReason]prometheus.Counter
+	failures          map[failure]prometheus.Counter // filled on first use where the budget is exceeded
+	duration          map[Outcome]prometheus.Observer
+	steps             map[string]prometheus.Observer
+	phases            map[string]prometheus.Observer
+	lastRun, lastPass prometheus.Gauge
+}
+
+type failure struct {
+	step   string
+	reason Reason
+}
+
+func (in *instruments) forCheck(c *Check, joint bool) *checkInstruments {
+	x := &checkInstruments{
+		name:         c.Name,
+		all:          in,
+		due:          in.due.WithLabelValues(c.Name),
+		runs:         in.runs.WithLabelValues(c.Name),
+		failed:       in.failed.WithLabelValues(c.Name),
+		inconclusive: map[Outcome]prometheus.Counter{},
+		missed:       map[MissReason]prometheus.Counter{},
+		failures:     map[failure]prometheus.Counter{},
+		duration:     map[Outcome]prometheus.Observer{},
+		steps:        map[string]prometheus.Observer{},
+		phases:       map[string]prometheus.Observer{},
+		lastRun:      in.lastRun.WithLabelValues(c.Name),
+		lastPass:     in.lastPass.WithLabelValues(c.Name),
+	}
+	for _, o := range Outcomes {
+		if o.Counted() {
+			x.duration[o] = in.duration.WithLabelValues(c.Name, string(o))
+		} else {
+			x.inconclusive[o] = in.inconclusive.WithLabelValues(c.Name, string(o))
+		}
+	}
+	for _, reason := range MissReasons {
+		x.missed[reason] = in.missed.WithLabelValues(c.Name, string(reason))
+	}
+	for _, phase := range PhaseNames {
+		x.phases[phase] = in.phase.WithLabelValues(c.Name, phase)
+	}
+	x.zeroSteps(c, joint)
+	in.limits(c)
+	return x
+}
+
+func (x *checkInstruments) zeroSteps(c *Check, joint bool) {
+	for i, step := range c.Steps {
+		x.steps[step] = x.all.step.WithLabelValues(c.Name, step)
+		if joint {
+			for _, reason := range c.Reasons[i] {
+				x.failure(step, reason)
+			}
+		}
+	}
+	for _, step := range c.RefuseSteps {
+		x.all.failOpen.WithLabelValues(c.Name, step)
+	}
+}
+
+// limits sets what never changes.
+func (in *instruments) limits(c *Check) {
+	in.tolerate.WithLabelValues(c.Name).Set(c.Objective.Tolerate)
+	in.detect.WithLabelValues(c.Name).Set(c.Objective.Detect)
+	for _, t := range c.Thresholds {
+		in.threshold.WithLabelValues(c.Name, WindowName(t.Window), t.Severity).Set(t.Ratio)
+	}
+}
+
+func (x *checkInstruments) failure(step string, reason Reason) prometheus.Counter {
+	key := failure{step, reason}
+	if x.failures[key] == nil {
+		x.failures[key] = x.all.failures.WithLabelValues(x.name, step, string(reason))
+	}
+	return x.failures[key]
+}
+
+// run counts a run.
+func (x *checkInstruments) run(r *Run) {
+	x.due.Inc()
+	x.lastRun.Set(unix(r.End()))
+	x.all.lag.Observe(max(0, r.Start.Sub(r.Due)).Seconds())
+	if !r.Outcome.Counted() {
+		x.inconclusive[r.Outcome].Inc()
+	} else {
+		x.runs.Inc()
+		x.observeDuration(r)
+	}
+	switch r.Outcome {
+	case Passed:
+		x.lastPass.Set(unix(r.End()))
+	case Failed:
+		x.fail(r.FailedStep())
+	}
+	x.observeSteps(r.Steps)
+	if !r.CertificateExpiry.IsZero() {
+		x.all.certificate.WithLabelValues(x.name).Set(unix(r.CertificateExpiry))
+	}
+	if r.HasClockSkew {
+		x.all.skew.WithLabelValues(x.name).Set(r.ClockSkew.Seconds())
+	}
+}
+
+func (x *checkInstruments) fail(step *StepResult) {
+	x.failed.Inc()
+	x.failure(step.Name, step.Reason).Inc()
+	if step.Reason == ReasonNotRefused {
+		x.all.failOpen.WithLabelValues(x.name, step.Name).Inc()
+	}
+}
+
+func (x *checkInstruments) observeDuration(r *Run) {
+	seconds, o := r.Took.Seconds(), x.duration[r.Outcome]
+	if with, ok := o.(prometheus.ExemplarObserver); ok && isTraceID(r.TraceID) {
+		with.ObserveWithExemplar(seconds, prometheus.Labels{"trace_id": r.TraceID})
+		return
+	}
+	o.Observe(seconds)
+}
+
+// isTraceID keeps the exemplar from panicking on what is not one.
+func isTraceID(s string) bool {
+	return len(s) == 32 && !slices.ContainsFunc([]byte(s), func(b byte) bool {
+		return !('0' <= b && b <= '9' || 'a' <= b && b <= 'f')
+	})
+}
+
+func (x *checkInstruments) observeSteps(steps []StepResult) {
+	for i := range steps {
+		s := &steps[i]
+		o := x.steps[s.Name]
+		if o == nil || s.Skipped { // nil: an errored run may name a step that is none
+			continue
+		}
+		o.Observe(s.Took.Seconds())
+		s.Phases.Each(func(phase string, d time.Duration) { x.phases[phase].Observe(d.Seconds()) })
+	}
+}

@@ -1,0 +1,128 @@
+package prober
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	dto "github.com/prometheus/client_model/go"
+)
+
+// JointSeriesBudget is how many series of run failures, check x step x reason,
+// are there at zero from the start. Where the checks have more of them, none is,
+// and each is created with its first failure, since they would be most of what
+// every scrape carries; authprober_runs_failed_total is at zero always.
+const JointSeriesBudget = 20_000
+
+// MetricsOptions are what Metrics are made of.
+type MetricsOptions struct {
+	Checks []*Check
+	// Registry gets every instrument; nothing else need be in it.
+	Registry *prometheus.Registry
+	// Judge is asked at each scrape, so that ratios change with time alone.
+	Judge *Judge
+	// Pools, which may be nil, is asked at each scrape how the accounts stand. It
+	// must name each pool once.
+	Pools func() []PoolStatus
+	// Version and Revision of the program; either may be empty.
+	Version, Revision string
+}
+
+// NewRegistry returns a registry with the metrics of the Go runtime and of the
+// process.
+func NewRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// Metrics is the [Observer] that counts for Prometheus; see docs/metrics.md. It
+// may be gathered by any goroutine.
+type Metrics struct {
+	registry *prometheus.Registry
+	in       *instruments
+
+	// mu makes a run, or a due time missed, one thing to every scrape: observing
+	// writes, gathering reads.
+	mu     sync.RWMutex
+	checks map[*Check]*checkInstruments
+}
+
+// NewMetrics registers every instrument and creates every series that is known
+// in advance.
+func NewMetrics(opts MetricsOptions) (*Metrics, error) {
+	if err := Validate(opts.Checks); err != nil {
+		return nil, err
+	}
+	m := &Metrics{registry: opts.Registry, in: newInstruments(), checks: map[*Check]*checkInstruments{}}
+	joint := jointSeries(opts.Checks) <= JointSeriesBudget
+	for _, c := range opts.Checks {
+		m.checks[c] = m.in.forCheck(c, joint)
+	}
+	m.in.buildInfo(opts.Version, opts.Revision)
+	collectors := append(m.in.collectors(), newCheckInfo(opts.Checks), newPoolCollector(opts.Pools))
+	if opts.Judge != nil {
+		collectors = append(collectors, newStatusCollector(opts.Judge))
+	}
+	var errs []error
+	for _, c := range collectors {
+		errs = append(errs, opts.Registry.Register(c))
+	}
+	return m, errors.Join(errs...)
+}
+
+// jointSeries is the number of series of run failures that could be.
+func jointSeries(checks []*Check) (n int) {
+	for _, c := range checks {
+		for _, reasons := range c.Reasons {
+			n += len(reasons)
+		}
+	}
+	return n
+}
+
+// Gather implements [prometheus.Gatherer] for everything in the registry. A run
+// is in all of what it returns or in nothing of it: in every single scrape,
+// due = passed + failed + errored + aborted + missed.
+func (m *Metrics) Gather() ([]*dto.MetricFamily, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.registry.Gather()
+}
+
+// ObserveRun implements [Observer]. Runs of other checks are ignored.
+func (m *Metrics) ObserveRun(r *Run) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c := m.checks[r.Check]; c != nil {
+		c.run(r)
+	}
+}
+
+// ObserveMissed implements [Observer].
+func (m *Metrics) ObserveMissed(x Missed) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c := m.checks[x.Check]; c != nil {
+		c.due.Add(float64(x.N))
+		c.missed[x.Reason].Add(float64(x.N))
+	}
+}
+
+// ObserveReload records whether the configuration was loaded at the given time.
+// Before the first call both of its series are 0.
+func (m *Metrics) ObserveReload(ok bool, at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !ok {
+		m.in.reloadOK.Set(0)
+		return
+	}
+	m.in.reloadOK.Set(1)
+	m.in.reloadAt.Set(unix(at))
+}
+
+// unix is a time as Prometheus has it, in seconds, to the millisecond.
+func unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1e3 }

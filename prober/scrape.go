@@ -1,0 +1,146 @@
+package prober
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/authprober/authprober/prober/detect"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// The statusCollector asks the judge at each scrape, so that a window empties
+// where no run comes any more.
+type statusCollector struct {
+	judge                     *Judge
+	evidence, state           *prometheus.Desc
+	ratio, lower, upper, runs *prometheus.Desc
+	exceeded                  *prometheus.Desc
+}
+
+func newStatusCollector(j *Judge) *statusCollector {
+	return &statusCollector{
+		judge:    j,
+		evidence: desc("evidence", "How near the check is to a page: 1 or more is one.", "check"),
+		state:    desc("check_state", "1 for the state that the check is in, 0 for the others.", "check", "state"),
+		ratio: desc("failure_ratio",
+			"Share of the runs of the window that failed, of those that passed or failed; NaN without any.", "check", "window"),
+		lower: desc("failure_ratio_lower",
+			"Lower end of the 95 % Wilson interval of authprober_failure_ratio; 0 without any run.", "check", "window"),
+		upper: desc("failure_ratio_upper",
+			"Upper end of the 95 % Wilson interval of authprober_failure_ratio; 1 without any run.", "check", "window"),
+		runs: desc("window_runs",
+			"Runs of the window that passed or failed: how much authprober_failure_ratio rests on.", "check", "window"),
+		exceeded: desc("threshold_exceeded",
+			"1 while the failure ratio is above the check's own plain limit, with its least number of runs.",
+			"check", "window", "severity"),
+	}
+}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
+}
+
+func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.evidence, c.state, c.ratio, c.lower, c.upper, c.runs, c.exceeded} {
+		ch <- d
+	}
+}
+
+func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
+	for _, s := range c.judge.All(time.Now()) {
+		c.collect(ch, &s)
+	}
+}
+
+func (c *statusCollector) collect(ch chan<- prometheus.Metric, s *CheckStatus) {
+	name := s.Check.Name
+	send := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	send(c.evidence, s.Evidence, name)
+	for _, state := range detect.States {
+		send(c.state, one(s.State == state), name, state.String())
+	}
+	for _, r := range s.Ratios {
+		window := WindowName(r.Window)
+		value, ok := r.Value()
+		if !ok {
+			value = math.NaN()
+		}
+		send(c.ratio, value, name, window)
+		send(c.lower, r.Lower, name, window)
+		send(c.upper, r.Upper, name, window)
+		send(c.runs, float64(r.Runs), name, window)
+	}
+	for _, t := range s.Thresholds {
+		send(c.exceeded, one(t.Exceeded), name, WindowName(t.Window), t.Severity)
+	}
+}
+
+func one(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// newCheckInfo has the labels that any check has. A label that one of them does
+// not have is empty there, which to Prometheus is the same as not there.
+func newCheckInfo(checks []*Check) prometheus.Collector {
+	keys := map[string]bool{}
+	for _, c := range checks {
+		for k := range c.Labels {
+			keys[k] = true
+		}
+	}
+	labels := slices.Sorted(maps.Keys(keys))
+	info := gauges("check_info", "1, with the labels that the check was given; join it to route a page.",
+		append([]string{"check"}, labels...)...)
+	for _, c := range checks {
+		values := []string{c.Name}
+		for _, k := range labels {
+			values = append(values, c.Labels[k])
+		}
+		info.WithLabelValues(values...).Set(1)
+	}
+	return info
+}
+
+// The poolCollector asks how the accounts stand at each scrape.
+type poolCollector struct {
+	pools                      func() []PoolStatus
+	accounts, logins, refusals *prometheus.Desc
+}
+
+func newPoolCollector(pools func() []PoolStatus) *poolCollector {
+	if pools == nil {
+		pools = func() []PoolStatus { return nil }
+	}
+	return &poolCollector{
+		pools:    pools,
+		accounts: desc("accounts", "Accounts of the pool by state; together, all of them.", "pool", "state"),
+		logins:   desc("account_logins_total", "Runs that leased an account of the pool.", "pool"),
+		refusals: desc("account_refusals_total",
+			"Runs that leased an account of the pool and were refused without being meant to be.", "pool"),
+	}
+}
+
+func (c *poolCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- c.accounts
+	ch <- c.logins
+	ch <- c.refusals
+}
+
+func (c *poolCollector) Collect(ch chan<- prometheus.Metric) {
+	for _, p := range c.pools() {
+		for state, n := range map[string]int{
+			"free": p.Free, "leased": p.Leased, "cooling": p.Cooling, "quarantined": p.Quarantined,
+		} {
+			ch <- prometheus.MustNewConstMetric(c.accounts, prometheus.GaugeValue, float64(n), p.Name, state)
+		}
+		ch <- prometheus.MustNewConstMetric(c.logins, prometheus.CounterValue, float64(p.Logins), p.Name)
+		ch <- prometheus.MustNewConstMetric(c.refusals, prometheus.CounterValue, float64(p.Refusals), p.Name)
+	}
+}

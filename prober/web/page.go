@@ -1,0 +1,86 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"net/http"
+	"time"
+
+	"github.com/authprober/authprober/prober"
+	"go.uber.org/zap"
+)
+
+// The page shows how the checks stand.
+type page struct {
+	opts     Options
+	template *template.Template
+}
+
+// A pageCheck is a row of the page.
+type pageCheck struct {
+	Name, About string
+	State       string
+	Since       string // "" if it has never changed
+	Evidence    float64
+	Ratios      []prober.Ratio
+	Last        string
+}
+
+func (p *page) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	var checks []pageCheck
+	now := time.Now()
+	for _, s := range p.opts.Checks() {
+		checks = append(checks, newPageCheck(&s, now))
+	}
+	var b bytes.Buffer // so that an error is not half a page
+	err := p.template.Execute(&b, map[string]any{
+		"Checks": checks, "Windows": windows(), "Ready": p.opts.Ready(), "Version": p.opts.Version,
+	})
+	if err != nil {
+		p.opts.Log.Error("page", zap.Error(err))
+		answer(w, http.StatusInternalServerError, "the page could not be made; see the log")
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Write(b.Bytes()) // nobody is left to tell if it fails
+}
+
+func newPageCheck(s *prober.CheckStatus, now time.Time) pageCheck {
+	c := pageCheck{
+		Name: s.Check.Name, About: s.Check.About, State: s.State.String(),
+		Evidence: s.Evidence, Ratios: s.Ratios, Last: "none yet",
+	}
+	if !s.Since.IsZero() {
+		c.Since = ago(now.Sub(s.Since))
+	}
+	if r := s.LastRun; r != nil {
+		c.Last = fmt.Sprintf("%s %s", r.Outcome, ago(now.Sub(r.End())))
+		if step := r.FailedStep(); step != nil {
+			c.Last += fmt.Sprintf(": %s, %s", step.Name, step.Reason)
+		}
+	}
+	return c
+}
+
+// ago writes how long ago something was, as exactly as people care.
+func ago(d time.Duration) string {
+	unit := time.Second
+	switch {
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%d days ago", d/(24*time.Hour))
+	case d >= time.Hour:
+		unit = time.Minute
+	}
+	return max(0, d).Truncate(unit).String() + " ago"
+}
+
+// windows are the headings of the ratios.
+func windows() []string {
+	var names []string
+	for _, w := range prober.RatioWindows {
+		names = append(names, prober.WindowName(w))
+	}
+	return names
+}

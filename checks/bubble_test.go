@@ -87,7 +87,7 @@ func (c *counter) ObserveMissed(m prober.Missed) {
 	c.missed += m.N
 }
 
-// Six hours of a real flow over real HTTP, on a clock of its own: every tenth
+// Hours of a real flow over real HTTP, on a clock of its own: every tenth
 // login hangs, every hundredth is an error, and every due time is accounted for.
 func TestHoursOfRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -132,7 +132,7 @@ cleanup:
 				t.Error(err)
 			}
 		})
-		const hours = 6
+		const hours = 3
 		time.Sleep(hours*time.Hour - time.Second)
 		cancel()
 		running.Wait()

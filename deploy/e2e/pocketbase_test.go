@@ -26,7 +26,7 @@ type pocket struct {
 
 func newPocket(t *testing.T) *pocket {
 	dir := t.TempDir()
-	args := []string{"--dir", filepath.Join(dir, "pb_data"), "--migrationsDir", filepath.Join(dir, "pb_migrations")}
+	args := []string{"--dev=false", "--dir", filepath.Join(dir, "pb_data"), "--migrationsDir", filepath.Join(dir, "pb_migrations")}
 	const email, password = "root@example.test", "a password of ours"
 	if out, err := exec.Command(pocketbase(t), append([]string{"superuser", "upsert", email, password}, args...)...).CombinedOutput(); err != nil {
 		t.Fatalf("making a superuser: %v\n%s", err, out)

@@ -38,7 +38,7 @@ func NewRegistry() *prometheus.Registry {
 	return r
 }
 
-// Metrics is the [Observer] that counts for Prometheus; see docs/metrics.md. It
+// Metrics is the [Observer] that counts for Prometheus. It
 // may be gathered by any goroutine.
 type Metrics struct {
 	registry *prometheus.Registry

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/authprober/authprober/checks"
+	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/web"
+)
+
+// daemonOptions are what a daemon is made of.
+type daemonOptions struct {
+	config    *checks.Config
+	listener  net.Listener // the daemon's once it runs
+	webConfig webConfig
+	log       logger
+	grace     time.Duration
+	first     []prober.Observer          // told before all others
+	changed   []func(prober.StateChange) // told by the judge
+}
+
+// A daemon runs checks and serves what it sees of them.
+type daemon struct {
+	options daemonOptions
+	judge   *prober.Judge
+	metrics *prober.Metrics
+	prober  *prober.Prober
+}
+
+func newDaemon(o daemonOptions) (*daemon, error) {
+	logs := prober.LogObserver{Log: o.log.Logger}
+	judge, err := prober.NewJudge(o.config.Checks, append(o.changed, logs.ObserveStateChange)...)
+	if err != nil {
+		return nil, err
+	}
+	metrics, err := prober.NewMetrics(prober.MetricsOptions{
+		Checks:   o.config.Checks,
+		Registry: prober.NewRegistry(),
+		Judge:    judge,
+		Pools:    func() []prober.PoolStatus { return o.config.Accounts.Status(time.Now()) },
+		Version:  version().Version,
+		Revision: version().Revision,
+	})
+	if err != nil {
+		return nil, err
+	}
+	metrics.ObserveReload(true, time.Now())
+	p, err := prober.New(prober.Options{
+		Checks:    o.config.Checks,
+		Observers: append(o.first, metrics, judge, logs),
+		Log:       o.log.Logger,
+		Grace:     o.grace,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &daemon{o, judge, metrics, p}, nil
+}
+
+// url is where the daemon is met from this machine.
+func (d *daemon) url() string {
+	host, port, _ := net.SplitHostPort(d.options.listener.Addr().String())
+	return d.options.webConfig.scheme() + "://" + net.JoinHostPort(reachableHost(host), port)
+}
+
+// run serves and runs checks until ctx is done. Then it lets the runs in flight
+// clean up while metrics are still served, and stops serving last. It returns
+// when everything that it started has ended.
+func (d *daemon) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+	served := make(chan error, 1)
+	go func() {
+		defer cancel() // without its metrics nobody would know of a failure
+		served <- web.Serve(serving, d.options.listener, d.handler(), string(d.options.webConfig), d.options.log.Logger)
+	}()
+	err := d.prober.Run(ctx)
+	stopServing()
+	return errors.Join(err, <-served)
+}
+
+// handler serves what the daemon knows.
+func (d *daemon) handler() http.Handler {
+	return web.Handler(web.Options{
+		Gatherer: d.metrics,
+		Checks:   func() []prober.CheckStatus { return d.judge.All(time.Now()) },
+		Ready:    d.prober.Running,
+		Level:    d.options.log.level,
+		Version:  version().Version,
+		Log:      d.options.log.Logger,
+	})
+}

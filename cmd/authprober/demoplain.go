@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/detect"
+)
+
+// A plainView prints events as they happen, and every few seconds a line on each
+// check.
+type plainView struct {
+	w      io.Writer
+	from   *show
+	events int           // printed so far
+	next   time.Duration // when the checks are due again
+	hinted bool
+}
+
+const plainEvery = 5 * time.Second
+
+func (v *plainView) every() time.Duration { return 200 * time.Millisecond }
+
+func (v *plainView) close() {}
+
+func (v *plainView) show(sc scene) {
+	if v.next == 0 {
+		fmt.Fprintf(v.w, "metrics at %s/metrics, bank at %s\n", v.from.metrics, v.from.bank.URL)
+		v.next = plainEvery
+	}
+	for _, e := range sc.events[v.events:] {
+		fmt.Fprintf(v.w, "%s  %s\n", clock(e.at), e.text)
+	}
+	v.events = len(sc.events)
+	if sc.firing && v.from.forever && !v.hinted {
+		v.hinted = true
+		fmt.Fprintf(v.w, "%s  repair the bank: %s\n", clock(sc.since), v.from.repair())
+	}
+	if sc.since < v.next {
+		return
+	}
+	v.next += plainEvery
+	for i := range sc.checks {
+		fmt.Fprintf(v.w, "%s  %s\n", clock(sc.since), checkLine(&sc.checks[i], paint{}))
+	}
+}
+
+// checkLine is how a check stands, in a line.
+func checkLine(s *prober.CheckStatus, p paint) string {
+	state := fill(s.State.String(), 7)
+	line := fmt.Sprintf("%-14s %s  %s failed, evidence %s", s.Check.Name,
+		strings.Replace(state, s.State.String(), p.state(s.State), 1), s.Ratio(prober.RatioWindows[0]), evidence(s.Evidence))
+	if s.State == detect.Firing {
+		line += fmt.Sprintf(", recovery %.0f %%", 100*s.Recovery)
+	}
+	return line
+}
+
+// evidence writes a number that ranges from a millionth to thousands.
+func evidence(x float64) string {
+	switch {
+	case x == 0:
+		return "0"
+	case x < 0.001:
+		return fmt.Sprintf("%.0e", x)
+	case x < 10:
+		return fmt.Sprintf("%.2g", x)
+	}
+	return fmt.Sprintf("%.0f", x)
+}
+
+// repair is the command that ends the trouble.
+func (s *show) repair() string { return "curl -X DELETE " + s.bank.URL + "/-/faults" }
+
+// summary prints what the demo has shown.
+func (s *show) summary(w io.Writer, p paint) {
+	sc := s.scene()
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n", p.bold("after "+clock(sc.since)))
+	for _, e := range sc.events {
+		text := e.text
+		if e.loud {
+			text = p.bold(text)
+		}
+		fmt.Fprintf(&b, "  %s  %s\n", clock(e.at), text)
+	}
+	for i := range sc.checks {
+		fmt.Fprintf(&b, "  %s\n", checkLine(&sc.checks[i], p))
+	}
+	if sc.deployed > 0 {
+		fmt.Fprintf(&b, "%s\n", p.bold(fmt.Sprintf("%d logins since the release, %d of them failed: who would have paged?", sc.runs, sc.failed)))
+		for _, line := range verdicts(sc, p) {
+			fmt.Fprintf(&b, "  %s\n", line)
+		}
+	}
+	io.WriteString(w, b.String())
+}
+
+// verdicts is what each monitor made of the same runs, ours first.
+func verdicts(sc scene, p paint) (lines []string) {
+	column := width(sc.monitors[0].name)
+	for _, m := range sc.monitors {
+		column = max(column, width(m.name))
+	}
+	line := func(name string, at *page) {
+		lines = append(lines, fill(name, column)+"  "+sc.verdict(at, p))
+	}
+	line("authprober", sc.page)
+	for _, m := range sc.monitors {
+		line(m.name, m.page)
+	}
+	return lines
+}
+
+func (sc *scene) verdict(at *page, p paint) string {
+	switch {
+	case at == nil:
+		return p.dim("silent")
+	case sc.deployed == 0 || at.at < sc.deployed:
+		return p.yellow("a false page at " + clock(at.at))
+	}
+	return p.red(fmt.Sprintf("page at %s, %.0f s after the release: %d failed of %d",
+		clock(at.at), (at.at - sc.deployed).Seconds(), at.failed, at.runs))
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/authprober/authprober/checks"
+	"github.com/authprober/authprober/prober/web"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "run PATH...",
+		Short: "Run flows on their schedules, with /metrics",
+		Long: `Run flows on their schedules until a signal comes, and serve metrics, health and a
+status page. Each run is a line of the log on standard error.
+
+The first SIGINT or SIGTERM ends it gracefully: no run begins any more, those in
+flight log out, and then it ends with 0. A second one ends it at once. Mistakes in
+flows, accounts or environment end it with 2 before anything is probed; an address
+that is in use, like that of another authprober, with 3.
+
+Environment:
+` + environmentHelp(),
+		Example: `  authprober run flows/
+  AUTHPROBER_LISTEN=:9870 AUTHPROBER_CONTACT=sre@bank.example authprober run /etc/authprober`,
+		Args: somePaths,
+		RunE: action(func(cmd *cobra.Command, args []string) error { return a.daemon(cmd.Context(), args) }),
+	}
+}
+
+// daemon runs the flows until ctx is done.
+func (a *app) daemon(ctx context.Context, paths []string) error {
+	s, config, err := a.load(paths)
+	if err != nil {
+		return err
+	}
+	log := a.logger(s)
+	a.logWarnings(log, config)
+	// Before anything is probed, so that a second daemon does not use the accounts
+	// of the first.
+	listener, err := web.Listen(ctx, string(s.Listen))
+	if err != nil {
+		return err
+	}
+	d, err := newDaemon(daemonOptions{
+		config: config, listener: listener, webConfig: s.WebConfig, log: log, grace: time.Duration(s.Grace),
+	})
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	log.Info("running", zap.String("version", version().Version), zap.String("url", d.url()),
+		zap.Strings("checks", checkNames(config.Checks)))
+	err = d.run(ctx)
+	log.Info("stopped", zap.Error(err))
+	return err
+}
+
+func (a *app) logWarnings(log logger, config *checks.Config) {
+	for _, w := range config.Warnings {
+		log.Warn("configuration", zap.String("file", w.File), zap.Int("line", w.Line), zap.String("warning", w.Message))
+	}
+	for _, w := range a.unknownVariables() {
+		log.Warn("configuration", zap.String("warning", w))
+	}
+}
+
+// environmentHelp lists the variables, with what they are for, in 80 columns.
+func environmentHelp() string {
+	var b strings.Builder
+	for _, v := range variables() {
+		fmt.Fprintf(&b, "\n  %s", v.Name)
+		if v.Default != "" {
+			fmt.Fprintf(&b, " (%s)", v.Default)
+		}
+		b.WriteString("\n" + wrap(v.About, "      ", 80))
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// wrap breaks a text into lines of at most n columns that begin with indent.
+func wrap(text, indent string, n int) string {
+	var b strings.Builder
+	line := indent
+	for word := range strings.FieldsSeq(text) {
+		if width(line)+1+width(word) > n && line != indent {
+			b.WriteString(line + "\n")
+			line = indent
+		}
+		if line != indent {
+			line += " "
+		}
+		line += word
+	}
+	return b.String() + line + "\n"
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+
+	"github.com/authprober/authprober/checks"
+)
+
+// envPrefix begins the name of every variable that is ours.
+const envPrefix = "AUTHPROBER_"
+
+// Settings are what the environment says. Each field has its variable, without the
+// prefix, its default, and what it is for: the help texts and
+// docs/environment.md are made from these. A variable that is set and empty
+// counts as not set, but for those whose text says otherwise.
+type settings struct {
+	Listen       address    `env:"LISTEN" envDefault:"127.0.0.1:9870" about:"Where the daemon serves metrics, health and the status page, as host:port. Port 0 is any free one, which the log names. An empty host is every interface."`
+	WebConfig    webConfig  `env:"WEB_CONFIG_FILE" about:"A web configuration file of Prometheus' exporter-toolkit, for TLS and basic authentication. Without one the daemon serves plain HTTP to whoever asks."`
+	LogLevel     level      `env:"LOG_LEVEL" envDefault:"info" about:"debug, info, warn or error: the least that is logged. /-/log-level changes it while the daemon runs."`
+	LogFormat    logFormat  `env:"LOG_FORMAT" envDefault:"auto" about:"json, console, or auto: console on a terminal and json elsewhere. Logs go to standard error."`
+	AllowEnv     names      `env:"ALLOW_ENV" about:"Names of environment variables, separated by commas, that flows may read as env.NAME. Secrets need no mention here: {env: NAME} reads any."`
+	Contact      contact    `env:"CONTACT" about:"Whom the target's owners may ask, such as a mail address or a URL. It is put into the User-Agent: authprober/VERSION (+CONTACT)."`
+	MarkerHeader headerLine `env:"MARKER_HEADER" envDefault:"X-Synthetic-Probe: authprober" about:"A header field sent with every request, so that the target can tell probes from customers. Set and empty, none is sent."`
+	Grace        period     `env:"GRACE" envDefault:"10s" about:"How long runs may go on, after a signal and beyond the time of their clean-up, before they are given up."`
+}
+
+// A variable is one setting as people know it.
+type variable struct {
+	field                string // of settings
+	Name, Default, About string
+}
+
+// variables lists the settings in the order in which they are documented.
+func variables() (all []variable) {
+	for field := range reflect.TypeFor[settings]().Fields() {
+		all = append(all, variable{
+			field:   field.Name,
+			Name:    envPrefix + field.Tag.Get("env"),
+			Default: field.Tag.Get("envDefault"),
+			About:   field.Tag.Get("about"),
+		})
+	}
+	return all
+}
+
+// settings reads the environment. Its error names every variable that is wrong,
+// a line each, and what it wants; never what it holds, which may be a secret
+// that went astray.
+func (a *app) settings() (settings, error) {
+	var s settings
+	err := env.ParseWithOptions(&s, env.Options{Prefix: envPrefix, Environment: env.ToMap(a.environ)})
+	if err != nil {
+		return s, describeEnv(err)
+	}
+	if marker, ok := a.lookupEnv(envPrefix + "MARKER_HEADER"); ok && marker == "" {
+		s.MarkerHeader = headerLine{} // env takes it for one that is not set
+	}
+	return s, nil
+}
+
+// envMistakes are what is wrong in the environment: VARIABLE: what it wants.
+type envMistakes []string
+
+func (m envMistakes) Error() string { return strings.Join(m, "\n") }
+
+// describeEnv puts a parse error in words of ours. Every field has a type of this
+// package, so the text of a cause is ours too.
+func describeEnv(err error) error {
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return errors.New("reading the environment: the settings cannot be parsed")
+	}
+	var lines envMistakes
+	for _, one := range all.Errors {
+		var parse env.ParseError
+		if !errors.As(one, &parse) {
+			lines = append(lines, fmt.Sprintf("reading the environment: an error of type %T", one))
+			continue
+		}
+		for _, v := range variables() {
+			if v.field == parse.Name {
+				lines = append(lines, fmt.Sprintf("%s: %v", v.Name, parse.Err))
+			}
+		}
+	}
+	return lines
+}
+
+// unknownVariables warns about variables that begin like ours and are none: a
+// slip in a name must not pass for a default. Values are not looked at.
+func (a *app) unknownVariables() (warnings []string) {
+	known := variables()
+	seen := map[string]bool{}
+	for _, v := range known {
+		seen[v.Name] = true
+	}
+	for _, entry := range a.environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, envPrefix) || seen[name] {
+			continue
+		}
+		seen[name] = true
+		warning := fmt.Sprintf("the environment variable %s means nothing", name)
+		if near := nearest(name, known); near != "" {
+			warning += "; did you mean " + near + "?"
+		}
+		warnings = append(warnings, warning)
+	}
+	return warnings
+}
+
+// options are what the settings say about how flows are run.
+func (a *app) options(s settings) checks.Options {
+	return checks.Options{
+		UserAgent:   s.userAgent(),
+		MarkerName:  s.MarkerHeader.name,
+		MarkerValue: s.MarkerHeader.value,
+		AllowEnv:    s.AllowEnv,
+		LookupEnv:   a.lookupEnv,
+	}
+}
+
+func (s settings) userAgent() string {
+	agent := "authprober/" + version().Version
+	if s.Contact != "" {
+		agent += " (+" + string(s.Contact) + ")"
+	}
+	return agent
+}

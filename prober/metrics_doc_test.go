@@ -1,0 +1,79 @@
+package prober
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+)
+
+const metricsDoc = "../docs/metrics.md"
+
+// TestMetricsDoc keeps docs/metrics.md, made from what is gathered after runs
+// of every sort.
+func TestMetricsDoc(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		checks := goldenChecks()
+		judge, m := judgeAndMetrics(t, checks)
+		for _, r := range goldenRuns(checks[0], time.Now()) {
+			judge.ObserveRun(r)
+			m.ObserveRun(r)
+		}
+		families, err := m.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		b.WriteString("# Metrics\n\nMade by `go test ./prober -run TestMetricsDoc -update` from what `/metrics` serves. Beside these there are the\n" +
+			"Go runtime's and the process's own. Labels come from the configuration or from closed lists; a trace id is an\n" +
+			"exemplar. Every series that is known in advance exists at zero. On every scrape, for each check,\n" +
+			"`runs_due = runs + runs_inconclusive + runs_missed`, and `runs_failed` is the sum of `run_failures`.\n\n" +
+			"| metric | type | labels | what it is |\n|---|---|---|---|\n")
+		for _, f := range families {
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.GetName(), strings.ToLower(f.GetType().String()), labelsOf(f), f.GetHelp())
+		}
+		fmt.Fprintf(&b, "\n## Reasons for which a run fails\n\n%s\n\n## Reasons for which a due time is missed\n\n%s\n",
+			listOf(Reasons), listOf(MissReasons))
+		if *update {
+			if err := os.WriteFile(metricsDoc, []byte(b.String()), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(metricsDoc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(want) != b.String() {
+			t.Errorf("%s is out of date; run the test with -update", metricsDoc)
+		}
+	})
+}
+
+// labelsOf lists the names of a family's labels; those that an operator chose
+// are told by what they are.
+func labelsOf(f *dto.MetricFamily) string {
+	names := map[string]bool{}
+	for _, m := range f.Metric {
+		for _, l := range m.Label {
+			names[l.GetName()] = true
+		}
+	}
+	if f.GetName() == "authprober_check_info" {
+		return "check, and the labels of the flows"
+	}
+	return strings.Join(slices.Sorted(maps.Keys(names)), ", ")
+}
+
+func listOf[R ~string](reasons []R) string {
+	texts := make([]string, len(reasons))
+	for i, r := range reasons {
+		texts[i] = "`" + string(r) + "`"
+	}
+	return strings.Join(texts, " · ")
+}

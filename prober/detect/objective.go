@@ -39,9 +39,10 @@ const (
 	LeastRatio    = 1.01 // of Objective.Detect to Objective.Tolerate
 )
 
-// An ObjectiveError is one mistake in an [Objective].
+// An ObjectiveError is one mistake in an [Objective] or a [Confirm].
 type ObjectiveError struct {
-	// Field is the field as flows spell it: tolerate, detect, false_pages, blip.
+	// Field is the field as flows spell it: tolerate, detect, false_pages, blip;
+	// confirm, confirm_budget.
 	Field string
 	// Text says what was got and what is wanted.
 	Text string

@@ -19,6 +19,9 @@ type Params struct {
 	// still fails at the rate Detect or more is declared healthy.
 	RunsToFalseClear float64       `json:"runs_to_false_clear"`
 	Blip             time.Duration `json:"blip"` // see Objective
+	// Opening is the statistic from which a check that is not firing confirms;
+	// zero for one that does not, see Objective.ParamsConfirming.
+	Opening float64 `json:"opening,omitempty"`
 }
 
 // Levels of evidence.

@@ -61,6 +61,9 @@ func (d *Detector) Restore(s Snapshot) error {
 	if s.Version != snapshotVersion {
 		return fmt.Errorf("restoring a detector: snapshot of version %d, want %d", s.Version, snapshotVersion)
 	}
+	// The opening level is no part of what was promised, and comes from a
+	// simulation: another of its kind is no reason to forget the evidence.
+	s.Params.Opening = d.params.Opening
 	if s.Params != d.params {
 		return fmt.Errorf("restoring a detector: snapshot of another objective: %+v, want %+v", s.Params, d.params)
 	}

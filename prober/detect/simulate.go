@@ -1,0 +1,176 @@
+package detect
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// How much is simulated for a [Plan]. Counts, never the clock, say when it is
+// enough, so that the same plan comes to the same numbers on any day.
+const (
+	planSeed     = 2026
+	mostReps     = 1000      // of each rule at each failure rate
+	leastReps    = 20        // however many runs each takes
+	enoughRuns   = 2_000_000 // of each rule at each failure rate
+	horizonRuns  = 100_000   // of the schedule, in a repetition
+	horizonTime  = 30 * 24 * time.Hour
+	mostStarts   = 64                         // healthy checks to begin with
+	leastStarts  = 8                          // however long each takes to become one
+	startingRuns = 2_000_000                  // for all of them
+	leastHistory = 1000                       // runs of each of them
+	longestTime  = 100 * 365 * 24 * time.Hour // a healthy check is looked at for
+)
+
+// A subject is a check in a simulation, with one rule that it is paged by.
+type subject struct {
+	pace     pace
+	detector *Detector // nil for another rule
+	inARow   *ConsecutiveFailures
+	burn     *BurnRate
+}
+
+// pages makes the next run, which fails or not, and reports whether that is a page.
+func (s *subject) pages(failed bool) bool {
+	switch {
+	case s.detector != nil:
+		return s.detector.Observe(s.pace.now, failed).After == Firing
+	case s.inARow != nil:
+		return s.inARow.Observe(s.pace.now, failed)
+	}
+	return s.burn.Observe(s.pace.now, failed)
+}
+
+func (s *subject) clone() *subject {
+	c := *s
+	switch {
+	case s.detector != nil:
+		d := *s.detector
+		c.detector = &d
+	case s.inARow != nil:
+		r := *s.inARow
+		c.inARow = &r
+	default:
+		b := *s.burn
+		b.ring = slices.Clone(b.ring)
+		c.burn = &b
+	}
+	return &c
+}
+
+// A simulation finds how long rules take to page.
+type simulation struct {
+	objective Objective
+	every     time.Duration
+	confirm   Confirm
+	horizon   time.Duration
+}
+
+func newSimulation(o Objective, every time.Duration, c Confirm) *simulation {
+	horizon := horizonTime
+	if every < horizon/horizonRuns {
+		horizon = every * horizonRuns
+	}
+	return &simulation{o, every, c, max(horizon, every)}
+}
+
+// subject returns a check that has never run. Its clock begins at the epoch of
+// the clocks.
+func (s *simulation) subject(rule Rule) *subject {
+	begin := time.Unix(0, 0)
+	sub := &subject{pace: newPace(s.every, Confirm{}, begin)}
+	switch rule {
+	case RuleDetector:
+		sub.detector = New(s.objective.Params(s.every))
+	case RuleConfirming:
+		sub.pace = newPace(s.every, s.confirm, begin)
+		sub.detector = New(s.objective.ParamsConfirming(s.every, s.confirm))
+	case RuleInARow:
+		sub.inARow = &ConsecutiveFailures{N: 3}
+	case RuleBurnRate:
+		sub.burn = NewBurnRate(1-ServiceLevel, s.every)
+	}
+	return sub
+}
+
+// starts returns checks that have been healthy for a while, each as it was left
+// by a run of the schedule; and how many extra runs were made to one that was
+// due.
+func (s *simulation) starts(rule Rule) (healthy []*subject, extra float64) {
+	history := leastHistory
+	if rule == RuleBurnRate {
+		history = max(history, len(s.subject(rule).burn.ring))
+	}
+	n := min(max(startingRuns/history, leastStarts), mostStarts)
+	rng := rand.New(rand.NewPCG(planSeed, uint64(rule)))
+	sub := s.subject(rule)
+	due := 0
+	// A rule that holds for most of the time is given up on.
+	for len(healthy) < n && due <= 4*n*history {
+		paged := false
+		for ran := 0; ran < history; {
+			before := sub.pace.due
+			sub.pace.next(sub.detector)
+			if sub.pace.due != before {
+				ran++
+			}
+			paged = sub.pages(rng.Float64() < s.objective.Tolerate)
+		}
+		due += history
+		if !paged {
+			healthy = append(healthy, sub.clone())
+		}
+	}
+	if len(healthy) == 0 {
+		healthy = append(healthy, s.subject(rule))
+	}
+	return healthy, float64(sub.pace.extra) / float64(due)
+}
+
+// falsePages counts how often a check that fails at the rate Tolerate is paged
+// for.
+func (s *simulation) falsePages(healthy *subject, rule Rule) FalsePages {
+	rng := rand.New(rand.NewPCG(planSeed+1, uint64(rule)))
+	sub := healthy.clone()
+	begin := sub.pace.now
+	var f FalsePages
+	paged := false
+	for runs := 0; runs < enoughRuns && sub.pace.now.Sub(begin) < longestTime; runs++ {
+		sub.pace.next(sub.detector)
+		now := sub.pages(rng.Float64() < s.objective.Tolerate)
+		if now && !paged {
+			f.Pages++
+		}
+		paged = now
+	}
+	f.In = sub.pace.now.Sub(begin)
+	return f
+}
+
+// delays returns how long checks of which one run in so many fails, from just
+// after a run of the schedule on, take to page; in rising order. Those that do not
+// within the horizon are at the end, as math.MaxInt64.
+func (s *simulation) delays(healthy []*subject, rule Rule, rate float64) []time.Duration {
+	var took []time.Duration
+	rng := rand.New(rand.NewPCG(planSeed, uint64(rule)<<32|uint64(math.Round(rate*1e6))))
+	for runs := 0; len(took) < mostReps && (len(took) < leastReps || runs < enoughRuns); {
+		sub := healthy[len(took)%len(healthy)].clone()
+		begin, delay := sub.pace.now, time.Duration(math.MaxInt64)
+		for {
+			sub.pace.next(sub.detector)
+			since := sub.pace.now.Sub(begin)
+			if since > s.horizon {
+				break
+			}
+			runs++
+			if sub.pages(rng.Float64() < rate) {
+				delay = since
+				break
+			}
+		}
+		took = append(took, delay)
+	}
+	slices.Sort(took)
+	return took
+}

@@ -1,0 +1,70 @@
+package detect
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// clearRatio is the ratio of detect to tolerate below which they are hard to
+// tell from each other.
+const clearRatio = 2
+
+func promise(o Objective, p Plan) string {
+	s := fmt.Sprintf("a check that fails %s of its runs or fewer is paged for at most once in %s in the mean, which is %s runs",
+		percent(o.Tolerate), span(o.FalsePageEvery), count(p.Params.RunsToFalsePage))
+	if o.Blip > 0 {
+		s += fmt.Sprintf("; failures come in bursts of up to %s, each of which counts once", span(o.Blip))
+	}
+	return s
+}
+
+// warnings returns what the objective cannot do on this schedule; atDetect is how
+// long the check takes to page at the rate Detect.
+func (s *simulation) warnings(p Plan, atDetect Delay) []string {
+	o := s.objective
+	var all []string
+	warn := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	if o.Detect < clearRatio*o.Tolerate {
+		warn("detect is %s and tolerate %s: below %v times as much, the two are hard to tell apart, and pages come late",
+			percent(o.Detect), percent(o.Tolerate), clearRatio)
+	}
+	plain := o.Params(s.every)
+	if asked := float64(o.FalsePageEvery) / float64(s.every); plain.RunsToFalsePage > asked {
+		warn("false_pages allows one in %s, which is %s runs: too few to tell chance from change, so one in %s runs or more is what it gets",
+			span(o.FalsePageEvery), count(asked), count(plain.RunsToFalsePage))
+	}
+	runs := plain.Bound(o.Detect)
+	late := atDetect.Median.Time > 24*time.Hour
+	if atDetect.Median.Beyond && !late { // the simulation ended before the day did
+		late = runs > p.RunsADay
+	}
+	if late {
+		warn("a failure rate of %s, which detect wants a page for, takes %v in half of the cases: there are only %s runs a day",
+			percent(o.Detect), atDetect.Median, count(p.RunsADay))
+	}
+	if s.confirm != (Confirm{}) && float64(p.ExtraRunsADay) < runs {
+		warn("confirm_budget is %d extra runs a day, and a failure rate of %s takes about %s runs to be sure of: the budget ends before that",
+			p.ExtraRunsADay, percent(o.Detect), count(runs))
+	}
+	return all
+}
+
+// percent writes a rate as flows do: 0.001 is 0.1%.
+func percent(rate float64) string {
+	return strconv.FormatFloat(rate*100, 'g', 6, 64) + "%"
+}
+
+// count writes a number of runs, with a comma after the thousands.
+func count(n float64) string {
+	if n < 10 && n != math.Trunc(n) {
+		return strconv.FormatFloat(n, 'f', 1, 64)
+	}
+	digits := []byte(strconv.FormatFloat(n, 'f', 0, 64))
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = slices.Insert(digits, i, ',')
+	}
+	return string(digits)
+}

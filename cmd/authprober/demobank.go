@@ -16,7 +16,7 @@ var demoFlows embed.FS
 
 // What happens in the demo, and when.
 const (
-	demoSeed     = 1
+	demoSeed     = 2   // its draws are near the mean: 37 failures in the first 130 s, of 39 expected
 	demoUsers    = 400 // a one-time code is good once in 30 s, and there are 10 logins a second
 	demoBackends = 4
 

@@ -51,7 +51,7 @@ func (v *plainView) show(sc scene) {
 // checkLine is how a check stands, in a line.
 func checkLine(s *prober.CheckStatus, p paint) string {
 	state := fill(s.State.String(), 7)
-	line := fmt.Sprintf("%-14s %s  %s failed, evidence %s", s.Check.Name,
+	line := fmt.Sprintf("%-14s %s  %s, evidence %s", s.Check.Name,
 		strings.Replace(state, s.State.String(), p.state(s.State), 1), s.Ratio(prober.RatioWindows[0]), evidence(s.Evidence))
 	if s.State == detect.Firing {
 		line += fmt.Sprintf(", recovery %.0f %%", 100*s.Recovery)
@@ -77,26 +77,32 @@ func (s *show) repair() string { return "curl -X DELETE " + s.bank.URL + "/-/fau
 
 // summary prints what the demo has shown.
 func (s *show) summary(w io.Writer, p paint) {
-	sc := s.scene()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n", p.bold("after "+clock(sc.since)))
+	writeSummary(&b, p, s.scene())
+	io.WriteString(w, b.String())
+}
+
+func writeSummary(b *strings.Builder, p paint, sc scene) {
+	fmt.Fprintf(b, "%s\n", p.bold("after "+clock(sc.since)))
 	for _, e := range sc.events {
 		text := e.text
 		if e.loud {
 			text = p.bold(text)
 		}
-		fmt.Fprintf(&b, "  %s  %s\n", clock(e.at), text)
+		fmt.Fprintf(b, "  %s  %s\n", clock(e.at), text)
 	}
 	for i := range sc.checks {
-		fmt.Fprintf(&b, "  %s\n", checkLine(&sc.checks[i], p))
+		fmt.Fprintf(b, "  %s\n", checkLine(&sc.checks[i], p))
 	}
 	if sc.deployed > 0 {
-		fmt.Fprintf(&b, "%s\n", p.bold(fmt.Sprintf("%d logins since the release, %d of them failed: who would have paged?", sc.runs, sc.failed)))
+		fmt.Fprintf(b, "%s\n", p.bold(fmt.Sprintf("since the release %d of %d logins failed: who would have paged?", sc.failed, sc.runs)))
 		for _, line := range verdicts(sc, p) {
-			fmt.Fprintf(&b, "  %s\n", line)
+			fmt.Fprintf(b, "  %s\n", line)
 		}
+		fmt.Fprintln(b, p.dim("  A burn rate that has just begun has hardly any runs to divide by: two failures\n"+
+			"  among the first are a page on a healthy day too. Settled, it needs half an\n"+
+			"  hour at 3 %."))
 	}
-	io.WriteString(w, b.String())
 }
 
 // verdicts is what each monitor made of the same runs, ours first.
@@ -122,6 +128,6 @@ func (sc *scene) verdict(at *page, p paint) string {
 	case sc.deployed == 0 || at.at < sc.deployed:
 		return p.yellow("a false page at " + clock(at.at))
 	}
-	return p.red(fmt.Sprintf("page at %s, %.0f s after the release: %d failed of %d",
+	return p.red(fmt.Sprintf("page at %s, in %.0f s: %d of %d failed",
 		clock(at.at), (at.at - sc.deployed).Seconds(), at.failed, at.runs))
 }

@@ -37,7 +37,7 @@ func usualMonitors(every time.Duration) []*monitor {
 	return []*monitor{
 		{name: "3 failures in a row", observe: inARow.Observe},
 		{name: "every run failed for 5 minutes", observe: down.Observe},
-		{name: "burn rate 99.9 %, after 6 healthy hours", observe: settled.Observe},
-		{name: "burn rate 99.9 %, begun with the demo", observe: fresh.Observe},
+		{name: "burn rate 99.9 %, settled for 6 h", observe: settled.Observe},
+		{name: "burn rate 99.9 %, begun just now", observe: fresh.Observe},
 	}
 }

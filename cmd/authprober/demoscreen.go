@@ -48,7 +48,10 @@ func (s *screen) show(sc scene) {
 		if i > 0 {
 			b.WriteString("\r\n")
 		}
-		b.WriteString(clip(line, columns) + "\x1b[K")
+		b.WriteString(clip(line, columns))
+		if visible(line) < columns {
+			b.WriteString("\x1b[K") // behind a full line it would erase the last column
+		}
 	}
 	b.WriteString("\x1b[J")
 	io.WriteString(s.w, b.String())
@@ -59,7 +62,7 @@ func (s *screen) show(sc scene) {
 func (s *screen) lines(sc scene, columns, rows int) []string {
 	p := s.p
 	head := []string{
-		p.bold("authprober demo  "+clock(sc.since)) + p.dim("   metrics "+s.from.metrics+"/metrics   Ctrl-C ends it"), "",
+		p.bold("authprober demo  "+clock(sc.since)) + p.dim("  "+s.from.metrics+"/metrics  Ctrl-C ends it"), "",
 	}
 	head = append(head, s.table(sc, columns)...)
 	head = append(head, "")
@@ -87,12 +90,20 @@ func (s *screen) lines(sc scene, columns, rows int) []string {
 	return lines[:min(len(lines), rows)]
 }
 
-// table has a row for each check.
+// table has a row for each check. Where it is narrow, n is not shown: before five
+// minutes are over it is the number of runs.
 func (s *screen) table(sc scene, columns int) []string {
-	const fixed = 14 + 7 + 7 + 22 + 6 + 2 + 9 + 9 // all columns but the bar
-	bar := min(40, max(8, columns-fixed))
-	lines := []string{s.p.dim(fmt.Sprintf("%-14s%7s%7s  %-20s%6s  %s  %-7s  %s",
-		"check", "runs", "failed", "ratio, 95 %", "n", fill("evidence", bar), "", "state"))}
+	row := func(name, runs, failed, ratio, n, bar, number, state string) string {
+		if columns < 90 {
+			n = ""
+		} else {
+			n = fmt.Sprintf("%7s", n)
+		}
+		return fmt.Sprintf("%-14s%7s%7s  %-18s%s  %s  %-7s%s", name, runs, failed, ratio, n, bar, number, state)
+	}
+	const others = 14 + 7 + 7 + 2 + 18 + 7 + 2 + 2 + 7 + 7
+	bar := min(40, max(10, columns-others))
+	lines := []string{s.p.dim(row("check", "runs", "failed", "ratio, 95 %", "n", fill("evidence", bar), "", "state"))}
 	for i := range sc.checks {
 		c := &sc.checks[i]
 		ratio := c.Ratio(prober.RatioWindows[0])
@@ -100,9 +111,8 @@ func (s *screen) table(sc scene, columns int) []string {
 		if ratio.Runs == 0 {
 			text = "no runs yet"
 		}
-		lines = append(lines, fmt.Sprintf("%-14s%7d%7d  %-20s%6d  %s  %-7s  %s",
-			c.Check.Name, c.Counts.Passed+c.Counts.Failed, c.Counts.Failed, text, ratio.Runs,
-			s.evidenceBar(c, bar), evidence(c.Evidence), s.p.state(c.State)))
+		lines = append(lines, row(c.Check.Name, fmt.Sprint(c.Counts.Passed+c.Counts.Failed), fmt.Sprint(c.Counts.Failed),
+			text, fmt.Sprint(ratio.Runs), s.evidenceBar(c, bar), evidence(c.Evidence), s.p.state(c.State)))
 	}
 	return lines
 }
@@ -149,7 +159,7 @@ func (s *screen) lastFailure(sc scene) []string {
 	ago := (sc.since - r.End().Sub(s.from.story.begin)).Seconds()
 	return []string{
 		fmt.Sprintf("%s  %s, step %s: %s%s", s.p.bold("last failure"), r.Check.Name, step.Name, s.p.red(string(step.Reason)),
-			s.p.dim(fmt.Sprintf(" %s, %.0f s ago", onBackend(r), ago))),
+			s.p.dim(fmt.Sprintf(" %.0f s ago%s", ago, onBackend(r)))),
 		"  " + oneLine(step.Detail),
 		"",
 	}
@@ -160,7 +170,7 @@ func onBackend(r *prober.Run) string {
 	if r.Tags["backend"] == "" {
 		return "" // none did
 	}
-	return oneLine("on " + r.Tags["backend"] + ", release " + r.Tags["release"])
+	return oneLine(" on " + r.Tags["backend"] + ", release " + r.Tags["release"])
 }
 
 func (s *screen) hint(sc scene) string {

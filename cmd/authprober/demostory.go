@@ -55,7 +55,7 @@ func (s *story) ObserveRun(r *prober.Run) {
 	if r.Check.Name != s.watched || !r.Outcome.Counted() {
 		return
 	}
-	if !s.deployed.IsZero() && r.Start.After(s.deployed) {
+	if !s.deployed.IsZero() && !r.Start.Before(s.deployed) {
 		s.runs++
 		if failed {
 			s.failed++

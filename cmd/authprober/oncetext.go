@@ -117,7 +117,7 @@ func (p paint) outcome(o prober.Outcome) string {
 	return p.yellow(string(o))
 }
 
-// human writes a time to two or three digits: 1.24 s, 31 ms, 0.4 ms.
+// human writes a time to two or three digits: 1.24 s, 31 ms, 0.4 ms, 80 µs.
 func human(d time.Duration) string {
 	switch ms := float64(d) / float64(time.Millisecond); {
 	case d >= 10*time.Second:
@@ -126,7 +126,8 @@ func human(d time.Duration) string {
 		return fmt.Sprintf("%.2f s", d.Seconds())
 	case ms >= 10:
 		return fmt.Sprintf("%.0f ms", ms)
-	default:
+	case ms >= 0.1:
 		return fmt.Sprintf("%.1f ms", ms)
 	}
+	return fmt.Sprintf("%d µs", d.Microseconds())
 }

@@ -57,6 +57,7 @@ func (a *app) daemon(ctx context.Context, paths []string) error {
 	}
 	log.Info("running", zap.String("version", version().Version), zap.String("url", d.url()),
 		zap.Strings("checks", checkNames(config.Checks)))
+	frugal()
 	err = d.run(ctx)
 	log.Info("stopped", zap.Error(err))
 	return err

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// The secrets that must not get out. The sentinels are unlike anything else, so
+// that a piece of one is found too.
+const (
+	sentinelPassword = `sEnTiNeLpass"word'<&>ß`
+	sentinelTOTP     = "ONSW45DJNZSWY5DPORYC2MJSGM2A"
+	sentinelToken    = "sEnTiNeLtoken.of-the_bank"
+	sentinelClient   = "sEnTiNeLclient+secret/="
+)
+
+var sentinels = []string{
+	"sEnTiNeL", "word'<", // any piece of password, token, client secret; however it is escaped
+	sentinelTOTP, strings.ToLower(sentinelTOTP), "ONSW45D",
+	"c0VuVGlOZUx", // base64 of what begins with sEnTiNeL
+}
+
+// leakyBank answers a login with a token and everything else with all that it was
+// sent, in every place where something of an answer could get out: the body as
+// text and as JSON, header fields, the status text, a redirect.
+func leakyBank(t *testing.T) (url string, asked *atomic.Int64) {
+	asked = &atomic.Int64{}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		body, _ := io.ReadAll(r.Body)
+		echo := r.Method + " " + r.RequestURI + " " + string(body) + " " + r.Header.Get("Authorization") + " " +
+			sentinelPassword + " " + sentinelClient
+		line := strings.Map(func(r rune) rune {
+			if r < ' ' {
+				return ' '
+			}
+			return r
+		}, echo)
+		w.Header().Set("X-Release", line)
+		w.Header().Set("X-Token", sentinelToken)
+		switch r.URL.Path {
+		case "/login":
+			json.NewEncoder(w).Encode(map[string]any{"token": sentinelToken, "echo": echo})
+		case "/json":
+			json.NewEncoder(w).Encode(map[string]any{"error": echo, "code": sentinelToken})
+		case "/redirect":
+			w.Header().Set("Location", "/?"+line)
+			w.WriteHeader(http.StatusFound)
+		case "/broken":
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				fmt.Fprintf(conn, "HTTP/1.1 %s\r\n%s\r\n\r\n", line, line)
+				conn.Close()
+			}
+		default:
+			w.WriteHeader(http.StatusInternalServerError)
+			io.WriteString(w, echo)
+		}
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, asked
+}
+
+// leakyFlows use every secret and fail in every way that shows something.
+func leakyFlows(t *testing.T, target string) string {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name, text string) {
+		if err := os.WriteFile(dir+"/"+name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("password", sentinelPassword+"\n")
+	pool := "pools:\n  retail:\n    accounts:\n"
+	for i := range 20 {
+		pool += fmt.Sprintf("      - {name: retail-%d, username: probe, password: {file: password}, totp_secret: {env: SENTINEL_TOTP}}\n", i+1)
+	}
+	write("accounts.yaml", pool)
+	ways := map[string]string{
+		"status": `request: GET /text
+    expect: [status == 200]`,
+		"json": `request: POST /json
+    json: {password: "${{ account.password }}", code: "${{ totp(account.totp_secret) }}"}
+    expect: [body.error == "none"]`,
+		"code": `request: GET /json
+    expect: [body.code == "none"]`,
+		"header": `request: GET /json
+    expect: ['header["X-Token"] == "none"']`,
+		"query": `request: GET /text
+    query: {client: "${{ secrets.client }}", key: "${{ account.totp_secret }}"}
+    expect: [status == 200]`,
+		"redirect": `request: GET /redirect
+    expect: [status == 200]`,
+		"broken": `request: GET /broken
+    expect: [status == 200]`,
+		"type": `request: GET /json
+    expect: [body.error.of.nothing == 1]`,
+		"number": `request: GET /json
+    expect: [int(body.error) == 1]`,
+	}
+	for name, way := range ways {
+		write(name+".yaml", `name: `+soon(name)+`
+target: `+target+`
+schedule: {every: 1m}
+accounts: retail
+secrets: {client: {env: SENTINEL_CLIENT}}
+tags: {release: 'header["X-Release"]'}
+steps:
+  - name: login
+    request: POST /login
+    json: {password: "${{ account.password }}", client: "${{ secrets.client }}"}
+    expect: [status == 200]
+    capture: {token: body.token}
+  - name: leak
+    `+way+`
+    bearer: ${{ token }}
+cleanup:
+  - name: logout
+    request: POST /text
+    bearer: ${{ token }}
+    expect: [status == 204]
+`)
+	}
+	return dir
+}
+
+// TestNoSecretGetsOut looks for the sentinels in everything that the program
+// says. A new output is a new line of the table.
+func TestNoSecretGetsOut(t *testing.T) {
+	target, asked := leakyBank(t)
+	flows := leakyFlows(t, target)
+	environ := []string{
+		"SENTINEL_TOTP=" + sentinelTOTP, "SENTINEL_CLIENT=" + sentinelClient,
+		"AUTHPROBER_LISTEN=127.0.0.1:0", "AUTHPROBER_LOG_LEVEL=debug", "AUTHPROBER_" + "PASSWORD=" + sentinelPassword,
+	}
+	command := func(environ []string, args ...string) func() string {
+		return func() string {
+			got := invoke(t.Context(), environ, args...)
+			return got.stdout + got.stderr
+		}
+	}
+	var daemon *process
+	var url string
+	outputs := []struct {
+		name string
+		of   func() string
+		want string // part of the output, to know that there was one
+	}{
+		{"check", command(environ, "check", flows), "20 accounts of retail"},
+		{"once", command(environ, "once", flows), "✗ leak"},
+		{"once --json", command(environ, "once", "--json", flows), `"outcome":"failed"`},
+		{"once without a secret", command(environ[1:], "once", flows), "SENTINEL_TOTP is not set"},
+		{"check of settings", command(append(environ, "AUTHPROBER_GRACE="+sentinelToken, "AUTHPROBER_LISTEN="+sentinelToken), "check", flows), "want host:port"},
+		{"run", func() string {
+			daemon = start(t, environ, "run", flows)
+			url = daemon.until("running")["url"].(string)
+			for range 9 {
+				daemon.until("run")
+			}
+			return daemon.log.String()
+		}, `"outcome":"failed"`},
+		{"/metrics", func() string { return get(t, url+"/metrics") }, "authprober_run_failures_total"},
+		{"/", func() string { return get(t, url+"/") }, "leak"},
+		{"/-/ready", func() string { return get(t, url+"/-/ready") }, "ready"},
+		{"/-/log-level", func() string { return get(t, url+"/-/log-level") }, "debug"},
+		{"the end", func() string {
+			daemon.Process.Signal(os.Interrupt)
+			daemon.end()
+			return daemon.log.String()
+		}, "stopped"},
+	}
+	for _, output := range outputs {
+		text := output.of()
+		if !strings.Contains(text, output.want) {
+			t.Errorf("%s does not say %q:\n%s", output.name, output.want, text)
+		}
+		for _, s := range sentinels {
+			if i := strings.Index(text, s); i >= 0 {
+				t.Errorf("%s holds %q: …%s…", output.name, s, text[max(0, i-200):min(len(text), i+100)])
+			}
+		}
+	}
+	if asked.Load() < 3*9*2 {
+		t.Errorf("the bank was asked %d times, want at least twice by each of 9 flows run 3 times", asked.Load())
+	}
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap/zapcore"
+)
+
+func TestSettingsByDefault(t *testing.T) {
+	s, err := (&app{}).settings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := settings{
+		Listen: "127.0.0.1:9870", LogLevel: level(zapcore.InfoLevel), LogFormat: "auto",
+		MarkerHeader: headerLine{"X-Synthetic-Probe", "authprober"}, Grace: period(10 * time.Second),
+	}
+	if diff := cmp.Diff(want, s, cmp.AllowUnexported(headerLine{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSettings(t *testing.T) {
+	a := &app{environ: []string{
+		"AUTHPROBER_LISTEN=[::1]:0", "AUTHPROBER_LOG_LEVEL=DEBUG", "AUTHPROBER_LOG_FORMAT=console",
+		"AUTHPROBER_ALLOW_ENV=BANK_URL, REGION,", "AUTHPROBER_CONTACT=sre@bank.example",
+		"AUTHPROBER_MARKER_HEADER=X-Probe:  yes, please ", "AUTHPROBER_GRACE=1m30s",
+	}}
+	s, err := a.settings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := settings{
+		Listen: "[::1]:0", LogLevel: level(zapcore.DebugLevel), LogFormat: "console",
+		AllowEnv: names{"BANK_URL", "REGION"}, Contact: "sre@bank.example",
+		MarkerHeader: headerLine{"X-Probe", "yes, please"}, Grace: period(90 * time.Second),
+	}
+	if diff := cmp.Diff(want, s, cmp.AllowUnexported(headerLine{})); diff != "" {
+		t.Error(diff)
+	}
+	if got, want := s.userAgent(), "authprober/"+version().Version+" (+sre@bank.example)"; got != want {
+		t.Errorf("the User-Agent is %q, want %q", got, want)
+	}
+}
+
+func TestSettingsThatAreEmpty(t *testing.T) {
+	var environ []string
+	for _, v := range variables() {
+		environ = append(environ, v.Name+"=")
+	}
+	s, err := (&app{environ: environ}).settings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.MarkerHeader != (headerLine{}) {
+		t.Errorf("the marker is %v, want none", s.MarkerHeader)
+	}
+	s.MarkerHeader = headerLine{"X-Synthetic-Probe", "authprober"}
+	byDefault, _ := (&app{}).settings()
+	if diff := cmp.Diff(byDefault, s, cmp.AllowUnexported(headerLine{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestWrongSettings gives each variable what it cannot be: the error names all
+// of them, and repeats no value.
+func TestWrongSettings(t *testing.T) {
+	const sesame = "sesame-4711"
+	tests := []struct{ name, value, want string }{
+		{"LISTEN", sesame, "want host:port, like 127.0.0.1:9870 or :9870"},
+		{"LISTEN", sesame + ":99999", "want a port from 0 to 65535"},
+		{"LISTEN", sesame + ":+1", "want a port from 0 to 65535"},
+		{"WEB_CONFIG_FILE", sesame, "want a file that can be read: no such file or directory"},
+		{"LOG_LEVEL", sesame, "want debug, info, warn or error"},
+		{"LOG_LEVEL", "fatal", "want debug, info, warn or error"},
+		{"LOG_FORMAT", sesame, "want auto, json or console"},
+		{"ALLOW_ENV", "BANK_URL," + sesame, "want names of environment variables, separated by commas"},
+		{"CONTACT", sesame + ")", `want at most 200 characters of ASCII without ( ) and \, such as a mail address`},
+		{"CONTACT", sesame + "\r\nX: y", `want at most 200 characters of ASCII without ( ) and \, such as a mail address`},
+		{"MARKER_HEADER", sesame, "want a header field, like X-Synthetic-Probe: authprober"},
+		{"MARKER_HEADER", "X: " + sesame + "\r\nY: z", "want a header field, like X-Synthetic-Probe: authprober"},
+		{"MARKER_HEADER", "Authorization: " + sesame, "want a header field that requests do not have anyway, like X-Synthetic-Probe: authprober"},
+		{"GRACE", sesame, "want a time above 0s and at most 1h, like 10s"},
+		{"GRACE", "0s", "want a time above 0s and at most 1h, like 10s"},
+		{"GRACE", "10", "want a time above 0s and at most 1h, like 10s"},
+	}
+	tried := map[string]bool{}
+	for _, test := range tests {
+		tried[envPrefix+test.name] = true
+		got := invoke(t.Context(), []string{envPrefix + test.name + "=" + test.value}, "check", t.TempDir())
+		want := invocation{code: exitConfig, stderr: envPrefix + test.name + ": " + test.want + "\n"}
+		if got != want {
+			t.Errorf("%s=%q: got %+v, want %+v", test.name, test.value, got, want)
+		}
+	}
+	var environ, lines []string
+	for _, v := range variables() {
+		if !tried[v.Name] {
+			t.Errorf("no test for a wrong %s", v.Name)
+		}
+		environ = append(environ, v.Name+"=("+sesame)
+	}
+	got := invoke(t.Context(), environ, "run", t.TempDir())
+	for line := range strings.Lines(got.stderr) {
+		name, _, _ := strings.Cut(line, ":")
+		lines = append(lines, name)
+	}
+	var names []string
+	for _, v := range variables() {
+		names = append(names, v.Name)
+	}
+	if !slices.Equal(lines, names) || strings.Contains(got.stderr, sesame) {
+		t.Errorf("with everything wrong: got\n%s", got.stderr)
+	}
+}
+
+func TestWebConfigErrorHidesHashes(t *testing.T) {
+	path := t.TempDir() + "/web.yaml"
+	if err := os.WriteFile(path, []byte("basic_auth_users: sesame-4711\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := invoke(t.Context(), []string{"AUTHPROBER_WEB_CONFIG_FILE=" + path}, "health")
+	if got.code != exitConfig || !strings.Contains(got.stderr, "AUTHPROBER_WEB_CONFIG_FILE: want a valid web configuration") ||
+		strings.Contains(got.stderr, "sesame") {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestUnknownVariables(t *testing.T) {
+	a := &app{environ: []string{
+		"AUTHPROBER_LISTEN=:1", "AUTHPROBER_LISTN=sesame", "AUTHPROBER_LISTN=again", "authprober_listen=x",
+		"AUTHPROBER_LOGLEVEL=sesame", "AUTHPROBER_WHATEVER_THIS_IS=sesame", "LISTN=x", "AUTHPROBER_grace=1s",
+	}}
+	want := []string{
+		"the environment variable AUTHPROBER_LISTN means nothing; did you mean AUTHPROBER_LISTEN?",
+		"the environment variable AUTHPROBER_LOGLEVEL means nothing; did you mean AUTHPROBER_LOG_LEVEL?",
+		"the environment variable AUTHPROBER_WHATEVER_THIS_IS means nothing",
+		"the environment variable AUTHPROBER_grace means nothing; did you mean AUTHPROBER_GRACE?",
+	}
+	if diff := cmp.Diff(want, a.unknownVariables()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestEnvironmentTable holds docs/environment.md against the settings; -update
+// rewrites it.
+func TestEnvironmentTable(t *testing.T) {
+	const path = "../../docs/environment.md"
+	want := environmentTable()
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("%s is not current; go test ./cmd/authprober -run TestEnvironmentTable -update rewrites it:\n%s", path, diff)
+	}
+}
+
+func environmentTable() string {
+	var b strings.Builder
+	b.WriteString(`# Environment
+
+What the daemon needs to know beside its flows it reads from environment variables; ` + "`check` and `once`" + `
+read the same ones. A variable that is set and empty counts as not set, unless its text
+says otherwise. A wrong value ends the program with 2 and is not repeated; a variable
+that begins with AUTHPROBER_ and is not in this table is warned about.
+
+| variable | default | meaning |
+|---|---|---|
+`)
+	for _, v := range variables() {
+		byDefault := ""
+		if v.Default != "" {
+			byDefault = "`" + v.Default + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, byDefault, strings.ReplaceAll(v.About, "|", `\|`))
+	}
+	b.WriteString(`
+Go's own variables work as always, such as GOMEMLIMIT, the memory that the process tries
+to stay below.
+
+This file is generated from the settings in cmd/authprober.
+`)
+	return b.String()
+}

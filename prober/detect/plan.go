@@ -37,8 +37,8 @@ type Plan struct {
 	Horizon time.Duration
 	Rows    []PlanRow
 	// FalsePages says for each Rule how often a check that fails at the rate
-	// Tolerate was paged for: what a rule's haste costs. It has the zero value of
-	// RuleConfirming where the check does not confirm.
+	// Tolerate was paged for: what a rule's haste costs. The zero value stands where
+	// a PlanRow has it.
 	FalsePages [numRules]FalsePages
 	// Promise is one sentence on false pages. Warnings say what the objective
 	// cannot do on this schedule; nil if there is nothing to say.
@@ -48,7 +48,8 @@ type Plan struct {
 
 // A PlanRow says how long each rule takes to page from the moment on at which runs
 // begin to fail at Rate. Delays has a place for each Rule; that of RuleConfirming
-// is the zero value where the check does not confirm.
+// is the zero value where the check does not confirm, and that of RuleBurnRate
+// where it runs more often than every 100 ms.
 type PlanRow struct {
 	Rate   float64
 	Delays [numRules]Delay
@@ -91,7 +92,7 @@ func NewPlan(o Objective, every time.Duration, c Confirm) Plan {
 	p.Promise = promise(o, p)
 	var atDetect Delay // of the detector that the check will have
 	for rule := range numRules {
-		if rule == RuleConfirming && c == (Confirm{}) {
+		if rule == RuleConfirming && c == (Confirm{}) || rule == RuleBurnRate && every < fastestBurn {
 			continue
 		}
 		healthy, extra := s.starts(rule)
@@ -101,27 +102,24 @@ func NewPlan(o Objective, every time.Duration, c Confirm) Plan {
 		p.FalsePages[rule] = s.falsePages(healthy[0], rule)
 		for i, rate := range PlanRates {
 			p.Rows[i].Rate = rate
-			p.Rows[i].Delays[rule] = s.delay(s.delays(healthy, rule, rate))
+			p.Rows[i].Delays[rule] = newDelay(s.delays(healthy, rule, rate), s.horizon)
 		}
 		if rule <= RuleConfirming {
-			atDetect = s.delay(s.delays(healthy, rule, o.Detect))
+			atDetect = newDelay(s.delays(healthy, rule, o.Detect), s.horizon)
 		}
 	}
 	p.Warnings = s.warnings(p, atDetect)
 	return p
 }
 
-func (s *simulation) delay(took []time.Duration) Delay {
-	return Delay{s.quantile(took, 0.5), s.quantile(took, 0.95), len(took)}
+func newDelay(took []time.Duration, horizon time.Duration) Delay {
+	return Delay{quantile(took, 0.5, horizon), quantile(took, 0.95, horizon), len(took)}
 }
 
 // quantile returns the smallest of the times that is no less than so many of them.
-func (s *simulation) quantile(sorted []time.Duration, share float64) Quantile {
+func quantile(sorted []time.Duration, share float64, horizon time.Duration) Quantile {
 	q := sorted[int(math.Ceil(share*float64(len(sorted))))-1]
-	if q > s.horizon {
-		return Quantile{s.horizon, true}
-	}
-	return Quantile{q, false}
+	return Quantile{min(q, horizon), q > horizon}
 }
 
 // String returns the time to three digits or so, such as 14m50s, 2h5m or > 11d13h.
@@ -139,20 +137,18 @@ func span(d time.Duration) string {
 		name string
 		of   time.Duration
 	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}}
-	for i, u := range units {
-		if d < u.of {
-			continue
-		}
-		if i == len(units)-1 {
-			return d.Round(100 * time.Millisecond).String()
-		}
+	for i, u := range units[:len(units)-1] {
 		next := units[i+1]
-		d = d.Round(next.of)
-		whole, part := d/u.of, d%u.of/next.of
-		if part == 0 {
+		whole, part := d.Round(next.of)/u.of, d.Round(next.of)%u.of/next.of
+		switch {
+		case whole > 0 && part > 0:
+			return fmt.Sprintf("%d%s%d%s", whole, u.name, part, next.name)
+		case whole > 0:
 			return fmt.Sprintf("%d%s", whole, u.name)
 		}
-		return fmt.Sprintf("%d%s%d%s", whole, u.name, part, next.name)
+	}
+	if d >= time.Second {
+		return d.Round(100 * time.Millisecond).String()
 	}
 	return d.Round(time.Millisecond).String()
 }

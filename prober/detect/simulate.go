@@ -13,15 +13,20 @@ const (
 	planSeed     = 2026
 	mostReps     = 1000      // of each rule at each failure rate
 	leastReps    = 20        // however many runs each takes
-	enoughRuns   = 2_000_000 // of each rule at each failure rate
+	enoughRuns   = 1_000_000 // of each rule at each failure rate
 	horizonRuns  = 100_000   // of the schedule, in a repetition
 	horizonTime  = 30 * 24 * time.Hour
 	mostStarts   = 64                         // healthy checks to begin with
 	leastStarts  = 8                          // however long each takes to become one
-	startingRuns = 2_000_000                  // for all of them
+	startingRuns = 1_000_000                  // for all of them
+	falseRuns    = 2_000_000                  // of each rule, to count its false pages
 	leastHistory = 1000                       // runs of each of them
 	longestTime  = 100 * 365 * 24 * time.Hour // a healthy check is looked at for
 )
+
+// fastestBurn is the time between runs below which there is no burn rate: its
+// windows are counted in runs, and would be very many.
+const fastestBurn = 100 * time.Millisecond
 
 // A subject is a check in a simulation, with one rule that it is paged by.
 type subject struct {
@@ -102,6 +107,7 @@ func (s *simulation) starts(rule Rule) (healthy []*subject, extra float64) {
 	if rule == RuleBurnRate {
 		history = max(history, len(s.subject(rule).burn.ring))
 	}
+	history = max(1, min(history, int(longestTime/s.every)))
 	n := min(max(startingRuns/history, leastStarts), mostStarts)
 	rng := rand.New(rand.NewPCG(planSeed, uint64(rule)))
 	sub := s.subject(rule)
@@ -109,12 +115,9 @@ func (s *simulation) starts(rule Rule) (healthy []*subject, extra float64) {
 	// A rule that holds for most of the time is given up on.
 	for len(healthy) < n && due <= 4*n*history {
 		paged := false
-		for ran := 0; ran < history; {
-			before := sub.pace.due
+		last := sub.pace.due.Add(time.Duration(history-1) * s.every)
+		for sub.pace.now.Before(last) {
 			sub.pace.next(sub.detector)
-			if sub.pace.due != before {
-				ran++
-			}
 			paged = sub.pages(rng.Float64() < s.objective.Tolerate)
 		}
 		due += history
@@ -134,9 +137,10 @@ func (s *simulation) falsePages(healthy *subject, rule Rule) FalsePages {
 	rng := rand.New(rand.NewPCG(planSeed+1, uint64(rule)))
 	sub := healthy.clone()
 	begin := sub.pace.now
+	end := begin.Add(longestTime)
 	var f FalsePages
 	paged := false
-	for runs := 0; runs < enoughRuns && sub.pace.now.Sub(begin) < longestTime; runs++ {
+	for runs := 0; runs < falseRuns && sub.pace.now.Before(end); runs++ {
 		sub.pace.next(sub.detector)
 		now := sub.pages(rng.Float64() < s.objective.Tolerate)
 		if now && !paged {
@@ -156,21 +160,27 @@ func (s *simulation) delays(healthy []*subject, rule Rule, rate float64) []time.
 	rng := rand.New(rand.NewPCG(planSeed, uint64(rule)<<32|uint64(math.Round(rate*1e6))))
 	for runs := 0; len(took) < mostReps && (len(took) < leastReps || runs < enoughRuns); {
 		sub := healthy[len(took)%len(healthy)].clone()
-		begin, delay := sub.pace.now, time.Duration(math.MaxInt64)
-		for {
-			sub.pace.next(sub.detector)
-			since := sub.pace.now.Sub(begin)
-			if since > s.horizon {
-				break
-			}
-			runs++
-			if sub.pages(rng.Float64() < rate) {
-				delay = since
-				break
-			}
-		}
+		delay, ran := s.delay(sub, func() bool { return rng.Float64() < rate })
 		took = append(took, delay)
+		runs += ran
 	}
 	slices.Sort(took)
 	return took
+}
+
+// delay returns how long a check takes to page, math.MaxInt64 if it does not
+// within the horizon, and how many runs it made.
+func (s *simulation) delay(sub *subject, failed func() bool) (took time.Duration, runs int) {
+	begin := sub.pace.now
+	end := begin.Add(s.horizon)
+	for {
+		sub.pace.next(sub.detector)
+		if sub.pace.now.After(end) {
+			return math.MaxInt64, runs
+		}
+		runs++
+		if sub.pages(failed()) {
+			return sub.pace.now.Sub(begin), runs
+		}
+	}
 }

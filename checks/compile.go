@@ -64,7 +64,7 @@ type compiled struct {
 func (l *loader) compileFlow(src *source) *compiled {
 	flow, doc := src.flow, src.doc
 	f := &compiled{
-		options: &l.options, steps: flow.Steps, cleanup: flow.Cleanup, tags: flow.Tags,
+		options: l.options, steps: flow.Steps, cleanup: flow.Cleanup, tags: flow.Tags,
 		env: l.env(), redactor: secret.NewRedactor(), check: &prober.Check{Name: flow.Name, About: flow.About},
 	}
 	l.vetName(src)
@@ -92,7 +92,16 @@ func (l *loader) compileFlow(src *source) *compiled {
 		}
 	}
 	f.check.Begin = f.begin
+	f.forget()
 	return f
+}
+
+// forget lets go of the parsed file, which nobody needs once the flow is compiled
+// and which is larger than what came out of it.
+func (f *compiled) forget() {
+	for _, st := range slices.Concat(pointers(f.steps), pointers(f.cleanup)) {
+		st.node = nil
+	}
 }
 
 // begin leases an account, where the flow wants one, and makes the attempt.

@@ -82,13 +82,13 @@ func Load(paths []string, options Options) (*Config, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
 	}
-	l := &loader{options: options, flows: map[string]string{}, pools: map[string]*loadedPool{}, redactor: secret.NewRedactor()}
+	l := &loader{options: &options, flows: map[string]string{}, pools: map[string]*loadedPool{}, redactor: secret.NewRedactor()}
 	return l.load(paths)
 }
 
 // A loader is the state of one Load.
 type loader struct {
-	options  Options
+	options  *Options // the compiled flows keep them, and must not keep the loader
 	flows    map[string]string // name -> file
 	pools    map[string]*loadedPool
 	redactor *secret.Redactor

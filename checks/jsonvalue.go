@@ -20,7 +20,7 @@ import (
 // pasted in. Objects keep the order in which they are written. The zero value
 // is not set.
 type Value struct {
-	node *yaml.Node
+	set bool
 	// Exactly one of these is in use, by kind.
 	literal  []byte // encoded already
 	template *Template
@@ -52,7 +52,7 @@ func (v *Value) DecodeYAML(d *strict.Document, n *yaml.Node) {
 	if !ok {
 		return
 	}
-	v.node = n
+	v.set = true
 	switch n.Kind {
 	case yaml.MappingNode:
 		v.kind = objectValue
@@ -95,7 +95,7 @@ func (v *Value) scalar(d *strict.Document, n *yaml.Node) {
 	}
 }
 
-func (v *Value) isSet() bool { return v.node != nil }
+func (v *Value) isSet() bool { return v.set }
 
 // templates calls f for every template in the value.
 func (v *Value) templates(f func(*Template)) {

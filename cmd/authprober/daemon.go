@@ -78,7 +78,7 @@ func (d *daemon) run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() {
 		defer cancel() // without its metrics nobody would know of a failure
-		served <- web.Serve(serving, d.options.listener, d.handler(), string(d.options.webConfig), d.options.log.Logger)
+		served <- web.Serve(serving, d.options.listener, tidyAfter(d.handler()), string(d.options.webConfig), d.options.log.Logger)
 	}()
 	err := d.prober.Run(ctx)
 	stopServing()

@@ -36,6 +36,7 @@ Environment:
 
 // daemon runs the flows until ctx is done.
 func (a *app) daemon(ctx context.Context, paths []string) error {
+	settle := frugal()
 	s, config, err := a.load(paths)
 	if err != nil {
 		return err
@@ -57,7 +58,7 @@ func (a *app) daemon(ctx context.Context, paths []string) error {
 	}
 	log.Info("running", zap.String("version", version().Version), zap.String("url", d.url()),
 		zap.Strings("checks", checkNames(config.Checks)))
-	frugal()
+	settle()
 	err = d.run(ctx)
 	log.Info("stopped", zap.Error(err))
 	return err

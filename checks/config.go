@@ -88,7 +88,7 @@ func Load(paths []string, options Options) (*Config, error) {
 
 // A loader is the state of one Load.
 type loader struct {
-	options  *Options // the compiled flows keep them, and must not keep the loader
+	options  *Options          // the compiled flows keep them, and must not keep the loader
 	flows    map[string]string // name -> file
 	pools    map[string]*loadedPool
 	redactor *secret.Redactor

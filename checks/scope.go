@@ -31,8 +31,8 @@ type Scope struct {
 	account  types.Map         // the fields that every account of the pool has; nil without a pool
 	env      map[string]string // allow-listed environment variables
 	secrets  types.Map
-	totp     map[string]bool   // account fields that totp() reads
-	totpSeen bool              // an expression compiled since this was last reset calls totp()
+	totp     map[string]bool // account fields that totp() reads
+	totpSeen bool            // an expression compiled since this was last reset calls totp()
 }
 
 // answerNames are in reach once a step has its answer.

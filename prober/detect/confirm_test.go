@@ -65,7 +65,7 @@ func TestOpening(t *testing.T) {
 	check := func(o Objective) {
 		t.Helper()
 		last := math.Inf(1)
-		for _, budget := range []float64{0.001, 0.03, 0.1, 1, MostBudget} {
+		for _, budget := range []float64{0.001, 0.1, MostBudget} {
 			p := o.ParamsConfirming(every, Confirm{time.Second, budget})
 			if !(p.Opening > 0) || math.IsInf(p.Opening, 0) || p.Opening > last {
 				t.Fatalf("%+v: budget %v: level %v after %v", o, budget, p.Opening, last)
@@ -87,7 +87,7 @@ func TestOpening(t *testing.T) {
 			}
 		}
 	}
-	for o := range objectives(t, 15) {
+	for o := range objectives(t, 6) {
 		check(o)
 	}
 	check(Objective{LeastTolerate, 0.02, math.MaxInt64, 0})
@@ -111,7 +111,7 @@ func TestHealthyExtra(t *testing.T) {
 		d := New(tt.o.ParamsConfirming(every, tt.c))
 		rng := rand.New(rand.NewPCG(8, 9))
 		runs := 0
-		for runs < 3_000_000 {
+		for runs < 1_000_000 {
 			p.next(d)
 			runs++
 			if d.Observe(p.now, rng.Float64() < tt.o.Tolerate).After == Firing {
@@ -121,7 +121,7 @@ func TestHealthyExtra(t *testing.T) {
 		extra := float64(p.extra) / float64(runs-p.extra)
 		t.Logf("%+v %+v: level %.0f, %.2f %% extra runs", tt.o, tt.c, d.Params().Opening, 100*extra)
 		// In simulations of some thousand failed runs either may be a little off.
-		if most := tt.c.Budget * healthyShare; extra > 1.1*most || extra < 0.7*most {
+		if most := tt.c.Budget * healthyShare; extra > 1.15*most || extra < 0.7*most {
 			t.Errorf("%+v: %.2f %% extra runs, want up to %.2f %%", tt.o, 100*extra, 100*most)
 		}
 	}

@@ -13,9 +13,9 @@ import (
 // Limits on a document. A flow is a page of text: whatever is larger is another
 // file by mistake, or an attack.
 const (
-	MaxBytes = 1 << 20 // of a file
-	maxNodes = 50_000  // visited, aliases expanded
-	maxDepth = 64
+	MaxBytes   = 1 << 20 // of a file
+	maxAliases = 1000    // followed, those within others each time
+	maxDepth   = 64
 )
 
 // A Document is a parsed file with the mistakes found in it so far. It is not
@@ -26,7 +26,7 @@ type Document struct {
 	Mistakes Mistakes
 
 	lines   []string
-	visited int
+	aliases int // followed so far
 }
 
 // Parse reads the text of a file. What is wrong with the file as a whole is in
@@ -141,19 +141,15 @@ func Describe(n *yaml.Node) string {
 	return "text"
 }
 
-// Resolve follows an alias to what it stands for, and counts the visit: a file
-// whose aliases multiply beyond reason is refused. The second result is false
-// where decoding must not go on.
+// Resolve follows an alias to what it stands for. A file whose aliases multiply
+// beyond reason, or refer to themselves, is refused: the second result is then
+// false, and decoding must not go on.
 func (d *Document) Resolve(n *yaml.Node) (*yaml.Node, bool) {
-	if d.visited++; d.visited > maxNodes {
-		if d.visited == maxNodes+1 {
-			d.Errorf(n, "the aliases of this file expand to more than %d values", maxNodes)
-		}
-		return n, false
-	}
-	for depth := 0; n.Kind == yaml.AliasNode; depth++ {
-		if depth == maxDepth || n.Alias == nil {
-			d.Errorf(n, "the alias %q refers to itself", n.Value)
+	for n.Kind == yaml.AliasNode {
+		if d.aliases++; d.aliases > maxAliases || n.Alias == nil {
+			if d.aliases <= maxAliases+1 {
+				d.Errorf(n, "aliases are followed more than %d times in this file, those within others each time", maxAliases)
+			}
 			return n, false
 		}
 		n = n.Alias

@@ -70,6 +70,28 @@
 // value, 1 or more, that it paged with; [Detector.Recovery] says how far the
 // other test has come.
 //
+// # Confirming
+//
+// Evidence decides how often to look. From an opening level on, which is derived
+// from the objective, [Detector.WantsConfirm] asks for runs beside those of
+// the schedule, within a daily [Budget]. Sampling that depends on the past alone
+// leaves the martingale as it is: A counts runs, whenever they are made.
+// [Objective.ParamsConfirming] raises A by what the budget may add to a
+// period, so that the promise holds in time as well.
+//
+// # Whom to blame
+//
+// A [Blame] keeps the tags of the last runs. Since the change point each value
+// of a tag is tested against the others of its key: Fisher's exact test, one-sided,
+// corrected by Holm's method for all the values that could be significant at all.
+// Where failures have nothing to do with tags, somebody is blamed in one incident
+// of twenty at the most.
+//
+// # Before and after
+//
+// [NewPlan] simulates what an objective and a schedule amount to. A [Gate] is the
+// question of a delivery, not of a page: is it good or bad, and when is that known?
+//
 // # What counts
 //
 // Passed and failed runs count. Runs that failed by our own fault, were aborted
@@ -93,14 +115,22 @@
 //
 //   - Wilson 1927, Probable inference, the law of succession, and statistical
 //     inference: the interval for a ratio, [Wilson].
+//   - Fisher 1935, The logic of inductive inference: the exact test.
+//   - Ville 1939, Étude critique de la notion de collectif, and Wald 1945,
+//     Sequential tests of statistical hypotheses: the gate.
 //   - Page 1954, Continuous inspection schemes: the moment since which a rate has
 //     likeliest changed, [Detector.ChangePoint].
 //   - Shiryaev 1963, On optimum methods in quickest detection problems, and
 //     Roberts 1966, A comparison of some control chart procedures: the statistic.
+//   - Gilbert 1960, Capacity of a burst-noise channel, and Elliott 1963, Estimates
+//     of error rates for codes on burst-noise channels: failures that come in
+//     bursts, which the tests hold the promise against.
 //   - Lorden 1971, Procedures for reacting to a change in distribution, and Lai
 //     1998, Information bounds and quick detection of parameter changes in
 //     stochastic systems: no rule with as few false pages needs much fewer than
 //     ln(A) / KL(p, p0) runs, [Params.Bound].
+//   - Holm 1979, A simple sequentially rejective multiple test procedure, and
+//     Tarone 1990, A modified Bonferroni method for discrete data: many tags.
 //   - Pollak and Tartakovsky 2009, Optimality properties of the
 //     Shiryaev-Roberts procedure.
 //   - Shin, Ramdas and Rinaldo 2022, E-detectors: a nonparametric framework for

@@ -82,8 +82,8 @@ func (d Decision) String() string {
 // At the rate Good, L is a martingale that begins at 1, and so it ever reaches
 // 1/FalseAlarm with a probability of FalseAlarm at most (Ville 1939): exactly,
 // whenever one looks, and at lower rates all the more so. The same holds for 1/L
-// at the rate Bad and above. Nothing is approximate, and to wait for MinRuns or to
-// stop at a deadline only makes errors rarer.
+// at the rate Bad and above. Nothing is approximate, and it stays true
+// where the gate waits for MinRuns or is stopped at a deadline.
 type Gate struct {
 	params          GateParams
 	failure, pass   float64 // what a failed run adds to ln L, and a passed one takes away

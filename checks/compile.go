@@ -3,13 +3,8 @@ package checks
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/expr-lang/expr/types"
@@ -31,13 +26,6 @@ var (
 		FalsePages: Frequency{1, detect.DefaultObjective.FalsePageEvery},
 		Blip:       Duration(detect.DefaultObjective.Blip),
 	}
-)
-
-const (
-	defaultTimeout = 8 * time.Second
-	minEvery       = 10 * time.Millisecond
-	maxEvery       = 24 * time.Hour
-	maxConcurrency = 1000
 )
 
 // A compiled flow: everything that is the same for each of its runs. Many runs
@@ -131,161 +119,6 @@ func (f *compiled) refused(r *prober.Report) bool {
 	return false
 }
 
-func (l *loader) vetName(src *source) {
-	name := src.flow.Name
-	if name != "" && !flowName.MatchString(name) {
-		src.mistake("name", "%q is no name for a flow; want lower-case letters, digits and hyphens, at most 63", name)
-		return
-	}
-	if file, ok := l.flows[name]; ok && name != "" {
-		src.mistake("name", "two flows are named %q; the other one is in %s", name, file)
-		return
-	}
-	l.flows[name] = src.doc.File
-}
-
-// reservedLabels are set by authprober or by Prometheus.
-var reservedLabels = []string{
-	"check", "step", "reason", "state", "window", "outcome", "tag", "value", "alertname", "job", "instance",
-}
-
-func vetLabels(src *source) map[string]string {
-	labels := make(map[string]string, len(src.flow.Labels))
-	for _, l := range src.flow.Labels {
-		switch {
-		case !labelName.MatchString(l.Name):
-			src.doc.Errorf(l.node, "%q is no name for a label; want letters, digits and _, beginning with a letter", l.Name)
-		case slices.Contains(reservedLabels, l.Name):
-			src.doc.Errorf(l.node, "the label %s is set by authprober or Prometheus itself; choose another name", l.Name)
-		case l.Value == "" || len(l.Value) > 200 || !printable(l.Value):
-			src.doc.Errorf(l.node, "the label %s wants 1 to 200 printable characters", l.Name)
-		}
-		labels[l.Name] = l.Value
-	}
-	return labels
-}
-
-func vetSchedule(src *source) prober.Schedule {
-	set := src.flow.Schedule
-	every := time.Duration(set.Every)
-	if every < minEvery || every > maxEvery {
-		src.mistake("schedule", "every is %s; want a time from %s to %s", every, minEvery, maxEvery)
-		every = maxEvery
-	}
-	if set.Concurrency < 1 || set.Concurrency > maxConcurrency {
-		src.mistake("schedule", "concurrency is %d; want a number from 1 to %d", set.Concurrency, maxConcurrency)
-		set.Concurrency = 1
-	}
-	room := every * time.Duration(set.Concurrency)
-	timeout := time.Duration(set.Timeout)
-	if timeout == 0 {
-		timeout = min(defaultTimeout, room*4/5)
-	}
-	if timeout > room {
-		needed := (timeout + every - 1) / every
-		src.mistake("schedule", "timeout %s is longer than every × concurrency, %s: a slow target would make runs be missed; "+
-			"shorten it or raise concurrency to %d", timeout, room, needed)
-	}
-	if c := time.Duration(set.Cleanup); c <= 0 || c > time.Minute {
-		src.mistake("schedule", "cleanup is %s; want a time above zero, at most a minute", c)
-	}
-	return prober.Schedule{Every: every, Timeout: timeout, Cleanup: time.Duration(set.Cleanup), Concurrency: set.Concurrency}
-}
-
-func vetObjective(src *source) detect.Objective {
-	set := src.flow.Objective
-	o := detect.Objective{
-		Tolerate: float64(set.Tolerate), Detect: float64(set.Detect),
-		FalsePageEvery: set.FalsePages.Per / time.Duration(max(set.FalsePages.Count, 1)), Blip: time.Duration(set.Blip),
-	}
-	if err := o.Validate(); err != nil {
-		for _, line := range strings.Split(err.Error(), "\n") {
-			src.mistake("objective", "%s", line)
-		}
-	}
-	return o
-}
-
-func vetThresholds(src *source) (ts []prober.Threshold) {
-	type key struct {
-		window   time.Duration
-		severity string
-	}
-	seen := map[key]bool{}
-	for _, t := range src.flow.Thresholds {
-		k := key{time.Duration(t.Window), t.Severity}
-		switch {
-		case t.Window != 0 && !slices.Contains(prober.Windows, k.window):
-			src.doc.Errorf(t.node, "a threshold's window is one of 5m, 15m, 1h, 6h and 24h, not %s", short(k.window))
-		case t.MinRuns < 1:
-			src.doc.Errorf(t.node, "min_runs is %d; want at least 1", t.MinRuns)
-		case t.Ratio >= 1:
-			src.doc.Errorf(t.node, "a ratio of 100%% can never be exceeded")
-		case t.Severity == "" || !printable(t.Severity):
-			src.doc.Errorf(t.node, "severity wants printable characters")
-		case seen[k]:
-			src.doc.Errorf(t.node, "two thresholds have the window %s and the severity %s", short(k.window), k.severity)
-		}
-		seen[k] = true
-		ts = append(ts, prober.Threshold{Ratio: float64(t.Ratio), Window: k.window, MinRuns: t.MinRuns, Severity: t.Severity})
-	}
-	return ts
-}
-
-// setTarget evaluates the target, which is the same for every run.
-func (f *compiled) setTarget(src *source, s *Scope) {
-	t := &src.flow.Target
-	if !t.isSet() {
-		return
-	}
-	only := *s
-	only.names = types.Map{"env": s.names["env"]}
-	before := len(src.doc.Mistakes)
-	t.compile(&only)
-	if len(src.doc.Mistakes) > before {
-		return
-	}
-	text, err := t.text(&Session{flow: f, vars: map[string]any{"env": f.env}}, nil)
-	if err != nil {
-		src.mistake("target", "%v", err)
-		return
-	}
-	to, err := url.Parse(text)
-	switch {
-	case err != nil || to.Host == "" || to.Hostname() == "" || to.Scheme != "http" && to.Scheme != "https":
-		src.mistake("target", "the target is no URL such as https://api.bank.example")
-	case to.User != nil:
-		src.mistake("target", "the target holds a password; use basic in the requests, with an account or a secret")
-	case to.RawQuery != "" || to.Fragment != "":
-		src.mistake("target", "the target holds a query or a fragment; requests put their paths after it")
-	default:
-		f.base, f.secure = strings.TrimSuffix(text, "/"), to.Scheme == "https"
-		if f.options.HostOf != nil {
-			f.options.HostOf(f.check.Name, to.Host)
-		}
-	}
-}
-
-func (f *compiled) setTLS(src *source) {
-	f.tls = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: src.flow.TLS.ServerName}
-	if src.flow.TLS.CA == "" {
-		return
-	}
-	path := src.flow.TLS.CA
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(src.dir, path)
-	}
-	pem, err := os.ReadFile(path)
-	if err != nil {
-		src.mistake("tls", "reading the certificates %q: %v", path, plainPathError(err))
-		return
-	}
-	f.tls.RootCAs = x509.NewCertPool()
-	if !f.tls.RootCAs.AppendCertsFromPEM(pem) {
-		src.mistake("tls", "no certificate in PEM in %q", path)
-	}
-}
-
 // vetSteps compiles the steps in order, each seeing what those before it have
 // captured.
 func vetSteps(src *source, f *compiled, s *Scope) {
@@ -365,18 +198,6 @@ func (src *source) mistake(key, format string, args ...any) {
 		at = at.Alias
 	}
 	src.doc.Errorf(at, format, args...)
-}
-
-// short is a duration without the zeros at its end: 10m, not 10m0s.
-func short(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }
 
 func stringFields[V any](m map[string]V) types.Map {

@@ -6,15 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/textproto"
 	"net/url"
-	"regexp"
-	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
-
-	"github.com/authprober/authprober/checks/internal/strict"
 	"github.com/authprober/authprober/prober"
 )
 
@@ -59,62 +53,6 @@ type BasicAuth struct {
 	Password Template `yaml:"password,required"`
 }
 
-// A RequestLine is an HTTP method and where the request goes.
-type RequestLine struct {
-	Method string
-	URL    Template
-}
-
-var requestLineForm = regexp.MustCompile(`(?s)^([A-Z]+)[ \t]+(\S.*)$`)
-
-var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-
-// DecodeYAML implements strict.Decoder.
-func (l *RequestLine) DecodeYAML(d *strict.Document, n *yaml.Node) {
-	text, ok := d.Text(n)
-	if !ok {
-		return
-	}
-	m := requestLineForm.FindStringSubmatchIndex(text)
-	if m == nil {
-		d.Errorf(n, "%q is no request; want a method and a path, such as POST /v1/login", text)
-		return
-	}
-	l.Method = text[m[2]:m[3]]
-	if !slices.Contains(methods, l.Method) {
-		d.Errorf(n, "unknown method %s%s", l.Method, strict.Nearest(l.Method, methods))
-	}
-	at := *n
-	at.Value, at.Column = text[m[4]:], n.Column+m[4]
-	l.URL.DecodeYAML(d, &at)
-	if first := l.URL.parts; len(first) > 0 && first[0].source == "" && !wellBegun(first[0].literal) {
-		d.Errorf(n, "%q is no place to send a request to; want a path that begins with /, or a whole http or https URL", text[m[4]:])
-	}
-}
-
-func wellBegun(place string) bool {
-	return strings.HasPrefix(place, "/") || strings.HasPrefix(place, "http://") || strings.HasPrefix(place, "https://")
-}
-
-// Pairs are names with templates, in the order of the file.
-type Pairs []Pair
-
-// A Pair is a name with a template.
-type Pair struct {
-	Name  string
-	Value Template
-	node  *yaml.Node
-}
-
-// DecodeYAML implements strict.Decoder.
-func (p *Pairs) DecodeYAML(d *strict.Document, n *yaml.Node) {
-	for key, value := range d.Pairs(n) {
-		one := Pair{Name: key.Value, node: key}
-		d.Decode(value, &one.Value)
-		*p = append(*p, one)
-	}
-}
-
 // templates yields every template of the request.
 func (r *RequestStep) templates(f func(*Template)) {
 	f(&r.Request.URL)
@@ -145,72 +83,6 @@ func (r *RequestStep) Reasons() []prober.Reason {
 		rs = append(rs, prober.ReasonRedirect)
 	}
 	return rs
-}
-
-// Vet implements [Step].
-func (r *RequestStep) Vet(s *Scope) {
-	r.templates(func(t *Template) { t.compile(s) })
-	r.vetBody(s)
-	r.vetHeaders(s)
-	if r.Bearer.isSet() && r.Basic != nil {
-		s.doc.Errorf(r.Bearer.node, "bearer and basic are both set; a request has one Authorization")
-	}
-	if r.FollowRedirects < 0 || r.FollowRedirects > 20 {
-		s.doc.Errorf(r.Request.URL.node, "follow_redirects is %d; want a number from 0 to 20", r.FollowRedirects)
-	}
-}
-
-func (r *RequestStep) vetBody(s *Scope) {
-	var set []string
-	for _, body := range []struct {
-		name string
-		set  bool
-	}{{"json", r.JSON.isSet()}, {"form", r.Form != nil}, {"body", r.Body.isSet()}} {
-		if body.set {
-			set = append(set, body.name)
-		}
-	}
-	if len(set) > 1 {
-		s.doc.Errorf(r.Request.URL.node, "%s are set; a request has one body", strings.Join(set, " and "))
-	}
-	if len(set) > 0 && (r.Request.Method == "GET" || r.Request.Method == "HEAD") {
-		s.doc.Errorf(r.Request.URL.node, "a %s request has no body, and %s is set", r.Request.Method, set[0])
-	}
-}
-
-// managed are the header fields that the transport writes.
-var managed = []string{"Content-Length", "Transfer-Encoding", "Connection", "Traceparent", "Trailer", "Upgrade"}
-
-func (r *RequestStep) vetHeaders(s *Scope) {
-	for _, h := range r.Headers {
-		name := textproto.CanonicalMIMEHeaderKey(h.Name)
-		switch {
-		case !validToken(h.Name):
-			s.doc.Errorf(h.node, "%q is no name of a header field", h.Name)
-		case slices.Contains(managed, name):
-			s.doc.Errorf(h.node, "the header field %s is written by authprober itself", name)
-		case name == "Cookie":
-			s.doc.Errorf(h.node, "cookies are set with the key cookies")
-		case name == "Authorization" && (r.Bearer.isSet() || r.Basic != nil):
-			s.doc.Errorf(h.node, "Authorization is set twice: here and by bearer or basic")
-		}
-	}
-	for _, c := range r.Cookies {
-		if !validToken(c.Name) {
-			s.doc.Errorf(c.node, "%q is no name of a cookie", c.Name)
-		}
-	}
-}
-
-// validToken reports whether s is a token, RFC 9110 section 5.6.2.
-func validToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"(),/:;<=>?@[\\]{}", c) >= 0 {
-			return false
-		}
-	}
-	return s != ""
 }
 
 // Run implements [Step].
@@ -278,23 +150,6 @@ func escapeInURL(before, value string) string {
 		return url.QueryEscape(value)
 	}
 	return url.PathEscape(value)
-}
-
-// encode appends the pairs in the form of application/x-www-form-urlencoded.
-func (p Pairs) encode(b *strings.Builder, s *Session) error {
-	for i := range p {
-		value, err := p[i].Value.text(s, nil)
-		if err != nil {
-			return err
-		}
-		if b.Len() > 0 {
-			b.WriteByte('&')
-		}
-		b.WriteString(url.QueryEscape(p[i].Name))
-		b.WriteByte('=')
-		b.WriteString(url.QueryEscape(value))
-	}
-	return nil
 }
 
 func (r *RequestStep) body(s *Session) (body []byte, contentType string, err error) {

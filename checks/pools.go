@@ -1,0 +1,147 @@
+package checks
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/expr-lang/expr/types"
+
+	"github.com/authprober/authprober/checks/accounts"
+	"github.com/authprober/authprober/checks/internal/otp"
+	"github.com/authprober/authprober/checks/internal/secret"
+	"github.com/authprober/authprober/checks/internal/strict"
+)
+
+// A loadedPool is a pool with its secrets looked up.
+type loadedPool struct {
+	*accounts.Pool
+	src    *source
+	set    *Pool
+	vars   map[string]map[string]any // account -> field -> value
+	fields types.Map                 // those that every account has
+	need   accounts.Need             // the strictest of its users
+	used   float64                   // runs a second that lease from it
+	users  []string                  // flows that use it
+}
+
+func (l *loader) loadPools(src *source) {
+	for i := range src.pools.Pools {
+		p := &src.pools.Pools[i]
+		if other, ok := l.pools[p.name]; ok {
+			src.doc.Errorf(p.node, "two pools are named %q; the other one is at %s", p.name, inPosition(other.src.doc, other.set.node))
+			continue
+		}
+		l.pools[p.name] = l.loadPool(src, p)
+	}
+}
+
+func (l *loader) loadPool(src *source, p *Pool) *loadedPool {
+	lp := &loadedPool{src: src, set: p, vars: map[string]map[string]any{}}
+	var list []accounts.Account
+	for i := range p.Accounts {
+		a := &p.Accounts[i]
+		if a.name == "" {
+			continue
+		}
+		if _, ok := lp.vars[a.name]; ok {
+			src.doc.Errorf(a.node, "two accounts are named %q", a.name)
+			a.name = ""
+			continue
+		}
+		vars := map[string]any{"name": a.name}
+		fields := map[string]secret.Secret{}
+		for j := range a.fields {
+			text := l.secretOf(src, &a.fields[j].Ref)
+			vars[a.fields[j].Name], fields[a.fields[j].Name] = text, secret.New(text)
+		}
+		lp.vars[a.name] = vars
+		list = append(list, accounts.Account{Name: a.name, Fields: fields})
+		lp.fields = common(lp.fields, vars)
+	}
+	pool, err := accounts.NewPool(p.name, accounts.Limit{Logins: p.MaxLogins.Count, Per: p.MaxLogins.Per}, list)
+	if err != nil {
+		src.doc.Errorf(p.node, "%v", err)
+	}
+	lp.Pool = pool
+	return lp
+}
+
+// common keeps those fields that the account has too.
+func common(fields types.Map, vars map[string]any) types.Map {
+	if fields == nil {
+		return stringFields(vars)
+	}
+	for name := range fields {
+		if _, ok := vars[name]; !ok {
+			delete(fields, name)
+		}
+	}
+	return fields
+}
+
+// scopeOfAccounts brings the flow's pool into reach of its expressions.
+func (l *loader) scopeOfAccounts(src *source, f *compiled, s *Scope) {
+	name := src.flow.Accounts
+	if name == "" {
+		return
+	}
+	p, ok := l.pools[name]
+	if !ok {
+		src.mistake("accounts", "there is no pool of accounts named %q%s", name, strict.Nearest(name, slices.Collect(maps.Keys(l.pools))))
+		s.account, s.names["account"] = types.Map{}, types.Any // so that one mistake stays one
+		return
+	}
+	f.pool, f.accountVars = p.Pool, p.vars
+	s.account, s.names["account"] = p.fields, p.fields
+	if n := f.check.Schedule.Concurrency; p.Pool != nil && n > p.Len() {
+		src.mistake("schedule", "concurrency is %d, and the pool %q has %d accounts; a run leases one for itself", n, name, p.Len())
+	}
+	p.users = append(p.users, src.flow.Name)
+	p.used += 1 / f.check.Schedule.Every.Seconds()
+}
+
+// vetTOTP tries the secrets that totp() will be given. A code is good once, so
+// an account of such a flow logs in at most once in a step of the clock.
+func (l *loader) vetTOTP(src *source, f *compiled, s *Scope) {
+	codes := slices.ContainsFunc(slices.Concat(pointers(f.steps), pointers(f.cleanup)), func(st *step) bool { return st.usesTOTP })
+	if !codes || f.pool == nil {
+		return
+	}
+	f.need.OncePerStep = 30 * time.Second
+	p := l.pools[src.flow.Accounts]
+	p.need = f.need
+	for field := range s.totp {
+		for i := range p.set.Accounts {
+			a := &p.set.Accounts[i]
+			text, _ := p.vars[a.name][field].(string)
+			if text == "" {
+				continue // missing, and that is noted
+			}
+			if _, err := otp.DecodeSecret(text); err != nil {
+				p.src.doc.Errorf(a.node, "the %s of account %q is no key for totp(): %v", field, a.name, err)
+			}
+		}
+	}
+}
+
+// vetBudgets compares what the flows want of each pool with what it can give.
+func (l *loader) vetBudgets() {
+	for _, p := range l.pools {
+		if p.used == 0 || p.Pool == nil {
+			continue
+		}
+		if can := p.Capacity(p.need); p.used > can*(1+1e-9) {
+			p.src.doc.Errorf(p.set.node, "the pool %q can give %s and is asked for %s by %v; "+
+				"add accounts, raise max_logins or run less often", p.set.name, perMinute(can), perMinute(p.used), p.users)
+		}
+	}
+}
+
+func perMinute(perSecond float64) string {
+	if perSecond < 1.0/60 {
+		return fmt.Sprintf("%.3g logins an hour", perSecond*3600)
+	}
+	return fmt.Sprintf("%.3g logins a minute", perSecond*60)
+}

@@ -1,0 +1,85 @@
+package checks
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/authprober/authprober/checks/internal/strict"
+)
+
+// A RequestLine is an HTTP method and where the request goes.
+type RequestLine struct {
+	Method string
+	URL    Template
+}
+
+var requestLineForm = regexp.MustCompile(`(?s)^([A-Z]+)[ \t]+(\S.*)$`)
+
+var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+// DecodeYAML implements strict.Decoder.
+func (l *RequestLine) DecodeYAML(d *strict.Document, n *yaml.Node) {
+	text, ok := d.Text(n)
+	if !ok {
+		return
+	}
+	m := requestLineForm.FindStringSubmatchIndex(text)
+	if m == nil {
+		d.Errorf(n, "%q is no request; want a method and a path, such as POST /v1/login", text)
+		return
+	}
+	l.Method = text[m[2]:m[3]]
+	if !slices.Contains(methods, l.Method) {
+		d.Errorf(n, "unknown method %s%s", l.Method, strict.Nearest(l.Method, methods))
+	}
+	at := *n
+	at.Value, at.Column = text[m[4]:], n.Column+m[4]
+	l.URL.DecodeYAML(d, &at)
+	if first := l.URL.parts; len(first) > 0 && first[0].source == "" && !wellBegun(first[0].literal) {
+		d.Errorf(n, "%q is no place to send a request to; want a path that begins with /, or a whole http or https URL", text[m[4]:])
+	}
+}
+
+func wellBegun(place string) bool {
+	return strings.HasPrefix(place, "/") || strings.HasPrefix(place, "http://") || strings.HasPrefix(place, "https://")
+}
+
+// Pairs are names with templates, in the order of the file.
+type Pairs []Pair
+
+// A Pair is a name with a template.
+type Pair struct {
+	Name  string
+	Value Template
+	node  *yaml.Node
+}
+
+// DecodeYAML implements strict.Decoder.
+func (p *Pairs) DecodeYAML(d *strict.Document, n *yaml.Node) {
+	for key, value := range d.Pairs(n) {
+		one := Pair{Name: key.Value, node: key}
+		d.Decode(value, &one.Value)
+		*p = append(*p, one)
+	}
+}
+
+// encode appends the pairs in the form of application/x-www-form-urlencoded.
+func (p Pairs) encode(b *strings.Builder, s *Session) error {
+	for i := range p {
+		value, err := p[i].Value.text(s, nil)
+		if err != nil {
+			return err
+		}
+		if b.Len() > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(url.QueryEscape(p[i].Name))
+		b.WriteByte('=')
+		b.WriteString(url.QueryEscape(value))
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package checks
+
+import (
+	"net/textproto"
+	"slices"
+	"strings"
+)
+
+// Vet implements [Step].
+func (r *RequestStep) Vet(s *Scope) {
+	r.templates(func(t *Template) { t.compile(s) })
+	r.vetBody(s)
+	r.vetHeaders(s)
+	if r.Bearer.isSet() && r.Basic != nil {
+		s.doc.Errorf(r.Bearer.node, "bearer and basic are both set; a request has one Authorization")
+	}
+	if r.FollowRedirects < 0 || r.FollowRedirects > 20 {
+		s.doc.Errorf(r.Request.URL.node, "follow_redirects is %d; want a number from 0 to 20", r.FollowRedirects)
+	}
+}
+
+func (r *RequestStep) vetBody(s *Scope) {
+	var set []string
+	for _, body := range []struct {
+		name string
+		set  bool
+	}{{"json", r.JSON.isSet()}, {"form", r.Form != nil}, {"body", r.Body.isSet()}} {
+		if body.set {
+			set = append(set, body.name)
+		}
+	}
+	if len(set) > 1 {
+		s.doc.Errorf(r.Request.URL.node, "%s are set; a request has one body", strings.Join(set, " and "))
+	}
+	if len(set) > 0 && (r.Request.Method == "GET" || r.Request.Method == "HEAD") {
+		s.doc.Errorf(r.Request.URL.node, "a %s request has no body, and %s is set", r.Request.Method, set[0])
+	}
+}
+
+// managed are the header fields that the transport writes.
+var managed = []string{"Content-Length", "Transfer-Encoding", "Connection", "Traceparent", "Trailer", "Upgrade"}
+
+func (r *RequestStep) vetHeaders(s *Scope) {
+	for _, h := range r.Headers {
+		name := textproto.CanonicalMIMEHeaderKey(h.Name)
+		switch {
+		case !validToken(h.Name):
+			s.doc.Errorf(h.node, "%q is no name of a header field", h.Name)
+		case slices.Contains(managed, name):
+			s.doc.Errorf(h.node, "the header field %s is written by authprober itself", name)
+		case name == "Cookie":
+			s.doc.Errorf(h.node, "cookies are set with the key cookies")
+		case name == "Authorization" && (r.Bearer.isSet() || r.Basic != nil):
+			s.doc.Errorf(h.node, "Authorization is set twice: here and by bearer or basic")
+		}
+	}
+	for _, c := range r.Cookies {
+		if !validToken(c.Name) {
+			s.doc.Errorf(c.node, "%q is no name of a cookie", c.Name)
+		}
+	}
+}
+
+// validToken reports whether s is a token, RFC 9110 section 5.6.2.
+func validToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"(),/:;<=>?@[\\]{}", c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}

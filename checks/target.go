@@ -1,0 +1,66 @@
+package checks
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/expr-lang/expr/types"
+)
+
+// setTarget evaluates the target, which is the same for every run.
+func (f *compiled) setTarget(src *source, s *Scope) {
+	t := &src.flow.Target
+	if !t.isSet() {
+		return
+	}
+	only := *s
+	only.names = types.Map{"env": s.names["env"]}
+	before := len(src.doc.Mistakes)
+	t.compile(&only)
+	if len(src.doc.Mistakes) > before {
+		return
+	}
+	text, err := t.text(&Session{flow: f, vars: map[string]any{"env": f.env}}, nil)
+	if err != nil {
+		src.mistake("target", "%v", err)
+		return
+	}
+	to, err := url.Parse(text)
+	switch {
+	case err != nil || to.Host == "" || to.Hostname() == "" || to.Scheme != "http" && to.Scheme != "https":
+		src.mistake("target", "the target is no URL such as https://api.bank.example")
+	case to.User != nil:
+		src.mistake("target", "the target holds a password; use basic in the requests, with an account or a secret")
+	case to.RawQuery != "" || to.Fragment != "":
+		src.mistake("target", "the target holds a query or a fragment; requests put their paths after it")
+	default:
+		f.base, f.secure = strings.TrimSuffix(text, "/"), to.Scheme == "https"
+		if f.options.HostOf != nil {
+			f.options.HostOf(f.check.Name, to.Host)
+		}
+	}
+}
+
+func (f *compiled) setTLS(src *source) {
+	f.tls = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: src.flow.TLS.ServerName}
+	if src.flow.TLS.CA == "" {
+		return
+	}
+	path := src.flow.TLS.CA
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(src.dir, path)
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		src.mistake("tls", "reading the certificates %q: %v", path, plainPathError(err))
+		return
+	}
+	f.tls.RootCAs = x509.NewCertPool()
+	if !f.tls.RootCAs.AppendCertsFromPEM(pem) {
+		src.mistake("tls", "no certificate in PEM in %q", path)
+	}
+}

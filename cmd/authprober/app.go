@@ -62,7 +62,8 @@ The process ends with
   0  all is well
   1  a flow, or the daemon asked for its health, has failed
   2  the configuration or the command line is wrong
-  3  something of our own is wrong: a port in use, no account free`,
+  3  something of our own is wrong: a port in use, no account free
+  4  a gate has seen too little to decide`,
 		Example: `  authprober demo                 see it find a 3 % failure within two minutes
   authprober check flows/         look for mistakes, without network
   authprober once flows/          run each flow once
@@ -71,7 +72,7 @@ The process ends with
 		SilenceUsage:  true,
 	}
 	root.AddCommand(a.runCommand(), a.onceCommand(), a.checkCommand(), a.demoCommand(), a.bankCommand(),
-		a.schemaCommand(), a.versionCommand(), a.healthCommand())
+		a.planCommand(), a.backtestCommand(), a.gateCommand(), a.schemaCommand(), a.versionCommand(), a.healthCommand())
 	return root
 }
 

@@ -53,27 +53,18 @@ func printPlan(w io.Writer, config *checks.Config, now time.Time) error {
 	for _, c := range config.Checks {
 		runs := float64(time.Hour) / float64(c.Schedule.Every)
 		fmt.Fprintf(table, "%s\t%s runs an hour\tup to %s steps an hour\t%s\n", c.Name,
-			count(runs), count(runs*float64(len(c.Steps))), loginsOf(c, config, runs, now))
+			count(runs), count(runs*float64(len(c.Steps))), loginsOf(c, config, now))
 	}
 	return table.Flush()
 }
 
 // loginsOf says how often each account of the check's pool is going to log in.
-// Which pool that is shows when a run leases an account of it, so one is begun
-// and not made.
-func loginsOf(c *prober.Check, config *checks.Config, runs float64, now time.Time) string {
-	attempt, miss := c.Begin(now)
-	if miss != "" || attempt.Account == "" {
+func loginsOf(c *prober.Check, config *checks.Config, now time.Time) string {
+	l := loadOf(c, config, now)
+	if l.pool == "" {
 		return "no accounts"
 	}
-	for _, p := range config.Accounts.Status(now) {
-		if p.Leased > 0 {
-			defer attempt.Release(prober.Aborted, prober.Report{Err: prober.ErrShutdown})
-			n := p.Free + p.Leased + p.Cooling + p.Quarantined
-			return fmt.Sprintf("%s logins an hour for each of %d %s of %s", count(runs/float64(n)), n, plural(n, "account"), p.Name)
-		}
-	}
-	return ""
+	return fmt.Sprintf("%s logins an hour for each of %d %s of %s", count(l.perAccount()), l.accounts, plural(l.accounts, "account"), l.pool)
 }
 
 // count writes a number to as many digits as tell something: 3600, 12.5, 0.042.

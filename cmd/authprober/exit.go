@@ -10,10 +10,11 @@ import (
 
 // What the process ends with.
 const (
-	exitOK     = 0 // all is well
-	exitFailed = 1 // a run failed; a daemon is not healthy
-	exitConfig = 2 // the configuration, the environment or the command line is wrong
-	exitOurs   = 3 // anything else that is not the target's fault: a port in use, no account free
+	exitOK        = 0 // all is well
+	exitFailed    = 1 // a run failed; a daemon is not healthy
+	exitConfig    = 2 // the configuration, the environment or the command line is wrong
+	exitOurs      = 3 // anything else that is not the target's fault: a port in use, no account free
+	exitUndecided = 4 // a gate has seen too little to decide
 )
 
 // An exitError is an error that knows what the process ends with. Where err is

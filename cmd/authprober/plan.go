@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/authprober/authprober/checks"
+	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/detect"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	var only []string
+	var asJSON bool
+	var tryConfirm time.Duration
+	cmd := &cobra.Command{
+		Use:   "plan PATH...",
+		Short: "Say what each flow's schedule and objective amount to, without network",
+		Long: `Say for each flow how many runs, requests and logins it makes, what its objective
+promises of false pages, and how soon it pages: the median and the 95th percentile of
+the time from the moment on at which so many of its runs fail, simulated with a fixed
+seed, beside what other rules take. Below, how often each rule paged in a simulated time
+in which the check failed at the rate it tolerates: rough, and what a rule's haste costs.
+
+--confirm shows what confirming at that interval would be worth to flows that do not.
+
+With --json, print one object for each flow, in one line:
+
+  check, every_seconds          the flow and its schedule
+  runs_an_hour                  that the schedule has due
+  requests_an_hour              the most it makes, without those of the clean-up
+  logins_an_hour                0 where the flow uses no accounts; then the next two are absent
+  pool, accounts                the pool it leases from, and how many accounts are in it
+  logins_an_hour_per_account    of this flow alone
+  extra_runs_a_day              the most that confirming adds
+  healthy_extra                 what it adds in the mean to a healthy check, as a share
+  confirm_seconds               the time between runs while confirming; 0 without
+  objective                     tolerate, detect, false_page_every_seconds, blip_seconds
+  runs_to_false_page, promise   what is promised, in runs and as a sentence
+  rows                          for each failure rate, the rules:
+                                detector, confirming, three_in_a_row, burn_rate, each with
+      median_seconds, p95_seconds    of the time to a page
+      median_beyond, p95_beyond      true where it is longer than that
+  false_pages                   for each of the rules, pages and in_seconds
+  warnings                      what the objective cannot do on this schedule
+
+A rule that does not apply is null. Ends with 0; a warning does not change that.`,
+		Example: `  authprober plan flows/
+  authprober plan flows/ --check retail-login --confirm 1s
+  authprober plan flows/ --json | jq -r '.warnings[]'`,
+		Args: somePaths,
+		RunE: action(func(cmd *cobra.Command, args []string) error {
+			_, config, err := a.load(args)
+			if err != nil {
+				return err
+			}
+			a.printWarnings(config)
+			chosen, err := choose(config.Checks, only)
+			if err != nil {
+				return misconfigured(err)
+			}
+			print := printPlanTable(a.stdout, a.paintFor(a.stdout))
+			if asJSON {
+				print = printPlanJSON(a.stdout)
+			}
+			return planAll(cmd.Context(), config, chosen, tryConfirm, print)
+		}),
+	}
+	cmd.Flags().StringArrayVar(&only, "check", nil, "plan only the flow of this `NAME`; may be given more than once")
+	cmd.Flags().DurationVar(&tryConfirm, "confirm", 0, "try confirming at this `INTERVAL` where a flow does not confirm")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a flow")
+	return cmd
+}
+
+// A planned is the plan of one check.
+type planned struct {
+	check   *prober.Check
+	confirm detect.Confirm // the flow's own, or the one that is tried
+	tried   bool
+	load    load
+	detect.Plan
+}
+
+// A load is what a check asks of its target and of its accounts.
+type load struct {
+	runs, requests, logins float64 // an hour
+	pool                   string  // "" where it uses no accounts
+	accounts               int
+}
+
+// perAccount is how often an account of the pool logs in, an hour.
+func (l load) perAccount() float64 { return l.logins / float64(max(l.accounts, 1)) }
+
+func planAll(ctx context.Context, config *checks.Config, chosen []*prober.Check, try time.Duration, print func(*planned) error) error {
+	type kind struct {
+		objective detect.Objective
+		every     time.Duration
+		confirm   detect.Confirm
+	}
+	plans := map[kind]detect.Plan{} // many flows are of one kind
+	for _, c := range chosen {
+		if ctx.Err() != nil {
+			return fmt.Errorf("interrupted before the flow %q", c.Name)
+		}
+		p := planned{check: c, confirm: confirmOf(c), load: loadOf(c, config, time.Now())}
+		if p.confirm == (detect.Confirm{}) && try != 0 {
+			p.confirm, p.tried = detect.Confirm{Interval: try, Budget: detect.DefaultBudget}, true
+			if err := p.confirm.Validate(c.Schedule.Every); err != nil {
+				return misconfigured(fmt.Errorf("flow %q: --%w", c.Name, err))
+			}
+		}
+		k := kind{c.Objective, c.Schedule.Every, p.confirm}
+		plan, known := plans[k]
+		if !known {
+			plan = detect.NewPlan(k.objective, k.every, k.confirm)
+			plans[k] = plan
+		}
+		p.Plan = plan
+		if err := print(&p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadOf says what the check asks for. Which pool it leases from shows when a run
+// leases an account of it, so one is begun and not made.
+func loadOf(c *prober.Check, config *checks.Config, now time.Time) load {
+	l := load{runs: float64(time.Hour) / float64(c.Schedule.Every)}
+	l.requests = l.runs * float64(len(c.Steps))
+	attempt, miss := c.Begin(now)
+	if miss != "" {
+		return l
+	}
+	if attempt.Release != nil {
+		defer attempt.Release(prober.Aborted, prober.Report{Err: prober.ErrShutdown})
+	}
+	for _, p := range config.Accounts.Status(now) {
+		if attempt.Account != "" && p.Leased > 0 {
+			l.logins, l.pool, l.accounts = l.runs, p.Name, p.Free+p.Leased+p.Cooling+p.Quarantined
+		}
+	}
+	return l
+}
+
+// A jsonPlan is a plan as --json prints it. The names are documented in the
+// command's help and do not change.
+type jsonPlan struct {
+	Check           string                     `json:"check"`
+	Every           float64                    `json:"every_seconds"`
+	Runs            float64                    `json:"runs_an_hour"`
+	Requests        float64                    `json:"requests_an_hour"`
+	Logins          float64                    `json:"logins_an_hour"`
+	Pool            string                     `json:"pool,omitempty"`
+	Accounts        int                        `json:"accounts,omitempty"`
+	PerAccount      float64                    `json:"logins_an_hour_per_account,omitempty"`
+	Extra           int                        `json:"extra_runs_a_day"`
+	HealthyExtra    float64                    `json:"healthy_extra"`
+	Confirm         float64                    `json:"confirm_seconds"`
+	Objective       jsonObjective              `json:"objective"`
+	RunsToFalsePage float64                    `json:"runs_to_false_page"`
+	Promise         string                     `json:"promise"`
+	Rows            []jsonPlanRow              `json:"rows"`
+	FalsePages      map[string]*jsonFalsePages `json:"false_pages"`
+	Warnings        []string                   `json:"warnings"`
+}
+
+type jsonObjective struct {
+	Tolerate       float64 `json:"tolerate"`
+	Detect         float64 `json:"detect"`
+	FalsePageEvery float64 `json:"false_page_every_seconds"`
+	Blip           float64 `json:"blip_seconds"`
+}
+
+type jsonPlanRow struct {
+	Rate  float64               `json:"rate"`
+	Rules map[string]*jsonDelay `json:"rules"`
+}
+
+type jsonDelay struct {
+	Median       float64 `json:"median_seconds"`
+	MedianBeyond bool    `json:"median_beyond"`
+	P95          float64 `json:"p95_seconds"`
+	P95Beyond    bool    `json:"p95_beyond"`
+}
+
+type jsonFalsePages struct {
+	Pages int     `json:"pages"`
+	In    float64 `json:"in_seconds"`
+}
+
+// planRules are the names of the rules in JSON.
+var planRules = [...]string{
+	detect.RuleDetector: "detector", detect.RuleConfirming: "confirming",
+	detect.RuleInARow: "three_in_a_row", detect.RuleBurnRate: "burn_rate",
+}
+
+func printPlanJSON(w io.Writer) func(*planned) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return func(p *planned) error {
+		o := p.check.Objective
+		out := jsonPlan{
+			Check: p.check.Name, Every: p.check.Schedule.Every.Seconds(),
+			Runs: p.load.runs, Requests: p.load.requests, Logins: p.load.logins,
+			Pool: p.load.pool, Accounts: p.load.accounts, PerAccount: p.load.perAccount(),
+			Extra: p.ExtraRunsADay, HealthyExtra: p.HealthyExtra, Confirm: p.confirm.Interval.Seconds(),
+			Objective:       jsonObjective{o.Tolerate, o.Detect, o.FalsePageEvery.Seconds(), o.Blip.Seconds()},
+			RunsToFalsePage: p.Params.RunsToFalsePage, Promise: p.Promise,
+			FalsePages: map[string]*jsonFalsePages{}, Warnings: append([]string{}, p.Warnings...),
+		}
+		for rule, f := range p.FalsePages {
+			out.FalsePages[planRules[rule]] = nil
+			if f.In > 0 {
+				out.FalsePages[planRules[rule]] = &jsonFalsePages{f.Pages, f.In.Seconds()}
+			}
+		}
+		for _, r := range p.Rows {
+			row := jsonPlanRow{r.Rate, map[string]*jsonDelay{}}
+			for rule, d := range r.Delays {
+				row.Rules[planRules[rule]] = nil
+				if d.Reps > 0 {
+					row.Rules[planRules[rule]] = &jsonDelay{d.Median.Time.Seconds(), d.Median.Beyond, d.P95.Time.Seconds(), d.P95.Beyond}
+				}
+			}
+			out.Rows = append(out.Rows, row)
+		}
+		return e.Encode(out)
+	}
+}

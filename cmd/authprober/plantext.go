@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/authprober/authprober/prober/detect"
+)
+
+// planWidth is how many columns a plan takes at the most.
+const planWidth = 100
+
+// printPlanTable returns a function that prints a plan for people.
+func printPlanTable(w io.Writer, p paint) func(*planned) error {
+	first := true
+	return func(plan *planned) error {
+		var b strings.Builder
+		if !first {
+			b.WriteByte('\n')
+		}
+		first = false
+		writePlan(&b, p, plan)
+		_, err := io.WriteString(w, b.String())
+		return err
+	}
+}
+
+func writePlan(b *strings.Builder, p paint, plan *planned) {
+	o := plan.check.Objective
+	fmt.Fprintf(b, "%s  every %s; tolerate %s, detect %s, one false page in %s, blip %s\n", p.bold(plan.check.Name),
+		span(plan.check.Schedule.Every), share(o.Tolerate), share(o.Detect), span(o.FalsePageEvery), span(o.Blip))
+	b.WriteString(wrap(loadText(plan), "  ", planWidth))
+	b.WriteString(wrap("promise: "+plan.Promise, "  ", planWidth))
+	b.WriteByte('\n')
+	writePlanRows(b, p, plan)
+	for _, text := range plan.Warnings {
+		b.WriteString(p.yellow(strings.TrimRight(wrap("warning: "+text, "  ", planWidth), "\n")) + "\n")
+	}
+}
+
+func loadText(plan *planned) string {
+	l := plan.load
+	text := fmt.Sprintf("%s runs an hour, up to %s requests an hour without clean-up", count(l.runs), count(l.requests))
+	if l.pool != "" {
+		text += fmt.Sprintf(", %s logins an hour: %s for each of %d %s of %s",
+			count(l.logins), count(l.perAccount()), l.accounts, plural(l.accounts, "account"), l.pool)
+	}
+	switch {
+	case plan.tried:
+		text += fmt.Sprintf("; not confirming, and if it did: up to %d extra runs a day, %s of its runs while healthy",
+			plan.ExtraRunsADay, share2(plan.HealthyExtra))
+	case plan.confirms():
+		text += fmt.Sprintf("; confirming: up to %d extra runs a day, %s of its runs while healthy",
+			plan.ExtraRunsADay, share2(plan.HealthyExtra))
+	default:
+		text += "; not confirming"
+	}
+	return text
+}
+
+func (plan *planned) confirms() bool { return plan.confirm != (detect.Confirm{}) }
+
+// writePlanRows writes the table: two columns for each rule that applies.
+func writePlanRows(b *strings.Builder, p paint, plan *planned) {
+	const rateColumn, column = 12, 10
+	titles := [...]string{
+		detect.RuleDetector: "authprober", detect.RuleConfirming: "confirming " + span(plan.confirm.Interval),
+		detect.RuleInARow: "3 in a row", detect.RuleBurnRate: "burn rate 99.9%",
+	}
+	head, second, last := fill("", rateColumn), fill("runs failed", rateColumn), fill("false pages", rateColumn)
+	lines := make([]string, len(plan.Rows))
+	for i, row := range plan.Rows {
+		lines[i] = fmt.Sprintf("%*s", rateColumn-1, share(row.Rate)) + " "
+	}
+	for rule, f := range plan.FalsePages {
+		if f.In == 0 {
+			continue
+		}
+		head += fmt.Sprintf("%*s", 2*column, titles[rule])
+		second += fmt.Sprintf("%*s%*s", column, "median", column, "95 %")
+		last += fmt.Sprintf("%*s", 2*column, fmt.Sprintf("%d in %s", f.Pages, span(f.In)))
+		for i, row := range plan.Rows {
+			d := row.Delays[rule]
+			lines[i] += fmt.Sprintf("%*s%*s", column, d.Median, column, d.P95)
+		}
+	}
+	fmt.Fprintf(b, "  %s\n  %s\n", p.dim(head), p.dim(second))
+	for _, line := range append(lines, last) {
+		fmt.Fprintf(b, "  %s\n", strings.TrimRight(line, " "))
+	}
+}
+
+// share writes a rate as flows do: 0.001 is 0.1%.
+func share(rate float64) string { return strconv.FormatFloat(100*rate, 'g', 6, 64) + "%" }
+
+// share2 writes one that is measured, to two digits.
+func share2(rate float64) string { return strconv.FormatFloat(100*rate, 'g', 2, 64) + "%" }
+
+// span writes a time in the two largest units it has: 14m50s, 2h5m, 11d13h.
+func span(d time.Duration) string { return detect.Quantile{Time: d}.String() }

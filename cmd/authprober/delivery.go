@@ -54,7 +54,7 @@ type failures struct {
 
 // mostErrored is how many runs in a row without a single verdict make a check
 // hopeless.
-const mostErrored = 10
+const mostErrored = 6
 
 // How long to wait where there was nothing to run with, or a run was errored: the
 // shortest at first, then twice as long each time.
@@ -244,5 +244,5 @@ func (d *delivery) because() string {
 			return fmt.Sprintf("%d runs of %s were errored, and none passed or failed", g.counts[prober.Errored], g.check.Name)
 		}
 	}
-	return fmt.Sprintf("%s were not enough", span(d.limit))
+	return fmt.Sprintf("nothing is decided after %s", span(d.limit))
 }

@@ -39,7 +39,8 @@ The delivery is bad as soon as one flow is, and good when all are.
 It is a sequential probability ratio test (Wald 1945). A delivery whose flows are all
 good is called bad in at most 5 % of cases, and one with a bad flow good in at most 5 %,
 whenever one looks and wherever it is stopped. Something that must be refused and is let
-in is bad at once. Runs that were errored do not count. The runs are as those of run: one
+in is bad at once. Runs that were errored do not count; where there is nothing else the
+gate gives up. The runs are as those of run: one
 account each, fresh connections, a clean-up.
 
 With --max-failures 1%, a flow is good after 397 runs without a failure, and bad after
@@ -59,7 +60,7 @@ object in one line:
       errored, aborted      runs that do not count
       fail_open             true if something was let in that must be refused
       reasons               why runs failed: step, reason, runs, and one detail
-      blame                 who is to blame
+      blame                 who is to blame, where there are tags to tell by
       error                 why the last run that was errored was
 
 --junit writes the same as a JUnit file, with a test case for each flow.

@@ -70,8 +70,8 @@ func (g *gated) result(took time.Duration) gateCheck {
 	slices.SortFunc(r.Reasons, func(a, b gateReason) int {
 		return cmp.Or(cmp.Compare(b.Runs, a.Runs), cmp.Compare(a.Step, b.Step), cmp.Compare(a.Reason, b.Reason))
 	})
-	if failed > 0 {
-		r.Blame = g.blame.Find(time.Time{}).String()
+	if f := g.blame.Find(time.Time{}); f.Tested > 0 {
+		r.Blame = f.String()
 	}
 	if g.lastErr != nil {
 		r.Error = g.lastErr.Error()

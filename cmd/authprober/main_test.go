@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -24,11 +27,12 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"authprober": main})
 }
 
-// TestScripts runs the command lines of testdata/script. They have two more
+// TestScripts runs the command lines of testdata/script. They have three more
 // commands:
 //
 //	bank [FAULT]...        starts a bank, BANK_URL, and writes its users to accounts.yaml
 //	cmpnormal FILE FILE    compares two files after normal
+//	exits N COMMAND...     runs a command that is to end with N
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
@@ -40,6 +44,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"bank":      scriptBank,
 			"cmpnormal": scriptCompareNormal,
+			"exits":     scriptExits,
 		},
 	})
 }
@@ -56,6 +61,22 @@ func scriptBank(ts *testscript.TestScript, neg bool, faults []string) {
 	ts.Setenv("BANK_URL", bank.URL)
 	ts.Setenv("AUTHPROBER_ALLOW_ENV", "BANK_URL")
 	ts.Check(writePoolFile(ts.MkAbs("accounts.yaml"), bank.Users()))
+}
+
+func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: exits N COMMAND...")
+	}
+	got := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if want := args[0]; strconv.Itoa(got) != want {
+		ts.Fatalf("it ended with %d, want %s", got, want)
+	}
 }
 
 func scriptCompareNormal(ts *testscript.TestScript, neg bool, args []string) {
@@ -76,6 +97,7 @@ var changing = []struct {
 	{regexp.MustCompile(`"trace_id":"[0-9a-f]{32}"`), `"trace_id":"TRACE"`},
 	{regexp.MustCompile(`"start":"[^"]+Z"`), `"start":"START"`},
 	{regexp.MustCompile(`"(took_seconds|connect|processing|transfer)":[0-9.e-]+`), `"$1":TIME`},
+	{regexp.MustCompile(`time="[0-9.]+"`), `time="TIME"`},
 	{regexp.MustCompile(` +[0-9.]+ [mµ]?s\b`), " TIME"},
 	{regexp.MustCompile(`127\.0\.0\.1:[0-9]+`), "ADDRESS"},
 }

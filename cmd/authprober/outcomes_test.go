@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/detect"
+)
+
+func TestParseTime(t *testing.T) {
+	tests := map[string]time.Time{
+		"0":                                   time.Unix(0, 0),
+		"1763633050":                          time.Unix(1763633050, 0),
+		"1763633050.25":                       time.Unix(1763633050, 250_000_000),
+		"99999999999.999999999":               time.Unix(99999999999, 999_999_999),
+		"1970-01-01T00:00:00Z":                time.Unix(0, 0),
+		"2024-02-29T23:59:59.5Z":              time.Date(2024, 2, 29, 23, 59, 59, 500_000_000, time.UTC),
+		"2000-02-29T00:00:00+00:00":           time.Date(2000, 2, 29, 0, 0, 0, 0, time.UTC),
+		"2026-11-20T11:04:10+01:00":           time.Date(2026, 11, 20, 10, 4, 10, 0, time.UTC),
+		"2026-11-20T00:04:10.123456789-09:30": time.Date(2026, 11, 20, 9, 34, 10, 123_456_789, time.UTC),
+		"0000-01-01T00:00:00Z":                time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC),
+		"9999-12-31T23:59:59Z":                time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
+	}
+	for text, want := range tests {
+		if got, err := parseTime([]byte(text)); err != nil || !got.Equal(want) {
+			t.Errorf("%q: got %v, %v, want %v", text, got.UTC(), err, want)
+		}
+	}
+	for _, text := range []string{
+		"", "-1", "+1", "1.", ".5", "1e9", "1 ", " 1", "1763633050000", "100000000000", "9999999999999999999", "1.1234567890",
+		"2026-11-20", "2026-11-20T10:04:10", "2026-11-20 10:04:10Z", "2026-11-20t10:04:10z", "2026-11-20T10:04Z",
+		"2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z", "2026-02-29T00:00:00Z", "1900-02-29T00:00:00Z", "2026-04-31T00:00:00Z",
+		"2026-11-20T24:00:00Z", "2026-11-20T10:60:00Z", "2026-11-20T10:00:60Z", "2026-11-20T10:04:10.Z",
+		"2026-11-20T10:04:10+1:00", "2026-11-20T10:04:10+24:00", "2026-11-20T10:04:10+01:60", "2026-11-20T10:04:10+01:00x",
+		"2026-11-2/T10:04:10Z", "2026-11-2:T10:04:10Z", "٢026-11-20T10:04:10Z",
+	} {
+		if got, err := parseTime([]byte(text)); err == nil {
+			t.Errorf("%q: got %v, want an error", text, got)
+		}
+	}
+}
+
+// Every day of four hundred years, in every hour of a day: the calendar repeats
+// itself after that.
+func TestParseTimeCalendar(t *testing.T) {
+	for at := time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC); at.Year() < 2301; at = at.Add(25*time.Hour + 61*time.Second) {
+		text := at.AppendFormat(nil, time.RFC3339Nano)
+		if got, err := parseTime(text); err != nil || !got.Equal(at) {
+			t.Fatalf("%s: got %v, %v", text, got.UTC(), err)
+		}
+	}
+}
+
+// What is accepted, package time accepts too, and as the same time.
+func FuzzParseTime(f *testing.F) {
+	for _, s := range []string{"2026-11-20T10:04:10Z", "2024-02-29T23:59:59.123456789+01:30", "1763633050.25", "0000-00-00T00:00:00Z"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, s []byte) {
+		got, err := parseTime(s)
+		if err != nil || len(s) < 11 || s[4] != '-' {
+			return
+		}
+		if want, err := time.Parse(time.RFC3339Nano, string(s)); err != nil || !got.Equal(want) {
+			t.Errorf("%q: got %v, package time has %v, %v", s, got.UTC(), want, err)
+		}
+	})
+}
+
+// Lines that are too long, without an end, or beyond what is kept in memory.
+func TestOutcomeReader(t *testing.T) {
+	long := strings.Repeat("x", 3*longestLine)
+	r := newOutcomeReader(strings.NewReader("\ufefftime,outcome\r\n1,passed\r\n" + long + "\n2,failed,a=" + long[:1000] + "\n3,passed," + long))
+	var got []string
+	var run recorded
+	for {
+		err := r.next(&run)
+		if err == io.EOF {
+			break
+		}
+		var bad *badLine
+		if errors.As(err, &bad) {
+			got = append(got, bad.Error())
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprintf("%s %d %s %d", run.text, run.at.Unix(), run.outcome, len(run.tags["a"])))
+	}
+	want := []string{"1 1 passed 0", "line 3: it is longer than 65536 bytes", "2 2 failed 1000", "line 5: it is longer than 65536 bytes"}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+// However many values a tag has, few are kept.
+func TestOutcomeReaderForgets(t *testing.T) {
+	var in strings.Builder
+	for i := range 3 * mostKnown {
+		fmt.Fprintf(&in, "%d,passed,trace=%d\n", i, i)
+	}
+	r := newOutcomeReader(strings.NewReader(in.String()))
+	var run recorded
+	for i := 0; r.next(&run) == nil; i++ {
+		if run.tags["trace"] != fmt.Sprint(i) || len(r.known) > mostKnown {
+			t.Fatalf("line %d: got %v, with %d strings kept", i+1, run.tags, len(r.known))
+		}
+	}
+}
+
+// Bad lines beyond the first few are counted alone.
+func TestBadLines(t *testing.T) {
+	var out strings.Builder
+	bad := badLines{w: &out}
+	b := newBacktest(backtested(), func(*stateChange) error { return nil })
+	if err := b.read(t.Context(), strings.NewReader(strings.Repeat("x\n", 100)), &bad); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out.String(), "\n"); n != mostBadLines || bad.err().Error() != "100 bad lines left out" {
+		t.Errorf("got %d lines and %v", n, bad.err())
+	}
+}
+
+func backtested() *prober.Check {
+	return &prober.Check{Name: "a", Schedule: prober.Schedule{Every: 10 * time.Second}, Objective: detect.DefaultObjective}
+}
+
+// BenchmarkBacktest reports how many lines a second go through parser and detector.
+func BenchmarkBacktest(b *testing.B) {
+	formats := map[string]func([]byte, time.Time) []byte{
+		"unix":    func(to []byte, at time.Time) []byte { return fmt.Appendf(to, "%d", at.Unix()) },
+		"rfc3339": func(to []byte, at time.Time) []byte { return at.AppendFormat(to, time.RFC3339) },
+	}
+	for name, format := range formats {
+		for _, tags := range []string{"", ",release=2026.11.3,backend=b3"} {
+			b.Run(name+map[bool]string{true: "-tags"}[tags != ""], func(b *testing.B) {
+				const lines = 200_000
+				var in []byte
+				at := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+				for i := range lines {
+					in = format(in, at)
+					if i%2000 == 0 {
+						in = append(in, ",failed"+tags+"\n"...)
+					} else {
+						in = append(in, ",passed"+tags+"\n"...)
+					}
+					at = at.Add(10 * time.Second)
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					t := newBacktest(backtested(), func(*stateChange) error { return nil })
+					if err := t.read(b.Context(), bytes.NewReader(in), &badLines{w: io.Discard}); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(lines)*float64(b.N)/b.Elapsed().Seconds(), "lines/s")
+			})
+		}
+	}
+}

@@ -14,13 +14,13 @@ import (
 //
 // The run ends early when ctx does, whose cause is then [ErrShutdown], or after
 // the schedule's timeout, with [ErrTimeout].
-func (l *loop) attempt(ctx context.Context, due time.Time) (*Run, MissReason) {
+func (l *loop) attempt(ctx context.Context, due time.Time, confirm bool) (*Run, MissReason) {
 	start := time.Now()
-	a, miss, err := l.begin(start)
+	a, miss, err := l.begin(start, confirm)
 	if miss != "" {
 		return nil, miss
 	}
-	run := &Run{Check: l.check, Seq: l.seq.Add(1), Due: due, Start: start, Account: a.Account}
+	run := &Run{Check: l.check, Seq: l.seq.Add(1), Due: due, Start: start, Account: a.Account, Confirm: confirm}
 	if err == nil {
 		run.Report = l.probe(ctx, a)
 	} else {
@@ -38,9 +38,13 @@ func (l *loop) attempt(ctx context.Context, due time.Time) (*Run, MissReason) {
 	return run, ""
 }
 
-func (l *loop) begin(now time.Time) (a Attempt, miss MissReason, err error) {
+func (l *loop) begin(now time.Time, confirm bool) (a Attempt, miss MissReason, err error) {
 	defer l.recovered("begin", &err)
-	a, miss = l.check.Begin(now)
+	begin := l.check.Begin
+	if confirm && l.check.BeginConfirm != nil {
+		begin = l.check.BeginConfirm
+	}
+	a, miss = begin(now)
 	if miss == "" && a.Probe == nil {
 		err = fmt.Errorf("check %q began a run without a probe", l.check.Name)
 	}

@@ -26,7 +26,11 @@ type Check struct {
 	RefuseSteps []string
 	Schedule    Schedule
 	Objective   detect.Objective
-	Thresholds  []Threshold
+	// Group is the name of the group whose checks pool their runs into one more
+	// detector; "" is none. It is spelled as the name of a check, and all checks of
+	// a group have the same Objective.
+	Group      string
+	Thresholds []Threshold
 	// Labels route a page: team, severity and the like. The keys are valid
 	// Prometheus label names and none of them is "check".
 	Labels map[string]string
@@ -36,6 +40,9 @@ type Check struct {
 	// that is "" and the attempt is ready to be made. It is called by several
 	// goroutines at once where the schedule's concurrency is above 1.
 	Begin func(now time.Time) (Attempt, MissReason)
+	// BeginConfirm is Begin for a confirming run. It refuses what a run of a
+	// schedule could then be short of. Nil is Begin.
+	BeginConfirm func(now time.Time) (Attempt, MissReason)
 }
 
 // An Attempt is a run that is ready to be made, with what it has reserved.

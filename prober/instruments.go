@@ -11,6 +11,7 @@ import (
 // worked out at each scrape are in scrape.go.
 type instruments struct {
 	due, runs, failed, inconclusive, missed *prometheus.CounterVec
+	confirmed, unconfirmed                  *prometheus.CounterVec
 	failures, failOpen                      *prometheus.CounterVec
 	duration, step, phase                   *prometheus.HistogramVec
 	lag                                     prometheus.Histogram
@@ -26,7 +27,7 @@ const namespace = "authprober"
 func newInstruments() *instruments {
 	return &instruments{
 		due: counters("runs_due_total",
-			"Due times that are settled: each is one run, inconclusive run or missed run.", "check"),
+			"Due times that are settled: each is one run, inconclusive run or missed run. A confirming run that began is one more.", "check"),
 		runs: counters("runs_total",
 			"Runs that passed or failed: the denominator of the failure ratio.", "check"),
 		failed: counters("runs_failed_total",
@@ -39,6 +40,10 @@ func newInstruments() *instruments {
 			"check", "outcome"),
 		missed: counters("runs_missed_total",
 			"Due times at which no run began, and why.", "check", "reason"),
+		confirmed: counters("confirm_runs_total",
+			"Runs that evidence asked for beside the schedule, of any outcome; authprober_runs_due_total counts them too.", "check"),
+		unconfirmed: counters("confirm_runs_missed_total",
+			"Confirming runs that were wanted and could not begin, and why; they are neither due nor missed.", "check", "reason"),
 		failOpen: counters("fail_open_total",
 			"Runs in which the target accepted what it must refuse, by step.", "check", "step"),
 		duration: histograms("run_duration_seconds",
@@ -83,7 +88,7 @@ func newInstruments() *instruments {
 
 func (in *instruments) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		in.due, in.runs, in.failed, in.inconclusive, in.missed, in.failures, in.failOpen, in.duration, in.step,
+		in.due, in.runs, in.failed, in.inconclusive, in.missed, in.confirmed, in.unconfirmed, in.failures, in.failOpen, in.duration, in.step,
 		in.phase, in.lag, in.lastRun, in.lastPass, in.certificate, in.skew, in.tolerate, in.detect, in.threshold,
 		in.reloadOK, in.reloadAt, in.build,
 	}

@@ -15,7 +15,9 @@ type checkInstruments struct {
 	due, runs, failed prometheus.Counter
 	inconclusive      map[Outcome]prometheus.Counter
 	missed            map[MissReason]prometheus.Counter
-	failures          map[failure]prometheus.Counter // filled on first use where the budget is exceeded
+	confirmed         prometheus.Counter
+	unconfirmed       map[MissReason]prometheus.Counter // nil where the check does not confirm
+	failures          map[failure]prometheus.Counter    // filled on first use where the budget is exceeded
 	duration          map[Outcome]prometheus.Observer
 	steps             map[string]prometheus.Observer
 	phases            map[string]prometheus.Observer
@@ -36,6 +38,7 @@ func (in *instruments) forCheck(c *Check, joint bool) *checkInstruments {
 		failed:       in.failed.WithLabelValues(c.Name),
 		inconclusive: map[Outcome]prometheus.Counter{},
 		missed:       map[MissReason]prometheus.Counter{},
+		confirmed:    in.confirmed.WithLabelValues(c.Name),
 		failures:     map[failure]prometheus.Counter{},
 		duration:     map[Outcome]prometheus.Observer{},
 		steps:        map[string]prometheus.Observer{},
@@ -52,6 +55,12 @@ func (in *instruments) forCheck(c *Check, joint bool) *checkInstruments {
 	}
 	for _, reason := range MissReasons {
 		x.missed[reason] = in.missed.WithLabelValues(c.Name, string(reason))
+	}
+	if c.Schedule.Confirm > 0 {
+		x.unconfirmed = map[MissReason]prometheus.Counter{}
+		for _, reason := range beginMisses {
+			x.unconfirmed[reason] = in.unconfirmed.WithLabelValues(c.Name, string(reason))
+		}
 	}
 	for _, phase := range PhaseNames {
 		x.phases[phase] = in.phase.WithLabelValues(c.Name, phase)
@@ -75,7 +84,19 @@ func (x *checkInstruments) zeroSteps(c *Check, joint bool) {
 	}
 }
 
-// limits sets what never changes.
+// miss counts due times at which no run began, or a confirming run that did not.
+func (x *checkInstruments) miss(m Missed) {
+	if m.Confirm {
+		if n := x.unconfirmed[m.Reason]; n != nil {
+			n.Inc()
+		}
+		return
+	}
+	x.due.Add(float64(m.N))
+	x.missed[m.Reason].Add(float64(m.N))
+}
+
+// limits sets what never changes, of a check or of a group.
 func (in *instruments) limits(c *Check) {
 	in.tolerate.WithLabelValues(c.Name).Set(c.Objective.Tolerate)
 	in.detect.WithLabelValues(c.Name).Set(c.Objective.Detect)
@@ -95,6 +116,9 @@ func (x *checkInstruments) failure(step string, reason Reason) prometheus.Counte
 // run counts a run.
 func (x *checkInstruments) run(r *Run) {
 	x.due.Inc()
+	if r.Confirm {
+		x.confirmed.Inc()
+	}
 	x.lastRun.Set(unix(r.End()))
 	x.all.lag.Observe(max(0, r.Start.Sub(r.Due)).Seconds())
 	if !r.Outcome.Counted() {

@@ -1,6 +1,7 @@
 package prober
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -9,48 +10,82 @@ import (
 
 // A Judge is the [Observer] that holds each check to be healthy, suspect or
 // firing, by its objective, and that keeps its failure ratios. Only passed and
-// failed runs count for either. It may be asked by any goroutine.
+// failed runs count for either. It is the [Confirmer] of the checks that confirm,
+// and judges each [Check.Group] too, by the runs of all its checks. It may be
+// asked by any goroutine.
 type Judge struct {
 	changed []func(StateChange)
-	checks  []*judged // in the order in which they were given
+	checks  []*judged // in the order in which they were given, and then the groups
 	byCheck map[*Check]*judged
+	groups  map[string]*judged
 }
 
-// A judged is what the judge knows of one check, 3 KB or so however often it
-// has run.
+// A judged is what the judge knows of one check, or of a group. It is 4 KB or so
+// however often it has run; and up to half a megabyte while something speaks for a
+// change, to know whom to blame.
 type judged struct {
 	check *Check
 	epoch time.Time // where the windows begin
 
 	mu       sync.Mutex
 	detector *detect.Detector
-	windows  []window // one for each of Windows
+	budget   detect.Budget // of confirming runs
+	blipEnd  time.Time     // of the last counted failure
+	windows  []window      // one for each of Windows
 	status   CheckStatus
+	blaming
 }
 
 // NewJudge returns a judge of checks that have never run. When the state of a
 // check changes, each of the functions is called in turn, on the goroutine that
 // observed the run, and must be as quick as an observer.
+//
+// For each kind of check that confirms, told by its schedule and its objective, it
+// takes some 30 ms.
 func NewJudge(checks []*Check, changed ...func(StateChange)) (*Judge, error) {
 	if err := Validate(checks); err != nil {
 		return nil, err
 	}
-	j := &Judge{changed: changed, byCheck: map[*Check]*judged{}}
-	epoch := time.Now()
+	j := &Judge{changed: changed, byCheck: map[*Check]*judged{}, groups: map[string]*judged{}}
+	epoch, known := time.Now(), paramsCache{}
 	for _, c := range checks {
-		g := newJudged(c, epoch)
+		g := newJudged(c, known.of(c), epoch)
 		j.checks = append(j.checks, g)
 		j.byCheck[c] = g
+	}
+	for _, group := range groupsOf(checks) {
+		g := newJudged(group.check, group.params(), epoch)
+		j.checks = append(j.checks, g)
+		j.byCheck[g.check] = g
+		j.groups[g.check.Group] = g
 	}
 	return j, nil
 }
 
-func newJudged(c *Check, epoch time.Time) *judged {
-	g := &judged{
-		check:    c,
-		epoch:    epoch,
-		detector: detect.New(c.Objective.Params(c.Schedule.Every)),
-		status:   CheckStatus{Check: c},
+// A paramsCache keeps the parameters of each kind of check.
+type paramsCache map[kind]detect.Params
+
+// A kind is what parameters depend on.
+type kind struct {
+	objective detect.Objective
+	every     time.Duration
+	confirm   detect.Confirm
+}
+
+func (p paramsCache) of(c *Check) detect.Params {
+	k := kind{c.Objective, c.Schedule.Every, c.Schedule.Confirming()}
+	params, known := p[k]
+	if !known {
+		params = k.objective.ParamsConfirming(k.every, k.confirm)
+		p[k] = params
+	}
+	return params
+}
+
+func newJudged(c *Check, params detect.Params, epoch time.Time) *judged {
+	g := &judged{check: c, epoch: epoch, detector: detect.New(params), status: CheckStatus{Check: c}}
+	if c.Schedule.Confirm > 0 {
+		g.budget.Limit = c.Schedule.Confirming().Limit(c.Schedule.Every)
 	}
 	for _, length := range Windows {
 		g.windows = append(g.windows, newWindow(length))
@@ -60,10 +95,15 @@ func newJudged(c *Check, epoch time.Time) *judged {
 
 // ObserveRun implements [Observer]. Runs of other checks are ignored.
 func (j *Judge) ObserveRun(r *Run) {
-	g := j.byCheck[r.Check]
-	if g == nil {
-		return
+	if g := j.byCheck[r.Check]; g != nil {
+		j.observe(g, r)
+		if group := j.groups[r.Check.Group]; group != nil {
+			j.observe(group, r)
+		}
 	}
+}
+
+func (j *Judge) observe(g *judged, r *Run) {
 	if change, changed := g.observe(r); changed {
 		for _, f := range j.changed {
 			f(change)
@@ -73,19 +113,52 @@ func (j *Judge) ObserveRun(r *Run) {
 
 // ObserveMissed implements [Observer].
 func (j *Judge) ObserveMissed(m Missed) {
-	if g := j.byCheck[m.Check]; g != nil {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.status.Counts.Missed += uint64(m.N)
+	if m.Confirm {
+		return
+	}
+	for _, g := range []*judged{j.byCheck[m.Check], j.groups[m.Check.Group]} {
+		if g != nil {
+			g.mu.Lock()
+			g.status.Counts.Missed += uint64(m.N)
+			g.mu.Unlock()
+		}
 	}
 }
 
-// Status returns how a check stands at now. A check that the judge was not made
-// with stands as one that has never run.
+// ConfirmAt implements [Confirmer].
+func (j *Judge) ConfirmAt(c *Check, earliest time.Time) (time.Time, bool) {
+	g := j.byCheck[c]
+	if g == nil {
+		return time.Time{}, false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	at := earliest
+	if at.Before(g.blipEnd) {
+		at = g.blipEnd
+	}
+	return at, g.detector.WantsConfirm(at, &g.budget)
+}
+
+// Groups returns a check for each group, to be asked for by [Judge.Status]. Its
+// Name is "group:" and that of the group, which is no name of a check; its Labels are
+// those that all the group's checks have; its Begin is nil.
+func (j *Judge) Groups() []*Check {
+	var groups []*Check
+	for _, g := range j.checks {
+		if j.groups[g.check.Group] == g {
+			groups = append(groups, g.check)
+		}
+	}
+	return groups
+}
+
+// Status returns how a check, or a group, stands at now. One that the judge was not
+// made with stands as one that has never run.
 func (j *Judge) Status(c *Check, now time.Time) CheckStatus {
 	g := j.byCheck[c]
 	if g == nil {
-		g = newJudged(c, now)
+		g = newJudged(c, c.Objective.Params(c.Schedule.Every), now)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -93,7 +166,7 @@ func (j *Judge) Status(c *Check, now time.Time) CheckStatus {
 }
 
 // All returns how all the checks stand at now, in the order in which they were
-// given.
+// given, and then the groups by name.
 func (j *Judge) All(now time.Time) []CheckStatus {
 	all := make([]CheckStatus, 0, len(j.checks))
 	for _, g := range j.checks {
@@ -107,6 +180,10 @@ func (g *judged) observe(r *Run) (StateChange, bool) {
 	defer g.mu.Unlock()
 	g.status.Counts.add(r.Outcome)
 	g.status.LastRun = r
+	if r.Confirm {
+		g.status.Confirmed++
+		g.budget.Take(r.Start)
+	}
 	if !r.Outcome.Counted() {
 		return StateChange{}, false
 	}
@@ -120,9 +197,16 @@ func (g *judged) observe(r *Run) (StateChange, bool) {
 		g.windows[i].add(end.Sub(g.epoch), failed)
 	}
 	judgement := g.detector.Observe(end, failed)
+	if judgement.Counted {
+		if failed {
+			g.blipEnd = end.Add(g.check.Objective.Blip)
+		}
+		g.keep(r, g.check != r.Check, g.detector.ChangePoint())
+	}
 	if !judgement.Changed() {
 		return StateChange{}, false
 	}
+	g.forget() // what was found before: who is woken sees what is known by now
 	return StateChange{Check: g.check, From: judgement.Before, To: judgement.After, At: end, Status: g.at(end)}, true
 }
 
@@ -132,6 +216,10 @@ func (g *judged) at(now time.Time) CheckStatus {
 	s.State, s.Since = d.State(), d.Since()
 	s.Evidence, s.Recovery = d.Evidence(), d.Recovery()
 	s.ChangePoint, s.Bursts = d.ChangePoint(), d.Bursts()
+	s.ConfirmLeft = g.budget.Left(now)
+	if s.State != detect.Healthy {
+		s.Blame = g.find(s.ChangePoint, now)
+	}
 	for _, length := range RatioWindows {
 		failed, runs := g.sum(length, now)
 		s.Ratios = append(s.Ratios, newRatio(length, failed, runs))
@@ -143,10 +231,8 @@ func (g *judged) at(now time.Time) CheckStatus {
 }
 
 func (g *judged) sum(length time.Duration, now time.Time) (failed, runs int) {
-	for i, l := range Windows {
-		if l == length {
-			return g.windows[i].sum(now.Sub(g.epoch))
-		}
+	if i := slices.Index(Windows, length); i >= 0 {
+		return g.windows[i].sum(now.Sub(g.epoch))
 	}
 	return 0, 0
 }

@@ -148,9 +148,13 @@ func TestLogLines(t *testing.T) {
 		r := goldenRuns(c, time.Now())[1]
 		r.Cleanup = []StepResult{{Name: "logout", Reason: ReasonStatus5xx, Detail: "status 503, want 204"}}
 		log.ObserveRun(r)
+		r.Confirm = true
+		log.ObserveRun(r)
 		log.ObserveMissed(Missed{Check: c, Reason: MissOverlap, N: 3, At: time.Now()})
+		log.ObserveMissed(Missed{Check: c, Reason: MissNoAccount, N: 1, At: time.Now(), Confirm: true})
 		log.ObserveStateChange(StateChange{Check: c, From: detect.Suspect, To: detect.Firing, Status: CheckStatus{
-			Evidence: 1.5, ChangePoint: time.Now(), LastFailed: r,
+			State: detect.Firing, Evidence: 1.5, ChangePoint: time.Now(), LastFailed: r,
+			Blame: detect.Finding{Runs: 9, Failed: 3, Tested: 2},
 			Bursts: detect.Bursts{Longest: time.Minute, Outgrown: 1},
 			Ratios: []Ratio{newRatio(time.Hour, 31, 1000), newRatio(24*time.Hour, 31, 9000)},
 		}})

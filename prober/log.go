@@ -27,7 +27,12 @@ func (o LogObserver) ObserveRun(r *Run) {
 
 // ObserveMissed implements [Observer].
 func (o LogObserver) ObserveMissed(m Missed) {
-	o.Log.Warn("missed", zap.String("check", m.Check.Name), zap.String("reason", string(m.Reason)), zap.Int("n", m.N))
+	fields := []zap.Field{zap.String("check", m.Check.Name), zap.String("reason", string(m.Reason)), zap.Int("n", m.N)}
+	if m.Confirm { // nothing of the schedule is missing
+		o.Log.Info("not confirmed", fields...)
+		return
+	}
+	o.Log.Warn("missed", fields...)
 }
 
 // ObserveStateChange writes what somebody needs who was woken by it. It is one
@@ -59,6 +64,9 @@ func runFields(r *Run) []zap.Field {
 		zap.Uint64("seq", r.Seq),
 		zap.String("outcome", string(r.Outcome)),
 	)
+	if r.Confirm {
+		fields = append(fields, zap.Bool("confirm", true))
+	}
 	if step := r.FailedStep(); step != nil {
 		fields = appendStep(fields, step)
 	}
@@ -115,6 +123,9 @@ func changeFields(c StateChange) []zap.Field {
 		zap.Float64("detect", c.Check.Objective.Detect))
 	if !s.ChangePoint.IsZero() {
 		fields = append(fields, zap.Time("change_point", s.ChangePoint))
+	}
+	if said := s.BlameText(); said != "" {
+		fields = append(fields, zap.String("blame", said))
 	}
 	if s.Bursts.Outgrown > 0 {
 		fields = append(fields, zap.Duration("longest_burst", s.Bursts.Longest),

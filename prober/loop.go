@@ -11,15 +11,18 @@ import (
 
 // A loop is one check on its schedule.
 type loop struct {
-	check *Check
-	log   *zap.Logger
-	tell  func(event)
-	seq   atomic.Uint64
-	slots chan struct{} // holds one element for each run in flight
+	check     *Check
+	log       *zap.Logger
+	tell      func(event)
+	seq       atomic.Uint64
+	slots     chan struct{} // holds one element for each run in flight
+	confirmer Confirmer     // nil where the check does not confirm
+	confirming
 }
 
 func newLoop(c *Check, log *zap.Logger) *loop {
-	return &loop{check: c, log: log, slots: make(chan struct{}, c.Schedule.Concurrency)}
+	l := &loop{check: c, log: log, slots: make(chan struct{}, c.Schedule.Concurrency)}
+	return l
 }
 
 // run meets the due times of the check until ctx is done, and returns when
@@ -36,10 +39,19 @@ func (l *loop) run(ctx, runs context.Context, start time.Time) {
 			l.missed(MissLate, missed)
 		}
 		due = at
-		if wait := time.Until(due); wait > 0 {
+		if now := time.Now(); now.Before(due) {
+			wait := due.Sub(now)
+			if at, ok := l.confirmAt(now, due); ok {
+				if !at.After(now) {
+					l.confirm(runs, &inFlight, now)
+					continue
+				}
+				wait = at.Sub(now)
+			}
 			timer.Reset(wait)
 			select {
 			case <-timer.C:
+			case <-l.wake:
 			case <-ctx.Done():
 			}
 			continue // look again: one may wake late
@@ -49,23 +61,46 @@ func (l *loop) run(ctx, runs context.Context, start time.Time) {
 	}
 }
 
-// meet begins a run, if there is room for one more at once.
+// meet begins a run, if there is room for one more at once, or will be once a
+// confirming run has ended.
 func (l *loop) meet(ctx context.Context, inFlight *sync.WaitGroup, due time.Time) {
+	late := l.underWay.Load() && !l.waiting.Load() // before looking for room: see confirm
 	select {
 	case l.slots <- struct{}{}:
+		l.begun()
+		inFlight.Go(func() { l.make(ctx, due) })
 	default:
-		l.missed(MissOverlap, 1)
-		return
-	}
-	inFlight.Go(func() {
-		defer func() { <-l.slots }()
-		run, miss := l.attempt(ctx, due)
-		if miss != "" {
-			l.missed(miss, 1)
+		if !late {
+			l.missed(MissOverlap, 1)
 			return
 		}
-		l.tell(event{run: run})
-	})
+		l.waiting.Store(true)
+		l.begun()
+		inFlight.Go(func() {
+			l.slots <- struct{}{}
+			l.waiting.Store(false)
+			l.make(ctx, due)
+		})
+	}
+}
+
+// make makes a run of the schedule, and gives back its slot.
+func (l *loop) make(ctx context.Context, due time.Time) {
+	defer func() { <-l.slots }()
+	if ctx.Err() != nil { // it has waited for too long
+		now := time.Now()
+		l.tell(event{run: &Run{Check: l.check, Seq: l.seq.Add(1), Due: due, Start: now,
+			Outcome: Aborted, Report: Report{Err: ErrShutdown}}})
+		return
+	}
+	run, miss := l.attempt(ctx, due, false)
+	if miss != "" {
+		l.unseen.Add(-1)
+		l.missed(miss, 1)
+		return
+	}
+	l.took.Store(int64(time.Since(run.Start)))
+	l.tell(event{run: run, seen: l.seen})
 }
 
 func (l *loop) missed(reason MissReason, n int) {

@@ -2,6 +2,7 @@ package prober
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,7 +22,8 @@ type MetricsOptions struct {
 	Checks []*Check
 	// Registry gets every instrument; nothing else need be in it.
 	Registry *prometheus.Registry
-	// Judge is asked at each scrape, so that ratios change with time alone.
+	// Judge is asked at each scrape, so that ratios change with time alone, and for
+	// the groups. Without one, which is nil, neither is there.
 	Judge *Judge
 	// Pools, which may be nil, is asked at each scrape how the accounts stand. It
 	// must name each pool once.
@@ -62,10 +64,17 @@ func NewMetrics(opts MetricsOptions) (*Metrics, error) {
 		m.checks[c] = m.in.forCheck(c, joint)
 	}
 	m.in.buildInfo(opts.Version, opts.Revision)
-	collectors := append(m.in.collectors(), newCheckInfo(opts.Checks), newPoolCollector(opts.Pools))
+	named := opts.Checks // what has gauges; counters are of checks alone, so that sums count nothing twice
+	collectors := append(m.in.collectors(), newPoolCollector(opts.Pools))
 	if opts.Judge != nil {
+		groups := opts.Judge.Groups()
+		for _, g := range groups {
+			m.in.limits(g)
+		}
+		named = slices.Concat(named, groups)
 		collectors = append(collectors, newStatusCollector(opts.Judge))
 	}
+	collectors = append(collectors, newCheckInfo(named))
 	var errs []error
 	for _, c := range collectors {
 		errs = append(errs, opts.Registry.Register(c))
@@ -106,8 +115,7 @@ func (m *Metrics) ObserveMissed(x Missed) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if c := m.checks[x.Check]; c != nil {
-		c.due.Add(float64(x.N))
-		c.missed[x.Reason].Add(float64(x.N))
+		c.miss(x)
 	}
 }
 

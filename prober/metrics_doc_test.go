@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/authprober/authprober/prober/detect"
 	dto "github.com/prometheus/client_model/go"
 )
 
@@ -20,10 +21,20 @@ const metricsDoc = "../docs/metrics.md"
 func TestMetricsDoc(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		checks := goldenChecks()
+		checks[1].Schedule.Confirm, checks[1].Schedule.ConfirmBudget = time.Second, detect.DefaultBudget
 		judge, m := judgeAndMetrics(t, checks)
 		for _, r := range goldenRuns(checks[0], time.Now()) {
 			judge.ObserveRun(r)
 			m.ObserveRun(r)
+		}
+		for i := range 10 { // somebody is to blame
+			time.Sleep(time.Minute)
+			r := &Run{Check: checks[1], Start: time.Now(), Outcome: Passed, Report: Report{Tags: map[string]string{"release": "1"}}}
+			if i%2 == 0 {
+				r.Outcome, r.Report = Failed, failure1(ReasonStatus5xx)
+				r.Tags = map[string]string{"release": "2"}
+			}
+			judge.ObserveRun(r)
 		}
 		families, err := m.Gather()
 		if err != nil {
@@ -31,9 +42,15 @@ func TestMetricsDoc(t *testing.T) {
 		}
 		var b strings.Builder
 		b.WriteString("# Metrics\n\nMade by `go test ./prober -run TestMetricsDoc -update` from what `/metrics` serves. Beside these there are the\n" +
-			"Go runtime's and the process's own. Labels come from the configuration or from closed lists; a trace id is an\n" +
-			"exemplar. Every series that is known in advance exists at zero. On every scrape, for each check,\n" +
-			"`runs_due = runs + runs_inconclusive + runs_missed`, and `runs_failed` is the sum of `run_failures`.\n\n" +
+			"Go runtime's and the process's own. Labels come from the configuration or from closed lists, but for the values\n" +
+			"of `authprober_blame`, of which there are three a check at most; a trace id is an exemplar. Every series that is\n" +
+			"known in advance exists at zero.\n\n" +
+			"On every scrape, for each check, `runs_due = runs + runs_inconclusive + runs_missed`, and `runs_failed` is the sum\n" +
+			"of `run_failures`. A confirming run that began is a due time of its own, and is in `confirm_runs` too; one that\n" +
+			"could not begin is in `confirm_runs_missed` alone. So `runs_due - confirm_runs` are the due times of the schedule.\n\n" +
+			"A group of flows, `check=\"group:NAME\"`, has the gauges of a check: state, evidence, ratios, `window_runs`, the\n" +
+			"objective, blame, and a `check_info` with the labels that all its flows have. It has no counters: whoever adds\n" +
+			"counters up over `check` counts each run once. Adding up gauges, leave it out with `check!~\"group:.*\"`.\n\n" +
 			"| metric | type | labels | what it is |\n|---|---|---|---|\n")
 		for _, f := range families {
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.GetName(), strings.ToLower(f.GetType().String()), labelsOf(f), f.GetHelp())

@@ -14,7 +14,8 @@ import (
 type Observer interface {
 	// ObserveRun is told of each run, once it has ended.
 	ObserveRun(*Run)
-	// ObserveMissed is told of due times at which no run began.
+	// ObserveMissed is told of due times at which no run began, and of confirming
+	// runs that did not.
 	ObserveMissed(Missed)
 }
 
@@ -24,12 +25,27 @@ type Missed struct {
 	Reason MissReason
 	N      int       // how many due times; at least 1
 	At     time.Time // when that was found
+	// Confirm says that it was a confirming run that did not begin: no due time,
+	// so it is neither due nor missed, and the schedule lost nothing.
+	Confirm bool
+}
+
+// A Confirmer is an [Observer] that says when a check is worth an extra run. The
+// first one among the observers of a [Prober] decides.
+type Confirmer interface {
+	Observer
+	// ConfirmAt returns the earliest moment, not before the given one, at which a
+	// confirming run of the check is wanted as things stand; false if there is none.
+	// It is asked by the check's loop only while every run of the check has been
+	// observed, is quick, and changes nothing.
+	ConfirmAt(c *Check, earliest time.Time) (time.Time, bool)
 }
 
 // An event is a run, or missed runs where run is nil.
 type event struct {
 	run    *Run
 	missed Missed
+	seen   func() // called when every observer was told, unless it is nil; it does not block
 }
 
 // A collector hands events on to observers, in the order in which they came.
@@ -87,6 +103,9 @@ func (c *collector) close() {
 func (c *collector) observe(e event) {
 	for _, o := range c.observers {
 		c.observeOne(o, e)
+	}
+	if e.seen != nil {
+		e.seen()
 	}
 }
 

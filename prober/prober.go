@@ -16,7 +16,8 @@ import (
 type Options struct {
 	// Checks are what to run; their names differ.
 	Checks []*Check
-	// Observers are told of everything, in this order.
+	// Observers are told of everything, in this order. One that is a [Confirmer],
+	// as a [Judge] is, decides on confirming runs; without one there are none.
 	Observers []Observer
 	// Log gets what no observer is told: where a check panicked. Nil discards it.
 	Log *zap.Logger
@@ -46,8 +47,19 @@ func New(opts Options) (*Prober, error) {
 		opts.Grace = 5 * time.Second
 	}
 	p := &Prober{opts: opts}
+	var confirmer Confirmer
+	for _, o := range opts.Observers {
+		if c, ok := o.(Confirmer); ok {
+			confirmer = c
+			break
+		}
+	}
 	for _, c := range opts.Checks {
-		p.loops = append(p.loops, newLoop(c, opts.Log))
+		l := newLoop(c, opts.Log)
+		if confirmer != nil && c.Schedule.Confirm > 0 {
+			l.confirmBy(confirmer)
+		}
+		p.loops = append(p.loops, l)
 	}
 	return p, nil
 }
@@ -106,7 +118,7 @@ func (p *Prober) Once(ctx context.Context, c *Check) *Run {
 	defer context.AfterFunc(ctx, func() { abort(ErrShutdown) })()
 	now := time.Now()
 	l := p.loop(c)
-	run, miss := l.attempt(runs, now)
+	run, miss := l.attempt(runs, now, false)
 	if miss != "" {
 		run = &Run{Check: c, Seq: l.seq.Add(1), Due: now, Start: now, Outcome: Errored,
 			Report: Report{Err: &MissedError{Check: c.Name, Reason: miss}}}

@@ -46,5 +46,8 @@ const (
 	MissPaused     MissReason = "paused"     // somebody paused the check
 )
 
+// beginMisses are those of MissReasons for which no run is there to be begun.
+var beginMisses = []MissReason{MissNoAccount, MissBudget, MissQuarantine, MissPaused}
+
 // MissReasons lists every reason for a missed run.
 var MissReasons = []MissReason{MissOverlap, MissLate, MissNoAccount, MissBudget, MissQuarantine, MissPaused}

@@ -33,11 +33,14 @@ func (o Outcome) Counted() bool { return o == Passed || o == Failed }
 type Run struct {
 	Check   *Check
 	Seq     uint64        // 1 for the first run of the check in this process
-	Due     time.Time     // when the schedule wanted it
+	Due     time.Time     // when the schedule, or the evidence, wanted it
 	Start   time.Time     // when it began; Start - Due is our own lateness
 	Took    time.Duration // without the clean-up
 	Outcome Outcome
 	Account string // name of the account that was used; "" where none was
+	// Confirm says that evidence asked for the run, beside those of the schedule.
+	// Its due time counts as one, and its outcome like any other.
+	Confirm bool
 	Report
 }
 

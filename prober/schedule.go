@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"hash/fnv"
 	"time"
+
+	"github.com/authprober/authprober/prober/detect"
 )
 
 // A Schedule says when a check runs. Due times follow each other at Every,
@@ -13,6 +15,17 @@ type Schedule struct {
 	Timeout     time.Duration // for the steps of a run; above zero
 	Cleanup     time.Duration // for the clean-up, after the run and beyond its timeout
 	Concurrency int           // the most runs at once; at least 1
+	// Confirm is the time from one run to the next while there is evidence to
+	// confirm, beside the due times; shorter than Every. Zero never confirms.
+	Confirm time.Duration
+	// ConfirmBudget is the most confirming runs in any 24 hours, as a share of the
+	// due times in them; in (0, detect.MostBudget]; zero where Confirm is.
+	ConfirmBudget float64
+}
+
+// Confirming is Confirm and ConfirmBudget as a detector wants them.
+func (s Schedule) Confirming() detect.Confirm {
+	return detect.Confirm{Interval: s.Confirm, Budget: s.ConfirmBudget}
 }
 
 // Next says which due time to meet, for a loop whose next due time is due and
@@ -63,5 +76,5 @@ func (s Schedule) validate() error {
 	case s.Concurrency < 1:
 		return fmt.Errorf("concurrency is %d, want 1 or more", s.Concurrency)
 	}
-	return nil
+	return s.Confirming().Validate(s.Every)
 }

@@ -16,7 +16,7 @@ type statusCollector struct {
 	judge                     *Judge
 	evidence, state           *prometheus.Desc
 	ratio, lower, upper, runs *prometheus.Desc
-	exceeded                  *prometheus.Desc
+	exceeded, blame           *prometheus.Desc
 }
 
 func newStatusCollector(j *Judge) *statusCollector {
@@ -35,6 +35,9 @@ func newStatusCollector(j *Judge) *statusCollector {
 		exceeded: desc("threshold_exceeded",
 			"1 while the failure ratio is above the check's own plain limit, with its least number of runs.",
 			"check", "window", "severity"),
+		blame: desc("blame",
+			"Failure ratio of the runs with a tag that is to blame, at most 3 a check, while it is suspect or firing.",
+			"check", "tag", "value"),
 	}
 }
 
@@ -43,7 +46,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.evidence, c.state, c.ratio, c.lower, c.upper, c.runs, c.exceeded} {
+	for _, d := range []*prometheus.Desc{c.evidence, c.state, c.ratio, c.lower, c.upper, c.runs, c.exceeded, c.blame} {
 		ch <- d
 	}
 }
@@ -76,6 +79,9 @@ func (c *statusCollector) collect(ch chan<- prometheus.Metric, s *CheckStatus) {
 	}
 	for _, t := range s.Thresholds {
 		send(c.exceeded, one(t.Exceeded), name, WindowName(t.Window), t.Severity)
+	}
+	for _, b := range blamedOf(s.Blame) {
+		send(c.blame, b.ratio, name, b.tag.Key, b.tag.Value)
 	}
 }
 

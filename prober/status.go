@@ -23,6 +23,14 @@ type CheckStatus struct {
 	ChangePoint time.Time
 	// Bursts are the bursts of failures seen while the check was not firing.
 	Bursts detect.Bursts
+	// Blame is what the runs since ChangePoint have in common that failed, while
+	// the check is suspect or firing; it may be some seconds old. It is zero while
+	// the check is healthy.
+	Blame detect.Finding
+	// Confirmed is how many confirming runs were made, and ConfirmLeft how many
+	// more may be; both are 0 for a check that does not confirm.
+	Confirmed   uint64
+	ConfirmLeft int
 	// Ratios are those over RatioWindows, in that order.
 	Ratios []Ratio
 	// Thresholds are how the check's Thresholds stand, in that order.
@@ -46,7 +54,17 @@ func (s *CheckStatus) Ratio(window time.Duration) Ratio {
 	return newRatio(window, 0, 0)
 }
 
-// Counts count due times by what they came to.
+// BlameText says in a sentence whom to blame, or that there is no single culprit;
+// "" while the check is healthy.
+func (s *CheckStatus) BlameText() string {
+	if s.State == detect.Healthy || s.Blame.Runs == 0 {
+		return ""
+	}
+	return s.Blame.String()
+}
+
+// Counts count due times by what they came to. A confirming run that began is one
+// more.
 type Counts struct {
 	Passed, Failed, Errored, Aborted, Missed uint64
 }

@@ -28,7 +28,7 @@ func Validate(checks []*Check) error {
 			errs = append(errs, fmt.Errorf("check %q: %w", c.Name, err))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, vetGroups(checks)...)...)
 }
 
 func (c *Check) mistakes() (errs []error) {
@@ -39,6 +39,9 @@ func (c *Check) mistakes() (errs []error) {
 	}
 	if !checkName.MatchString(c.Name) {
 		add(fmt.Errorf("name is %q, want lower-case letters, digits and dashes", c.Name))
+	}
+	if c.Group != "" && !checkName.MatchString(c.Group) {
+		add(fmt.Errorf("group is %q, want lower-case letters, digits and dashes", c.Group))
 	}
 	if c.Begin == nil {
 		add(errors.New("begin is nil"))

@@ -23,6 +23,8 @@ type pageCheck struct {
 	State       string
 	Since       string // "" if it has never changed
 	Evidence    float64
+	Blame       string // "" if it is healthy
+	Confirmed   string // "" if it does not confirm
 	Ratios      []prober.Ratio
 	Last        string
 }
@@ -50,13 +52,22 @@ func (p *page) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 func newPageCheck(s *prober.CheckStatus, now time.Time) pageCheck {
 	c := pageCheck{
 		Name: s.Check.Name, About: s.Check.About, State: s.State.String(),
-		Evidence: s.Evidence, Ratios: s.Ratios, Last: "none yet",
+		Evidence: s.Evidence, Blame: s.BlameText(), Ratios: s.Ratios, Last: "none yet",
+	}
+	if s.Check.Schedule.Confirm > 0 {
+		c.Confirmed = fmt.Sprintf("%d confirming runs, %d left", s.Confirmed, s.ConfirmLeft)
 	}
 	if !s.Since.IsZero() {
 		c.Since = ago(now.Sub(s.Since))
 	}
 	if r := s.LastRun; r != nil {
 		c.Last = fmt.Sprintf("%s %s", r.Outcome, ago(now.Sub(r.End())))
+		if r.Confirm {
+			c.Last += " (confirming)"
+		}
+		if r.Check != s.Check { // of a group
+			c.Last = r.Check.Name + " " + c.Last
+		}
 		if step := r.FailedStep(); step != nil {
 			c.Last += fmt.Sprintf(": %s, %s", step.Name, step.Reason)
 		}

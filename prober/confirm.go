@@ -1,0 +1,90 @@
+package prober
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A confirming is what a loop keeps of its confirming runs.
+//
+// They are made one at a time, while no other run of the check is under way, and
+// each is decided on when everything before it has been judged. So there is
+// nothing between the loop and its judge but a question and an answer; and the
+// budget, which the judge charges for what it has seen, is never overdrawn.
+//
+// The schedule comes first. A confirming run that would take the only slot
+// begins only if it can be over by the next due time, as far as the run before it
+// tells; where it is not, the run of the schedule waits for it, and is late.
+type confirming struct {
+	last     time.Time     // when the last run began; the loop's own goroutine has it
+	wake     chan struct{} // filled when a run has been observed
+	seen     func()        // observed, made once; nil where the check does not confirm
+	unseen   atomic.Int64  // runs that were begun and not yet observed, where seen is set
+	took     atomic.Int64  // how long the last run held its slot, in nanoseconds
+	held     atomic.Bool   // a confirming run could not begin, and nothing was observed since
+	underWay atomic.Bool   // a confirming run has a slot, or is about to
+	waiting  atomic.Bool   // a run of the schedule waits for that slot
+}
+
+// confirmBy has the loop confirm.
+func (l *loop) confirmBy(c Confirmer) {
+	l.confirmer, l.wake, l.seen = c, make(chan struct{}, 1), l.observed
+}
+
+// confirmAt returns when to make a confirming run before the next due time, if one
+// is wanted and has room.
+func (l *loop) confirmAt(now, due time.Time) (time.Time, bool) {
+	if l.confirmer == nil || l.last.IsZero() || l.unseen.Load() > 0 || l.held.Load() {
+		return time.Time{}, false
+	}
+	earliest := l.last.Add(l.check.Schedule.Confirm)
+	if earliest.Before(now) {
+		earliest = now
+	}
+	at, ok := l.confirmer.ConfirmAt(l.check, earliest)
+	over := at
+	if cap(l.slots) == 1 {
+		over = at.Add(time.Duration(l.took.Load()))
+	}
+	return at, ok && over.Before(due)
+}
+
+// confirm makes a confirming run.
+func (l *loop) confirm(ctx context.Context, inFlight *sync.WaitGroup, due time.Time) {
+	l.begun()
+	l.underWay.Store(true)
+	inFlight.Go(func() {
+		l.slots <- struct{}{} // at once: the run before has been observed, and is giving its slot back
+		defer func() {
+			<-l.slots
+			l.underWay.Store(false) // after the slot: who sees this false finds the slot free
+		}()
+		run, miss := l.attempt(ctx, due, true)
+		if miss != "" {
+			l.held.Store(true) // until something was observed: it is not to be had for the asking
+			l.unseen.Add(-1)
+			l.tell(event{missed: Missed{Check: l.check, Reason: miss, N: 1, At: time.Now(), Confirm: true}})
+			return
+		}
+		l.took.Store(int64(time.Since(run.Start)))
+		l.tell(event{run: run, seen: l.seen})
+	})
+}
+
+// begun is called by the loop's goroutine for each run that it begins.
+func (l *loop) begun() {
+	l.last = time.Now()
+	l.unseen.Add(1)
+}
+
+// observed is called once every observer has been told of a run.
+func (l *loop) observed() {
+	l.held.Store(false)
+	l.unseen.Add(-1)
+	select {
+	case l.wake <- struct{}{}:
+	default: // it is filled: the loop will look
+	}
+}

@@ -1,0 +1,84 @@
+package prober
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/authprober/authprober/prober/detect"
+)
+
+// A group is the checks that share a [Check.Group]: one backend, seen by all of
+// them. They pool their counted runs into one more detector, which has seen
+// enough sooner than each of theirs. It asks for no confirming runs.
+type group struct {
+	check   *Check // what stands for the group
+	members []*Check
+}
+
+// groupsOf returns the groups of the checks, by name.
+func groupsOf(checks []*Check) []group {
+	members := map[string][]*Check{}
+	for _, c := range checks {
+		if c.Group != "" {
+			members[c.Group] = append(members[c.Group], c)
+		}
+	}
+	var groups []group
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		groups = append(groups, newGroup(name, members[name]))
+	}
+	return groups
+}
+
+func newGroup(name string, members []*Check) group {
+	var perSecond float64
+	var names []string
+	labels := maps.Clone(members[0].Labels)
+	for _, c := range members {
+		perSecond += 1 / c.Schedule.Every.Seconds()
+		names = append(names, c.Name)
+		maps.DeleteFunc(labels, func(k, v string) bool { return c.Labels[k] != v })
+	}
+	return group{members: members, check: &Check{
+		Name:  "group:" + name,
+		About: "The runs of " + strings.Join(names, ", "),
+		Group: name,
+		// Rounded down, which errs on the side of too few pages.
+		Schedule:  Schedule{Every: max(1, time.Duration(float64(time.Second)/perSecond))},
+		Objective: members[0].Objective,
+		Labels:    labels,
+	}}
+}
+
+// params are the objective in terms of the runs of all members, the confirming ones
+// too: as many as their budgets allow are made in a period at the most.
+func (g group) params() detect.Params {
+	p := g.check.Objective.Params(g.check.Schedule.Every)
+	for _, c := range g.members {
+		if s := c.Schedule; s.Confirm > 0 {
+			due := float64(c.Objective.FalsePageEvery) / float64(s.Every)
+			p.RunsToFalsePage += due*s.ConfirmBudget + float64(s.Confirming().Limit(s.Every))
+		}
+	}
+	return p
+}
+
+// vetGroups returns how checks of one group contradict each other.
+func vetGroups(checks []*Check) (errs []error) {
+	first := map[string]*Check{}
+	for _, c := range checks {
+		other := first[c.Group]
+		switch {
+		case c.Group == "":
+		case other == nil:
+			first[c.Group] = c
+		case c.Objective != other.Objective:
+			errs = append(errs, fmt.Errorf("check %q: objective is not that of %q, want the same in all of group %q",
+				c.Name, other.Name, c.Group))
+		}
+	}
+	return errs
+}

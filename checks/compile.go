@@ -19,7 +19,7 @@ import (
 
 // The defaults of what a flow does not set.
 var (
-	defaultSchedule  = ScheduleSettings{Every: Duration(10 * time.Second), Cleanup: Duration(5 * time.Second), Concurrency: 1}
+	defaultSchedule  = ScheduleSettings{Every: Duration(10 * time.Second), Cleanup: Duration(5 * time.Second), Concurrency: 1, ConfirmBudget: detect.DefaultBudget}
 	defaultObjective = ObjectiveSettings{
 		Tolerate:   Ratio(detect.DefaultObjective.Tolerate),
 		Detect:     Ratio(detect.DefaultObjective.Detect),
@@ -42,6 +42,7 @@ type compiled struct {
 	usesText    bool
 	pool        *accounts.Pool
 	need        accounts.Need
+	spare       *spare                    // what is left of the pool for confirming runs
 	accountVars map[string]map[string]any // what expressions see as account
 	env         map[string]any
 	secrets     map[string]any
@@ -59,6 +60,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 	f.check.Labels = vetLabels(src)
 	f.check.Schedule = vetSchedule(src)
 	f.check.Objective = vetObjective(src)
+	f.check.Group = l.vetGroup(src, f.check.Objective)
 	f.check.Thresholds = vetThresholds(src)
 	s := newScope(doc)
 	l.scopeOfAccounts(src, f, s)
@@ -79,7 +81,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 			}
 		}
 	}
-	f.check.Begin = f.begin
+	f.check.Begin, f.check.BeginConfirm = f.begin, f.beginConfirm
 	f.forget()
 	return f
 }
@@ -187,6 +189,11 @@ func (f *compiled) mentions(name string) bool {
 
 // mistake notes a mistake at a top-level key of the file, or at its beginning.
 func (src *source) mistake(key, format string, args ...any) {
+	src.doc.Errorf(src.at(key), format, args...)
+}
+
+// at is the place of a top-level key's value, or the beginning of the file.
+func (src *source) at(key string) *yaml.Node {
 	at := src.doc.Root
 	for i := 0; i+1 < len(at.Content); i += 2 {
 		if at.Content[i].Value == key {
@@ -197,7 +204,7 @@ func (src *source) mistake(key, format string, args ...any) {
 	if at.Kind == yaml.AliasNode && at.Alias != nil {
 		at = at.Alias
 	}
-	src.doc.Errorf(at, format, args...)
+	return at
 }
 
 func stringFields[V any](m map[string]V) types.Map {

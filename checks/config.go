@@ -77,7 +77,7 @@ func Load(paths []string, options Options) (*Config, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
 	}
-	l := &loader{options: &options, flows: map[string]string{}, pools: map[string]*loadedPool{}, redactor: secret.NewRedactor()}
+	l := &loader{options: &options, flows: map[string]string{}, pools: map[string]*loadedPool{}, groups: map[string]*groupOfFlows{}, redactor: secret.NewRedactor()}
 	return l.load(paths)
 }
 
@@ -86,6 +86,7 @@ type loader struct {
 	options  *Options          // the compiled flows keep them, and must not keep the loader
 	flows    map[string]string // name -> file
 	pools    map[string]*loadedPool
+	groups   map[string]*groupOfFlows
 	redactor *secret.Redactor
 	mistakes Mistakes
 	warnings Mistakes
@@ -110,6 +111,7 @@ func (l *loader) load(paths []string) (*Config, error) {
 		}
 	}
 	l.vetBudgets()
+	l.warnOfGroups()
 	for _, src := range sources {
 		l.mistakes = append(l.mistakes, src.doc.Mistakes...)
 	}
@@ -126,6 +128,7 @@ func (l *loader) config(flows []*compiled) (*Config, error) {
 	c := &Config{Warnings: l.warnings.Sort(), Redactor: l.redactor}
 	for _, f := range flows {
 		f.redactor = l.redactor
+		f.spare = l.spareOf(f)
 		c.Checks = append(c.Checks, f.check)
 	}
 	slices.SortFunc(c.Checks, func(a, b *prober.Check) int { return strings.Compare(a.Name, b.Name) })

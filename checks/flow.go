@@ -49,6 +49,10 @@ type ScheduleSettings struct {
 	Cleanup Duration `yaml:"cleanup"`
 	// Concurrency is the most runs at once. The default is 1.
 	Concurrency int `yaml:"concurrency"`
+	// Confirm is the time between runs while there is evidence to confirm; shorter than every. It speeds up a page and the recovery from it, and is the opposite of a retry: no failure is thrown away. The default is 0s, which never confirms.
+	Confirm Duration `yaml:"confirm"`
+	// ConfirmBudget is the most confirming runs in any 24 hours, as a share of the runs of the schedule. The default is 10%.
+	ConfirmBudget Ratio `yaml:"confirm_budget"`
 }
 
 // ObjectiveSettings say what failure rate is worth a page.
@@ -61,6 +65,8 @@ type ObjectiveSettings struct {
 	FalsePages Frequency `yaml:"false_pages"`
 	// Blip is the length of a burst of failures that counts once. The default is 30s; 0s counts every failure.
 	Blip Duration `yaml:"blip"`
+	// Group is a name; the flows that share it pool their runs into one more detector, named group:NAME, which sees enough sooner. Their objectives are the same.
+	Group string `yaml:"group"`
 }
 
 // ThresholdSettings are a plain limit on the failure ratio.

@@ -22,8 +22,10 @@ type loadedPool struct {
 	vars   map[string]map[string]any // account -> field -> value
 	fields types.Map                 // those that every account has
 	need   accounts.Need             // the strictest of its users
-	used   float64                   // runs a second that lease from it
+	due    float64                   // runs a second that schedules have lease from it
+	used   float64                   // the same with the confirming runs that budgets allow
 	users  []string                  // flows that use it
+	spare  *spare                    // nil until it is asked for
 }
 
 func (l *loader) loadPools(src *source) {
@@ -99,7 +101,9 @@ func (l *loader) scopeOfAccounts(src *source, f *compiled, s *Scope) {
 		src.mistake("schedule", "concurrency is %d, and the pool %q has %d accounts; a run leases one for itself", n, name, p.Len())
 	}
 	p.users = append(p.users, src.flow.Name)
-	p.used += 1 / f.check.Schedule.Every.Seconds()
+	perSecond := 1 / f.check.Schedule.Every.Seconds()
+	p.due += perSecond
+	p.used += perSecond * (1 + f.check.Schedule.ConfirmBudget)
 }
 
 // vetTOTP tries the secrets that totp() will be given. A code is good once, so
@@ -133,8 +137,13 @@ func (l *loader) vetBudgets() {
 			continue
 		}
 		if can := p.Capacity(p.need); p.used > can*(1+1e-9) {
-			p.src.doc.Errorf(p.set.node, "the pool %q can give %s and is asked for %s by %v; "+
-				"add accounts, raise max_logins or run less often", p.set.name, perMinute(can), perMinute(p.used), p.users)
+			confirming, less := "", " or run less often"
+			if p.used > p.due {
+				confirming = fmt.Sprintf(" (%.2g%% of them to confirm)", 100*(p.used-p.due)/p.used)
+				less = ", run less often or lower confirm_budget"
+			}
+			p.src.doc.Errorf(p.set.node, "the pool %q can give %s and is asked for %s%s by %v; "+
+				"add accounts, raise max_logins%s", p.set.name, perMinute(can), perMinute(p.used), confirming, p.users, less)
 		}
 	}
 }

@@ -193,7 +193,7 @@ func (s *schemer) structure(t reflect.Type) object {
 	properties, required := object{}, []string{}
 	for _, set := range settings(s.t, s.docs, t) {
 		property := append(object{{"description", set.doc}}, s.of(set.of)...)
-		if t == reflect.TypeFor[Flow]() && set.key == "name" {
+		if t == reflect.TypeFor[Flow]() && set.key == "name" || t == reflect.TypeFor[ObjectiveSettings]() && set.key == "group" {
 			property = append(property, member{"pattern", flowName.String()})
 		}
 		properties = append(properties, member{set.key, property})
@@ -259,7 +259,8 @@ func TestSchemaIsCurrent(t *testing.T) {
 // beyondSchema are the bad files whose mistakes are not of form: the schema has
 // to accept them.
 var beyondSchema = []string{
-	"account-fields", "alias-bomb", "alias-loop", "answer-before-request", "bad-types", "binary", "bodies", "duplicate-key",
+	"account-fields", "alias-bomb", "alias-loop", "answer-before-request", "bad-types", "binary", "bodies", "confirm",
+	"confirm-budget", "confirm-rare", "duplicate-key",
 	"empty", "env-not-allowed", "helper-calls", "no-accounts", "no-pool", "not-utf8", "not-yaml",
 	"pool-budget", "pool-secret", "read-before-capture", "several-documents", "tab", "target-no-url",
 	"target-password", "target-query", "tls", "unclosed-template", "unknown-anchor", "unknown-name",

@@ -74,7 +74,38 @@ func vetSchedule(src *source) prober.Schedule {
 	if c := time.Duration(set.Cleanup); c <= 0 || c > time.Minute {
 		src.mistake("schedule", "cleanup is %s; want a time above zero, at most a minute", c)
 	}
-	return prober.Schedule{Every: every, Timeout: timeout, Cleanup: time.Duration(set.Cleanup), Concurrency: set.Concurrency}
+	confirm := vetConfirm(src, every)
+	return prober.Schedule{Every: every, Timeout: timeout, Cleanup: time.Duration(set.Cleanup), Concurrency: set.Concurrency,
+		Confirm: confirm.Interval, ConfirmBudget: confirm.Budget}
+}
+
+// vetConfirm returns how a flow confirms that runs at every; the zero value if it
+// does not.
+func vetConfirm(src *source, every time.Duration) detect.Confirm {
+	set := src.flow.Schedule
+	c := detect.Confirm{Interval: time.Duration(set.Confirm), Budget: float64(set.ConfirmBudget)}
+	switch {
+	case c.Interval == 0 && set.ConfirmBudget != defaultSchedule.ConfirmBudget:
+		src.mistake("schedule", "confirm_budget is set, and confirm is not: set both or none")
+		return detect.Confirm{}
+	case c.Interval == 0:
+		return detect.Confirm{}
+	case c.Interval < minEvery:
+		src.mistake("schedule", "confirm is %s; want a time from %s, and shorter than every", c.Interval, minEvery)
+		return detect.Confirm{}
+	}
+	if err := c.Validate(every); err != nil {
+		for _, line := range strings.Split(err.Error(), "\n") {
+			src.mistake("schedule", "%s", line)
+		}
+		return detect.Confirm{}
+	}
+	if c.Limit(every) == 0 {
+		src.mistake("schedule", "confirm_budget is %.3g%% of the runs a day, which at one in %s is not one run; raise it or leave confirm out",
+			100*c.Budget, short(every))
+		return detect.Confirm{}
+	}
+	return c
 }
 
 func vetObjective(src *source) detect.Objective {

@@ -26,6 +26,7 @@ promises of false pages, and how soon it pages: the median and the 95th percenti
 the time from the moment on at which so many of its runs fail, simulated with a fixed
 seed, beside what other rules take. Below, how often each rule paged in a simulated time
 in which the check failed at the rate it tolerates: rough, and what a rule's haste costs.
+How long a run takes, and what accounts can give, is left out of account.
 
 --confirm shows what confirming at that interval would be worth to flows that do not.
 
@@ -42,7 +43,7 @@ With --json, print one object for each flow, in one line:
   confirm_seconds               the time between runs while confirming; 0 without
   objective                     tolerate, detect, false_page_every_seconds, blip_seconds
   runs_to_false_page, promise   what is promised, in runs and as a sentence
-  rows                          for each failure rate, the rules:
+  rows                          for each failure rate, rate and rules:
                                 detector, confirming, three_in_a_row, burn_rate, each with
       median_seconds, p95_seconds    of the time to a page
       median_beyond, p95_beyond      true where it is longer than that

@@ -43,10 +43,10 @@ func writePlan(b *strings.Builder, p paint, plan *planned) {
 
 func loadText(plan *planned) string {
 	l := plan.load
-	text := fmt.Sprintf("%s runs an hour, up to %s requests an hour without clean-up", count(l.runs), count(l.requests))
+	text := fmt.Sprintf("%s an hour, up to %s an hour without clean-up", counted(l.runs, "run"), counted(l.requests, "request"))
 	if l.pool != "" {
-		text += fmt.Sprintf(", %s logins an hour: %s for each of %d %s of %s",
-			count(l.logins), count(l.perAccount()), l.accounts, plural(l.accounts, "account"), l.pool)
+		text += fmt.Sprintf(", %s an hour: %s for each of %d %s of %s",
+			counted(l.logins, "login"), count(l.perAccount()), l.accounts, plural(l.accounts, "account"), l.pool)
 	}
 	switch {
 	case plan.tried:
@@ -59,6 +59,14 @@ func loadText(plan *planned) string {
 		text += "; not confirming"
 	}
 	return text
+}
+
+// counted is a number of things: 1 run, 2.5 runs.
+func counted(x float64, word string) string {
+	if x == 1 {
+		return "1 " + word
+	}
+	return count(x) + " " + word + "s"
 }
 
 func (plan *planned) confirms() bool { return plan.confirm != (detect.Confirm{}) }

@@ -1,0 +1,42 @@
+package web
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/detect"
+)
+
+// The page names whom to blame, confirming runs with what is left of them, and groups.
+func TestPageShowsWhatTheDetectorsDo(t *testing.T) {
+	opts, now := testOptions(t), time.Now()
+	c := &prober.Check{Name: "login", Schedule: prober.Schedule{Every: time.Minute, Confirm: time.Second, ConfirmBudget: 0.1}}
+	group := &prober.Check{Name: "group:identity", About: "The runs of login, transfer"}
+	run := &prober.Run{Check: c, Start: now, Outcome: prober.Passed, Confirm: true}
+	blame := detect.Finding{Runs: 12, Failed: 4, Culprits: []detect.Culprit{{
+		Tags: []detect.Tag{{Key: "release", Value: "<1.4>"}}, Failed: 4, Runs: 4, RunsElsewhere: 8, P: 0.002,
+	}}}
+	opts.Checks = func() []prober.CheckStatus {
+		return []prober.CheckStatus{
+			{Check: c, State: detect.Suspect, Blame: blame, Confirmed: 7, ConfirmLeft: 137, LastRun: run},
+			{Check: group, LastRun: run},
+		}
+	}
+	body := request(Handler(opts), "GET", "/", "").Body.String()
+	for _, want := range []string{
+		`<small class="blame">release=&lt;1.4&gt;: 4 of 4 runs failed, 0 of 8 elsewhere (p = 0.002)</small>`,
+		`<small>7 confirming runs, 137 left</small>`,
+		`<td>passed 0s ago (confirming)</td>`,
+		`group:identity<small>The runs of login, transfer</small>`,
+		`<td>login passed 0s ago (confirming)</td>`,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if strings.Count(body, "confirming runs") != 1 || strings.Count(body, `class="blame"`) != 1 {
+		t.Error("a check that does not confirm, or is healthy, has something to show for it")
+	}
+}

@@ -151,7 +151,7 @@ type stateChange struct {
 func newBacktest(c *prober.Check, print func(*stateChange) error) *backtest {
 	return &backtest{
 		check:    c,
-		detector: detect.New(paramsOf(c)),
+		detector: detect.New(c.Objective.ParamsConfirming(c.Schedule.Every, c.Schedule.Confirming())),
 		blame:    detect.NewBlame(),
 		print:    print,
 		counts:   map[prober.Outcome]int{},

@@ -114,12 +114,7 @@ func (d *delivery) repeat(ctx context.Context, g *gated, enough, stop func()) {
 			wait = shortestWait
 			continue
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
+		sleep(ctx, wait)
 		wait = min(2*wait, longestWait)
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/authprober/authprober/prober"
 	"github.com/authprober/authprober/prober/detect"
 )
 
@@ -160,23 +159,4 @@ func (f *gateFlags) params() (detect.GateParams, error) {
 	params := detect.GateFor(rate)
 	params.MinRuns = f.minRuns
 	return params, nil
-}
-
-// tagsOf are the facts of a run that may be to blame: its flow's tags, its account
-// and the address that answered it.
-func tagsOf(r *prober.Run) map[string]string {
-	tags := make(map[string]string, len(r.Tags)+2)
-	if r.Account != "" {
-		tags["account"] = r.Account
-	}
-	for i := len(r.Steps) - 1; i >= 0; i-- {
-		if r.Steps[i].Remote != "" {
-			tags["remote"] = r.Steps[i].Remote
-			break
-		}
-	}
-	for key, value := range r.Tags { // the flow's own win
-		tags[key] = value
-	}
-	return tags
 }

@@ -2,18 +2,23 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/detect"
 )
 
 func (a *app) onceCommand() *cobra.Command {
 	var only []string
 	var asJSON bool
+	var n int
 	cmd := &cobra.Command{
 		Use:   "once PATH...",
 		Short: "Run each flow once, and print what happened",
@@ -23,6 +28,9 @@ Secrets are not shown.
 
 An account's one-time code is good once in 30 s, and this command does not know
 which codes an earlier one has used: one that is repeated at once may be refused.
+
+With --runs, run each flow so many times, waiting for accounts where it must, and say at
+the end how many runs failed and who is to blame.
 
 With --json, print one object for each run, in one line:
 
@@ -40,7 +48,8 @@ With --json, print one object for each run, in one line:
   tags                      the flow's tags
   error                     why the run says nothing about the target
 
-Members without a value are left out. Ends with 0 if all passed, with 1 if one has
+Members without a value are left out, and what is said at the end goes to standard
+error. Ends with 0 if all passed, with 1 if one has
 failed, otherwise with 3: a run was errored or aborted, or found no account.`,
 		Example: `  authprober once flows/
   authprober once flows/ --check retail-login
@@ -56,15 +65,25 @@ failed, otherwise with 3: a run was errored or aborted, or found no account.`,
 			if err != nil {
 				return misconfigured(err)
 			}
-			print := printRun(a.stdout, a.paintFor(a.stdout))
-			if asJSON {
-				print = printRunJSON(a.stdout)
+			if n < 1 {
+				return misconfigured(fmt.Errorf("--runs is %d, want 1 or more", n))
 			}
-			return once(cmd.Context(), chosen, print)
+			print, end := printRun(a.stdout, a.paintFor(a.stdout)), a.stdout
+			if asJSON {
+				print, end = printRunJSON(a.stdout), a.stderr
+			}
+			if n == 1 {
+				return once(cmd.Context(), chosen, 1, print)
+			}
+			t := &tallies{}
+			err = once(cmd.Context(), chosen, n, func(r *prober.Run) error { t.observe(r); return print(r) })
+			t.write(end)
+			return err
 		}),
 	}
 	cmd.Flags().StringArrayVar(&only, "check", nil, "run only the flow of this `NAME`; may be given more than once")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a run")
+	cmd.Flags().IntVar(&n, "runs", 1, "run each flow `N` times")
 	return cmd
 }
 
@@ -94,23 +113,29 @@ func checkNames(all []*prober.Check) (names []string) {
 	return names
 }
 
-// once runs each check once. After an interruption the run at hand cleans up and
-// no other begins.
-func once(ctx context.Context, chosen []*prober.Check, print func(*prober.Run) error) error {
+// once runs each check n times, and where n is above 1 waits while there is nothing
+// to run it with. After an interruption the run at hand cleans up and no other
+// begins.
+func once(ctx context.Context, chosen []*prober.Check, n int, print func(*prober.Run) error) error {
 	p, err := prober.New(prober.Options{Checks: chosen})
 	if err != nil {
 		return err
 	}
 	outcomes := map[prober.Outcome]int{}
 	for _, c := range chosen {
-		if ctx.Err() != nil {
-			outcomes[prober.Aborted]++
-			break
-		}
-		r := p.Once(ctx, c)
-		outcomes[r.Outcome]++
-		if err := print(r); err != nil {
-			return err
+		for range n {
+			if ctx.Err() != nil {
+				outcomes[prober.Aborted]++
+				break
+			}
+			r := p.Once(ctx, c)
+			for n > 1 && wasMissed(r) && sleep(ctx, longestWait/2) {
+				r = p.Once(ctx, c)
+			}
+			outcomes[r.Outcome]++
+			if err := print(r); err != nil {
+				return err
+			}
 		}
 	}
 	switch {
@@ -120,4 +145,60 @@ func once(ctx context.Context, chosen []*prober.Check, print func(*prober.Run) e
 		return &exitError{code: exitOurs}
 	}
 	return nil
+}
+
+// wasMissed reports whether there was nothing to make the run with.
+func wasMissed(r *prober.Run) bool {
+	var missed *prober.MissedError
+	return errors.As(r.Err, &missed)
+}
+
+// sleep waits, and reports false if ctx was done before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// tallies are what the runs of each check came to, in the order of the checks.
+type tallies struct {
+	checks []*tally
+}
+
+type tally struct {
+	check        *prober.Check
+	failed, runs int // that count
+	blame        *detect.Blame
+}
+
+// observe takes account of a run. Those of one check follow each other.
+func (t *tallies) observe(r *prober.Run) {
+	if n := len(t.checks); n == 0 || t.checks[n-1].check != r.Check {
+		t.checks = append(t.checks, &tally{check: r.Check, blame: detect.NewBlame()})
+	}
+	if !r.Outcome.Counted() {
+		return
+	}
+	one, failed := t.checks[len(t.checks)-1], r.Outcome == prober.Failed
+	one.runs++
+	if failed {
+		one.failed++
+	}
+	one.blame.Observe(r.End(), failed, tagsOf(r))
+}
+
+// write says a line on each check, and who is to blame where some of its runs
+// failed and there is something to tell by.
+func (t *tallies) write(w io.Writer) {
+	for _, one := range t.checks {
+		fmt.Fprintf(w, "\n%s: failed %s\n", one.check.Name, ratioOf(one.failed, one.runs))
+		if f := one.blame.Find(time.Time{}); f.Tested > 0 {
+			fmt.Fprintf(w, "  %s\n", oneLine(f.String()))
+		}
+	}
 }

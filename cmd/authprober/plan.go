@@ -108,7 +108,7 @@ func planAll(ctx context.Context, config *checks.Config, chosen []*prober.Check,
 		if ctx.Err() != nil {
 			return fmt.Errorf("interrupted before the flow %q", c.Name)
 		}
-		p := planned{check: c, confirm: confirmOf(c), load: loadOf(c, config, time.Now())}
+		p := planned{check: c, confirm: c.Schedule.Confirming(), load: loadOf(c, config, time.Now())}
 		if p.confirm == (detect.Confirm{}) && try != 0 {
 			p.confirm, p.tried = detect.Confirm{Interval: try, Budget: detect.DefaultBudget}, true
 			if err := p.confirm.Validate(c.Schedule.Every); err != nil {

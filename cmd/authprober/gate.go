@@ -40,7 +40,9 @@ good is called bad in at most 5 % of cases, and one with a bad flow good in at m
 whenever one looks and wherever it is stopped. Something that must be refused and is let
 in is bad at once. Runs that were errored do not count; where there is nothing else the
 gate gives up. The runs are as those of run: one
-account each, fresh connections, a clean-up.
+account each, fresh connections, a clean-up. Give a gate accounts of its own: an account's
+one-time code is good once in 30 s, and one that a daemon or an earlier gate has used is
+refused, which looks like a failure.
 
 With --max-failures 1%, a flow is good after 397 runs without a failure, and bad after
 three failures among the first few.

@@ -24,7 +24,7 @@ type confirming struct {
 	unseen   atomic.Int64  // runs that were begun and not yet observed, where seen is set
 	took     atomic.Int64  // how long the last run held its slot, in nanoseconds
 	held     atomic.Bool   // a confirming run could not begin, and nothing was observed since
-	underWay atomic.Bool   // a confirming run has a slot, or is about to
+	underWay atomic.Int64  // confirming runs that have the slot, or are about to: one may be giving it to the next
 	waiting  atomic.Bool   // a run of the schedule waits for that slot
 }
 
@@ -54,12 +54,12 @@ func (l *loop) confirmAt(now, due time.Time) (time.Time, bool) {
 // confirm makes a confirming run.
 func (l *loop) confirm(ctx context.Context, inFlight *sync.WaitGroup, due time.Time) {
 	l.begun()
-	l.underWay.Store(true)
+	l.underWay.Add(1)
 	inFlight.Go(func() {
 		l.slots <- struct{}{} // at once: the run before has been observed, and is giving its slot back
 		defer func() {
 			<-l.slots
-			l.underWay.Store(false) // after the slot: who sees this false finds the slot free
+			l.underWay.Add(-1) // after the slot: who sees zero finds the slot free
 		}()
 		run, miss := l.attempt(ctx, due, true)
 		if miss != "" {

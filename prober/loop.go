@@ -64,7 +64,7 @@ func (l *loop) run(ctx, runs context.Context, start time.Time) {
 // meet begins a run, if there is room for one more at once, or will be once a
 // confirming run has ended.
 func (l *loop) meet(ctx context.Context, inFlight *sync.WaitGroup, due time.Time) {
-	late := l.underWay.Load() && !l.waiting.Load() // before looking for room: see confirm
+	late := l.underWay.Load() > 0 && !l.waiting.Load() // before looking for room: see confirm
 	select {
 	case l.slots <- struct{}{}:
 		l.begun()

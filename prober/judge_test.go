@@ -154,7 +154,7 @@ func TestLogLines(t *testing.T) {
 		log.ObserveMissed(Missed{Check: c, Reason: MissNoAccount, N: 1, At: time.Now(), Confirm: true})
 		log.ObserveStateChange(StateChange{Check: c, From: detect.Suspect, To: detect.Firing, Status: CheckStatus{
 			State: detect.Firing, Evidence: 1.5, ChangePoint: time.Now(), LastFailed: r,
-			Blame: detect.Finding{Runs: 9, Failed: 3, Tested: 2},
+			Blame:  detect.Finding{Runs: 9, Failed: 3, Tested: 2},
 			Bursts: detect.Bursts{Longest: time.Minute, Outgrown: 1},
 			Ratios: []Ratio{newRatio(time.Hour, 31, 1000), newRatio(24*time.Hour, 31, 9000)},
 		}})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/expr-lang/expr/types"
@@ -133,10 +134,18 @@ func (l *loader) vetBudgets() {
 			continue
 		}
 		if can := p.Capacity(p.need); p.used > can*(1+1e-9) {
-			p.src.doc.Errorf(p.set.node, "the pool %q can give %s and is asked for %s by %v; "+
-				"add accounts, raise max_logins or run less often", p.set.name, perMinute(can), perMinute(p.used), p.users)
+			p.src.doc.Errorf(p.set.node, "the pool %q can give %s and is asked for %s by %s; %s",
+				p.set.name, perMinute(can), perMinute(p.used), strings.Join(p.users, ", "), p.remedy())
 		}
 	}
+}
+
+// remedy says what helps a pool that is asked for too much.
+func (p *loadedPool) remedy() string {
+	if step := p.need.OncePerStep; step > 0 && p.Capacity(accounts.Need{}) >= p.used {
+		return fmt.Sprintf("a one-time code is good once in %s, so add accounts or run less often", step)
+	}
+	return "add accounts, raise max_logins or run less often"
 }
 
 func perMinute(perSecond float64) string {

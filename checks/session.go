@@ -32,8 +32,6 @@ type Session struct {
 	start   time.Time
 	traceID string
 
-	proxied bool // the requests go through a proxy of ours
-
 	captured map[string]bool
 	secrets  []string // captured, to be redacted
 	redactor *secret.Redactor
@@ -100,10 +98,11 @@ func (s *Session) exchange(req *http.Request, follow int, limit int64) error {
 	ctx := req.Context()
 	stepCtx := ctx
 	t := s.timing
-	var stop context.CancelCauseFunc
-	ctx, stop = context.WithCancelCause(ctx)
-	defer stop(nil)
-	t.allowed, t.stop = 1, stop
+	t.allowed = 1
+	if s.flow.secure { // HTTP/2 sends again over the same connection, where no dial can stop it
+		ctx, t.stop = context.WithCancelCause(ctx)
+		defer t.stop(nil)
+	}
 	s.client.CheckRedirect = func(_ *http.Request, via []*http.Request) error {
 		switch {
 		case follow == 0:
@@ -114,11 +113,6 @@ func (s *Session) exchange(req *http.Request, follow int, limit int64) error {
 		t.do(func() { t.allowed++ })
 		return nil
 	}
-	if proxy, err := http.ProxyFromEnvironment(req); err != nil {
-		return errors.New("the proxy that this machine's environment names has no right address")
-	} else if proxy != nil {
-		s.proxied = true
-	}
 	begun := time.Now()
 	resp, err := s.client.Do(req.WithContext(t.trace(ctx)))
 	if err != nil {
@@ -126,7 +120,7 @@ func (s *Session) exchange(req *http.Request, follow int, limit int64) error {
 		if resp != nil {
 			resp.Body.Close()
 		}
-		return s.classify(stepCtx, ctx, err)
+		return s.classify(stepCtx, ctx, req, err)
 	}
 	defer resp.Body.Close()
 	s.answer.status, s.answer.header = resp.StatusCode, resp.Header
@@ -146,15 +140,22 @@ func (s *Session) exchange(req *http.Request, follow int, limit int64) error {
 
 // classify is classify for an exchange, whose context ends with errReplay where
 // net/http went to send the request again, and which may go through a proxy.
-func (s *Session) classify(step, exchange context.Context, err error) error {
+func (s *Session) classify(step, exchange context.Context, req *http.Request, err error) error {
 	at := s.stage()
 	if errors.Is(context.Cause(exchange), errReplay) && step.Err() == nil {
 		err = errReplay
 	}
-	if s.proxied && at < waiting && step.Err() == nil && !errors.Is(err, errReplay) {
+	if proxied(req) && at < waiting && step.Err() == nil && !errors.Is(err, errReplay) {
 		return fmt.Errorf("through the proxy that this machine's environment names: %s: %s", at, plain(withoutURL(err)))
 	}
 	return classify(step, err, at)
+}
+
+// proxied reports whether the request goes through a proxy that the environment
+// names, or would if its address were right.
+func proxied(req *http.Request) bool {
+	proxy, err := http.ProxyFromEnvironment(req)
+	return proxy != nil || err != nil
 }
 
 func (s *Session) stage() (at stage) {

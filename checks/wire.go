@@ -60,7 +60,7 @@ func (t *timing) trace(ctx context.Context) context.Context {
 			t.do(func() {
 				t.stage, t.reused, t.conns = sending, info.Reused, t.conns+1
 				t.remote = info.Conn.RemoteAddr().String()
-				if t.conns > t.allowed {
+				if t.conns > t.allowed && t.stop != nil {
 					t.stop(errReplay)
 				}
 			})

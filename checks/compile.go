@@ -121,11 +121,18 @@ func (f *compiled) refused(r *prober.Report) bool {
 	return false
 }
 
+// maxSteps is the most steps a flow may have: each has series of its own.
+const maxSteps = 200
+
 // vetSteps compiles the steps in order, each seeing what those before it have
 // captured.
 func vetSteps(src *source, f *compiled, s *Scope) {
 	if src.flow.Steps != nil && len(f.steps) == 0 {
 		src.mistake("steps", "a flow needs at least one step")
+	}
+	if n := len(f.steps) + len(f.cleanup); n > maxSteps {
+		src.mistake("steps", "the flow has %d steps; the limit is %d", n, maxSteps)
+		return
 	}
 	names := map[string]bool{}
 	all := slices.Concat(pointers(f.steps), pointers(f.cleanup))

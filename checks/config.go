@@ -2,7 +2,6 @@ package checks
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"net"
 	"net/netip"
@@ -116,7 +115,7 @@ func (l *loader) load(paths []string) (*Config, error) {
 		l.mistakes = append(l.mistakes, src.doc.Mistakes...)
 	}
 	if len(l.mistakes) == 0 && len(flows) == 0 {
-		l.mistakes = Mistakes{{File: fmt.Sprint(paths), Message: "no flow here; a flow has a name, a target and steps"}}
+		l.mistakes = Mistakes{{File: strings.Join(paths, " "), Message: "no flow here; a flow has a name, a target and steps"}}
 	}
 	if err := l.mistakes.Err(); err != nil {
 		return nil, err

@@ -73,7 +73,7 @@ func TestPoolBudgetOfConfirming(t *testing.T) {
 	flow := flowNamed("x") + "accounts: retail\nschedule: {every: 10s, confirm: 1s}\n"
 	dir := write(t, map[string]string{"pool.yaml": pool, "flow.yaml": flow})
 	_, err := Load([]string{dir}, Options{})
-	const want = `the pool "retail" can give 6 logins a minute and is asked for 6.6 logins a minute (9.1% of them to confirm) by [x]; ` +
+	const want = `the pool "retail" can give 6 logins a minute and is asked for 6.6 logins a minute (9.1% of them to confirm) by x; ` +
 		`add accounts, raise max_logins, run less often or lower confirm_budget`
 	if err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)

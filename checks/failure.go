@@ -34,7 +34,7 @@ var (
 	// errFollow is the error of a redirect too many.
 	errFollow = errors.New("too many redirects")
 	// errReplay is the error of net/http's wish to send a request again.
-	errReplay = errors.New("the connection broke as it was used again")
+	errReplay = errors.New("the connection broke or the request was refused unseen, and nothing is sent again")
 )
 
 // classify turns the error of an HTTP exchange into a failure, or returns it
@@ -49,6 +49,9 @@ func classify(ctx context.Context, err error, at stage) error {
 	case isLocal(err):
 		return fmt.Errorf("%s: %w", at, err)
 	}
+	if errors.Is(err, errReplay) {
+		return Failf(prober.ReasonReset, "%v", errReplay)
+	}
 	text := plain(err)
 	reason := reasonOf(err, at)
 	switch reason {
@@ -58,7 +61,9 @@ func classify(ctx context.Context, err error, at stage) error {
 		}
 		return Failf(reason, "following redirects: %s", text)
 	case prober.ReasonBadResponse: // net/http quotes what it was sent
-		text, _, _ = strings.Cut(text, ` "`)
+		if i := strings.IndexAny(text, `";[`); i >= 0 {
+			text = strings.TrimRight(text[:i], " :")
+		}
 	}
 	return Failf(reason, "%s: %s", at, text)
 }
@@ -76,7 +81,7 @@ func withoutURL(err error) error {
 // local are the errors that tell of our own machine.
 var local = []error{
 	syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL,
-	syscall.EPERM, syscall.EACCES, syscall.ENETDOWN,
+	syscall.EPERM, syscall.EACCES, syscall.ENETDOWN, syscall.ENETUNREACH,
 }
 
 func isLocal(err error) bool {
@@ -93,8 +98,6 @@ func reasonOf(err error, at stage) prober.Reason {
 	switch {
 	case errors.As(err, &dns):
 		return prober.ReasonDNS
-	case errors.Is(err, errReplay):
-		return prober.ReasonReset
 	case isTLS(err) || at == shakingHands:
 		return prober.ReasonTLS
 	case at == resolving:
@@ -139,6 +142,9 @@ func isBroken(err error) bool {
 
 // plain is an error's text in one line, without what net puts around it.
 func plain(err error) string {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok { // the name may be that of a redirect
+		return dns.Err
+	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Err != nil {
 		if op.Addr != nil {

@@ -2,7 +2,10 @@ package checks
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/tls"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
@@ -10,10 +13,14 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 
 	"github.com/authprober/authprober/prober"
 )
@@ -92,13 +99,13 @@ func TestFaults(t *testing.T) {
 		{"false, and the status is not spoken of", answer(500, json, `{"n":301}`), "request: GET /\nexpect: [body.n == 300]", prober.ReasonStatus5xx, "want body.n == 300, got 301 (status 500)"},
 		{"the status speaks first", answer(502, "Content-Type: text/html", "<html>"), "request: GET /\nexpect: [body.n == 300, status == 200]", prober.ReasonStatus5xx, "want status == 200, got 502"},
 		{"HTML", answer(200, "Content-Type: text/html", "<html>"), "request: GET /\nexpect: [status == 200, body.n == 300]", prober.ReasonBadResponse,
-			`want body.n == 300: want JSON, got 6 bytes of "text/html": it is not JSON (status 200)`},
+			`want body.n == 300: want JSON, got 6 bytes of text/html: it is not JSON (status 200)`},
 		{"no body", answer(200, json, ""), "request: GET /\nexpect: [body.n == 300]", prober.ReasonBadResponse,
-			`want body.n == 300: want JSON, got 0 bytes of "application/json": it ends too early (status 200)`},
+			`want body.n == 300: want JSON, got 0 bytes of application/json: it ends too early (status 200)`},
 		{"two values", answer(200, json, "{} {}"), "request: GET /\nexpect: [body.n == 300]", prober.ReasonBadResponse,
-			`want body.n == 300: want JSON, got 5 bytes of "application/json": something follows the JSON value (status 200)`},
+			`want body.n == 300: want JSON, got 5 bytes of application/json: something follows the JSON value (status 200)`},
 		{"invalid UTF-8", answer(200, json, "{\"n\":\"\xff\"}"), "request: GET /\nexpect: [body.n != '']", prober.ReasonBadResponse,
-			`want body.n != '': want JSON, got 9 bytes of "application/json": it is not valid UTF-8 (status 200)`},
+			`want body.n != '': want JSON, got 9 bytes of application/json: it is not valid UTF-8 (status 200)`},
 		{"missing field", answer(200, json, `{"m":1}`), "request: GET /\nexpect: ['body.state != \"closed\"']", prober.ReasonMissingValue,
 			`want body.state != "closed": the field state is missing (status 200)`},
 		{"missing in a predicate", answer(200, json, `{"l":[{"state":"open"},{}]}`), "request: GET /\nexpect: ['all(body.l, .state != \"closed\")']", prober.ReasonMissingValue,
@@ -113,7 +120,7 @@ func TestFaults(t *testing.T) {
 		{"capture finds nothing", answer(200, json, `{"t":""}`), getOK + "\ncapture: {t: body.t}", prober.ReasonMissingValue, `capturing t from body.t: got ""`},
 		{"capture finds no field", answer(200, json, `{}`), getOK + "\ncapture: {t: body.t}", prober.ReasonMissingValue, `capturing t from body.t: the field t is missing`},
 		{"capture from HTML", answer(200, "Content-Type: text/html", "<p>"), getOK + "\ncapture: {t: body.t}", prober.ReasonBadResponse,
-			`capturing t from body.t: want JSON, got 3 bytes of "text/html": it is not JSON`},
+			`capturing t from body.t: want JSON, got 3 bytes of text/html: it is not JSON`},
 		{"too slow", answer(200, "", ""), "request: GET /\nexpect: [status == 200, 'took < duration(\"1ns\")']", prober.ReasonTooSlow, ""},
 		{"refused", answer(401, "", ""), "request: GET /\nrefuse: [401]", "", ""},
 		{"accepted", answer(200, "", ""), "request: GET /\nrefuse: [401, 403]", prober.ReasonNotRefused, "want a refusal with 401 or 403, got 200: it was accepted"},
@@ -155,6 +162,26 @@ func check(t *testing.T, r prober.Report, reason prober.Reason, detail string) {
 	last := r.Steps[len(r.Steps)-1]
 	if last.Reason != reason || detail != "" && last.Detail != detail {
 		t.Errorf("got %q: %s\nwant %q: %s", last.Reason, last.Detail, reason, detail)
+	}
+}
+
+// The flow asks for what nobody can compute: that is not the target's fault.
+func TestRunawayExpression(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	r := probeOnce(t, mustLoad(t, Options{}, oneStep(server.URL, "request: GET /\nexpect: ['len(1..100000000000) > status']")))
+	if r.Outcome() != prober.Errored {
+		t.Errorf("got %s, want errored: %+v", r.Outcome(), r.Steps)
+	}
+}
+
+// A cookie that net/http would mend in silence is an error of ours.
+func TestCookieThatCannotBe(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	r := probeOnce(t, mustLoad(t, Options{}, oneStep(server.URL, "request: GET /\ncookies: {session: 'a\"b;c'}\nexpect: [status == 200]")))
+	if r.Outcome() != prober.Errored || strings.Contains(r.Err.Error(), ";c") {
+		t.Errorf("got %s, want errored: %v", r.Outcome(), r.Err)
 	}
 }
 
@@ -205,12 +232,12 @@ func TestUnresolvable(t *testing.T) {
 		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 	}}
 	check(t, probeOnce(t, mustLoad(t, options, oneStep("http://api.bank.example", getOK))), prober.ReasonDNS,
-		"resolving the name: lookup api.bank.example: no such host")
+		"resolving the name: no such host")
 }
 
 // What is wrong with our own machine is never the target's fault.
 func TestLocalErrors(t *testing.T) {
-	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENETDOWN} {
+	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENETDOWN, syscall.ENETUNREACH} {
 		options := Options{Dial: func(context.Context, string, string) (net.Conn, error) {
 			return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("socket", errno)}
 		}}
@@ -253,6 +280,54 @@ func TestOneAddressARun(t *testing.T) {
 	}
 	if failed < runs/4 || failed > 3*runs/4 {
 		t.Errorf("one of two addresses is dead, and %d of %d runs failed", failed, runs)
+	}
+}
+
+// A server that refuses a stream makes net/http send the request again, unseen.
+func TestNoReplayOverHTTP2(t *testing.T) {
+	var headers atomic.Int64
+	target := httptest.NewUnstartedServer(nil)
+	target.TLS = &tls.Config{NextProtos: []string{"h2"}}
+	target.Config.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
+		"h2": func(_ *http.Server, c *tls.Conn, _ http.Handler) { refuseFirst(c, &headers) },
+	}
+	target.StartTLS()
+	defer target.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: target.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := probeOnce(t, mustLoad(t, Options{}, oneStep(target.URL, getOK)+"tls: {ca: "+ca+"}\n"))
+	check(t, r, prober.ReasonReset, "the connection broke or the request was refused unseen, and nothing is sent again")
+}
+
+// refuseFirst speaks HTTP/2 and refuses the first stream of a connection.
+func refuseFirst(c net.Conn, headers *atomic.Int64) {
+	defer c.Close()
+	if _, err := io.ReadFull(c, make([]byte, len(http2.ClientPreface))); err != nil {
+		return
+	}
+	f := http2.NewFramer(c, c)
+	_ = f.WriteSettings()
+	for {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			return
+		}
+		switch frame := frame.(type) {
+		case *http2.SettingsFrame:
+			if !frame.IsAck() {
+				_ = f.WriteSettingsAck()
+			}
+		case *http2.HeadersFrame:
+			if headers.Add(1) == 1 {
+				_ = f.WriteRSTStream(frame.StreamID, http2.ErrCodeRefusedStream)
+				continue
+			}
+			var b bytes.Buffer
+			_ = hpack.NewEncoder(&b).WriteField(hpack.HeaderField{Name: ":status", Value: "200"})
+			_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: frame.StreamID, BlockFragment: b.Bytes(), EndStream: true, EndHeaders: true})
+		}
 	}
 }
 

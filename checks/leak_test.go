@@ -18,9 +18,11 @@ import (
 // sent and a token of its own. Nothing of it may be in a report.
 func TestReportsHoldNoSecret(t *testing.T) {
 	const (
+		pin      = "48291377"
 		password = "Sentinel-Password-1"
 		token    = "SentinelTokenOfLetters"
 		clientID = "SentinelClientSecret"
+		fresh    = "SentinelOfTheLastAnswer" // known from the failing step only
 	)
 	var mode string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -32,7 +34,7 @@ func TestReportsHoldNoSecret(t *testing.T) {
 		}
 		switch {
 		case r.URL.Path == "/login":
-			fmt.Fprintf(w, `{"token": %q, "deep": {"list": [%q]}}`, token, token)
+			fmt.Fprintf(w, `{"token": %q, "pin": %s, "deep": {"list": [%q]}}`, token, pin, token)
 		case mode == "redirect":
 			http.Redirect(w, r, "custom-"+token+"://x/"+password, http.StatusFound)
 		case mode == "error":
@@ -46,7 +48,7 @@ func TestReportsHoldNoSecret(t *testing.T) {
 			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\n", token)
 			c.Close()
 		default:
-			fmt.Fprintf(w, `{"error": %q, "sent": %q, %q: 1, "again": %q}`, password, sent, clientID, token)
+			fmt.Fprintf(w, `{"error": %q, "sent": %q, %q: 1, "again": %q, "pin": %s, "fresh": %q}`, password, sent, clientID, token, pin, fresh)
 		}
 	}))
 	defer server.Close()
@@ -65,6 +67,8 @@ func TestReportsHoldNoSecret(t *testing.T) {
 		"refuse":    `refuse: [401]`,
 		"convert":   `expect: ['int(body.error) == 1']`,
 		"date":      `expect: ['date(body.again).Year() == 1']`,
+		"number":    `expect: ['body.pin == 1']`,
+		"fresh":     "expect: ['body.fresh == \"x\"']\ncapture: {fresh: body.fresh}",
 		"match":     `expect: ['"x" matches body.error']`,
 		"panic":     "headers: {X: \"${{ totp(account.password) }}\"}\nexpect: [status == 200]",
 		"header in": "headers: {X: '${{ token + account.password + \"\\n\" }}'}\nexpect: [status == 200]",
@@ -81,12 +85,13 @@ secrets: {client: {env: CLIENT_SECRET}}
 tags:
   release: header["X-Release"]
   echo: body.error
+  pin: string(body.pin)
 steps:
   - name: login
     request: POST /login
     json: {password: "${{ account.password }}", client: "${{ secrets.client }}"}
     expect: [status == 200]
-    capture: {token: body.token, deep: body.deep}
+    capture: {token: body.token, pin: body.pin, deep: body.deep}
   - name: use
     request: POST /use
     bearer: ${{ token }}
@@ -94,7 +99,7 @@ steps:
     ` + strings.ReplaceAll(settings, "\n", "\n    ") + "\n",
 			})
 			if err != nil {
-				if noSecret(t, err.Error(), password, token, clientID); name != "panic" {
+				if noSecret(t, err.Error(), password, token, clientID, pin, fresh); name != "panic" {
 					t.Fatal(err)
 				}
 				return
@@ -107,7 +112,7 @@ steps:
 			if err != nil {
 				t.Fatal(err)
 			}
-			noSecret(t, string(text)+fmt.Sprintf("%+v %#v", r, r), password, token, clientID)
+			noSecret(t, string(text)+fmt.Sprintf("%+v %#v", r, r), password, token, clientID, pin, fresh)
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/expr-lang/expr/types"
@@ -137,15 +138,30 @@ func (l *loader) vetBudgets() {
 			continue
 		}
 		if can := p.Capacity(p.need); p.used > can*(1+1e-9) {
-			confirming, less := "", " or run less often"
-			if p.used > p.due {
-				confirming = fmt.Sprintf(" (%.2g%% of them to confirm)", 100*(p.used-p.due)/p.used)
-				less = ", run less often or lower confirm_budget"
-			}
-			p.src.doc.Errorf(p.set.node, "the pool %q can give %s and is asked for %s%s by %v; "+
-				"add accounts, raise max_logins%s", p.set.name, perMinute(can), perMinute(p.used), confirming, p.users, less)
+			p.src.doc.Errorf(p.set.node, "the pool %q can give %s and is asked for %s%s by %s; %s",
+				p.set.name, perMinute(can), perMinute(p.used), p.confirming(), strings.Join(p.users, ", "), p.remedy())
 		}
 	}
+}
+
+// confirming says how much of what a pool is asked for is for confirming runs.
+func (p *loadedPool) confirming() string {
+	if p.used <= p.due {
+		return ""
+	}
+	return fmt.Sprintf(" (%.2g%% of them to confirm)", 100*(p.used-p.due)/p.used)
+}
+
+// remedy says what helps a pool that is asked for too much.
+func (p *loadedPool) remedy() string {
+	less := " or run less often"
+	if p.used > p.due {
+		less = ", run less often or lower confirm_budget"
+	}
+	if step := p.need.OncePerStep; step > 0 && p.Capacity(accounts.Need{}) >= p.used {
+		return fmt.Sprintf("a one-time code is good once in %s, so add accounts%s", step, less)
+	}
+	return "add accounts, raise max_logins" + less
 }
 
 func perMinute(perSecond float64) string {

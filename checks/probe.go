@@ -24,7 +24,7 @@ func (f *compiled) probe(ctx context.Context, lease *accounts.Lease) prober.Repo
 		}
 	}
 	s.report.Took = time.Since(s.start)
-	s.report.Tags = s.tags
+	s.report.Tags = s.shownTags()
 	s.cleanUp(ctx)
 	return s.report
 }
@@ -37,11 +37,12 @@ func (s *Session) cleanUp(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), s.flow.check.Schedule.Cleanup, prober.ErrTimeout)
 	defer cancel()
-	err, tags := s.report.Err, s.tags
+	err := s.report.Err
+	s.tags = nil // the report has its own
 	for i := range s.flow.cleanup {
 		s.step(ctx, &s.flow.cleanup[i], &s.report.Cleanup)
 	}
-	s.report.Err, s.tags = err, tags // a clean-up never changes the outcome
+	s.report.Err = err // a clean-up never changes the outcome
 }
 
 // step runs one step and adds its result. It reports whether the run goes on.
@@ -121,6 +122,7 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 	s.tag()
 	s.show()
 	if err := s.judge(st); err != nil {
+		s.hideCaptures(st)
 		return err
 	}
 	return s.captureAll(st)
@@ -181,6 +183,18 @@ func (s *Session) settle(err error) bool {
 	return false
 }
 
+// shownTags are the tags as they may be seen. It is called at the end of the run,
+// when all that is secret is known.
+func (s *Session) shownTags() map[string]string {
+	for i := range s.flow.tags {
+		t := &s.flow.tags[i]
+		if value, ok := s.tags[t.name]; ok {
+			s.tags[t.name] = t.admit(s.redact(value))
+		}
+	}
+	return s.tags
+}
+
 // tag evaluates the flow's tags over the answer at hand. Where a step got none
 // over a connection of its own, nothing is known about who was to answer.
 func (s *Session) tag() {
@@ -201,7 +215,7 @@ func (s *Session) tag() {
 			if s.tags == nil {
 				s.tags = make(map[string]string, len(s.flow.tags))
 			}
-			s.tags[t.name] = t.admit(s.redact(text))
+			s.tags[t.name] = text
 		}
 	}
 }

@@ -190,7 +190,11 @@ func (r *RequestStep) authorize(req *http.Request, s *Session) error {
 		if err != nil {
 			return err
 		}
-		req.AddCookie(&http.Cookie{Name: r.Cookies[i].Name, Value: value})
+		cookie := &http.Cookie{Name: r.Cookies[i].Name, Value: value}
+		if cookie.Valid() != nil { // net/http would drop what is not valid, and send the rest
+			return fmt.Errorf("the cookie %s would hold a character that no cookie may, RFC 6265 section 4.1.1", cookie.Name)
+		}
+		req.AddCookie(cookie)
 	}
 	if r.Bearer.isSet() {
 		token, err := r.Bearer.text(s, nil)

@@ -6,8 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
 	"net/http/cookiejar"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/expr-lang/expr/vm"
@@ -93,8 +96,13 @@ func (s *Session) defaultHeader() http.Header {
 // limit bytes.
 func (s *Session) exchange(req *http.Request, follow int, limit int64) error {
 	ctx := req.Context()
+	stepCtx := ctx
 	t := s.timing
 	t.allowed = 1
+	if s.flow.secure { // HTTP/2 sends again over the same connection, where no dial can stop it
+		ctx, t.stop = context.WithCancelCause(ctx)
+		defer t.stop(nil)
+	}
 	s.client.CheckRedirect = func(_ *http.Request, via []*http.Request) error {
 		switch {
 		case follow == 0:
@@ -112,7 +120,7 @@ func (s *Session) exchange(req *http.Request, follow int, limit int64) error {
 		if resp != nil {
 			resp.Body.Close()
 		}
-		return classify(ctx, err, s.stage())
+		return s.classify(stepCtx, ctx, req, err)
 	}
 	defer resp.Body.Close()
 	s.answer.status, s.answer.header = resp.StatusCode, resp.Header
@@ -121,10 +129,33 @@ func (s *Session) exchange(req *http.Request, follow int, limit int64) error {
 	t.done(err == nil)
 	s.answer.took = time.Since(begun)
 	if err != nil {
-		return classifyBody(ctx, err)
+		return classifyBody(stepCtx, err)
+	}
+	if t.sentAgain() {
+		return classify(stepCtx, errReplay, reading)
 	}
 	s.answer.body = body
 	return nil
+}
+
+// classify is classify for an exchange, whose context ends with errReplay where
+// net/http went to send the request again, and which may go through a proxy.
+func (s *Session) classify(step, exchange context.Context, req *http.Request, err error) error {
+	at := s.stage()
+	if errors.Is(context.Cause(exchange), errReplay) && step.Err() == nil {
+		err = errReplay
+	}
+	if proxied(req) && at < waiting && step.Err() == nil && !errors.Is(err, errReplay) {
+		return fmt.Errorf("through the proxy that this machine's environment names: %s: %s", at, plain(withoutURL(err)))
+	}
+	return classify(step, err, at)
+}
+
+// proxied reports whether the request goes through a proxy that the environment
+// names, or would if its address were right.
+func proxied(req *http.Request) bool {
+	proxy, err := http.ProxyFromEnvironment(req)
+	return proxy != nil || err != nil
 }
 
 func (s *Session) stage() (at stage) {
@@ -166,6 +197,9 @@ func (s *Session) evalAnswer(p *program) (any, error) {
 		}
 	}
 	v, err := s.eval(p)
+	if err != nil && strings.Contains(err.Error(), "memory budget exceeded") {
+		return nil, err // the flow asks for too much
+	}
 	if _, ok := errors.AsType[*failure](err); err != nil && !ok {
 		return nil, Failf(prober.ReasonBadResponse, "%v", err)
 	}
@@ -185,12 +219,22 @@ func (s *Session) parseBody() error {
 	return a.jsonErr
 }
 
+// commonTypes are the media types that are named in a detail; any other text in
+// a Content-Type is the target's own.
+var commonTypes = []string{
+	"application/json", "application/problem+json", "application/xml", "application/octet-stream",
+	"text/html", "text/plain", "text/xml",
+}
+
 func describeBody(a *answer) string {
-	kind := a.header.Get("Content-Type")
-	if kind == "" {
+	kind, _, err := mime.ParseMediaType(a.header.Get("Content-Type"))
+	switch {
+	case a.header.Get("Content-Type") == "":
 		kind = "no type"
+	case err != nil || !slices.Contains(commonTypes, kind):
+		kind = "another type"
 	}
-	return fmt.Sprintf("%d bytes of %.60q", len(a.body), kind)
+	return fmt.Sprintf("%d bytes of %s", len(a.body), kind)
 }
 
 // run runs a compiled expression.
@@ -228,6 +272,10 @@ func (s *Session) hide(v any) {
 	switch v := v.(type) {
 	case string:
 		s.secrets = append(s.secrets, v)
+	case int, int64, uint64, float64:
+		if text, err := textOf(v); err == nil {
+			s.secrets = append(s.secrets, text)
+		}
 	case []any:
 		for _, item := range v {
 			s.hide(item)
@@ -235,6 +283,18 @@ func (s *Session) hide(v any) {
 	case map[string]any:
 		for _, item := range v {
 			s.hide(item)
+		}
+	}
+}
+
+// hideCaptures makes secret what the step would have captured, had it not failed
+// before: what its failure says is not to show it.
+func (s *Session) hideCaptures(st *step) {
+	for i := range st.Capture {
+		if c := &st.Capture[i]; !c.Show {
+			if v, err := s.evalAnswer(c.Value.program); err == nil {
+				s.hide(v)
+			}
 		}
 	}
 }

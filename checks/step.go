@@ -177,6 +177,12 @@ func (st *step) vetVerdict(s *Scope, runTimeout time.Duration) {
 	if !hasKey(st.node, "expect", "refuse") || st.Expect != nil && len(st.Expect) == 0 && len(st.Refuse) == 0 {
 		s.doc.Errorf(st.node, "the step %q has no expect and no refuse: whatever the answer, it would pass", st.Name)
 	}
+	readsAnswer := func(e Expr) bool {
+		return e.program == nil || slices.ContainsFunc(fieldNames(answerNames), e.mentions)
+	}
+	if len(st.Expect) > 0 && len(st.Refuse) == 0 && !slices.ContainsFunc(st.Expect, readsAnswer) {
+		s.doc.Errorf(st.node, "no expectation of the step %q reads the answer: whatever it is, it would pass", st.Name)
+	}
 	for _, status := range st.Refuse {
 		if status != 0 && (status < 300 || status > 499) {
 			s.doc.Errorf(st.node, "the step %q lists %d as a refusal; a refusal has a status from 300 to 499", st.Name, status)

@@ -61,7 +61,11 @@ func (s *Session) judgeOne(st *step, e *Expr) error {
 	want := "want " + strings.Join(strings.Fields(e.Source), " ")
 	reason := s.reasonOf(st, e)
 	if err != nil {
-		if f, _ := errors.AsType[*failure](err); f != nil && reason == prober.ReasonAssertion {
+		f, ok := errors.AsType[*failure](err)
+		if !ok {
+			return err
+		}
+		if reason == prober.ReasonAssertion {
 			reason = f.reason
 		}
 		return Failf(reason, "%s: %v%s", want, err, s.statusBeside(e))
@@ -124,7 +128,10 @@ func (s *Session) captureAll(st *step) error {
 		c := &st.Capture[i]
 		v, err := s.evalAnswer(c.Value.program)
 		if err != nil {
-			f, _ := errors.AsType[*failure](err)
+			f, ok := errors.AsType[*failure](err)
+			if !ok {
+				return err
+			}
 			return Failf(f.reason, "capturing %s from %s: %v", c.Name, c.Value.Source, err)
 		}
 		if v == nil || v == "" {

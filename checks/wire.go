@@ -40,9 +40,10 @@ type timing struct {
 	mu       sync.Mutex
 	stage    stage
 	phases   prober.Phases
-	attempts int  // requests written
-	allowed  int  // how many may be: 1, and 1 more for each redirect followed
-	conns    int  // connections the exchange was given
+	attempts int // requests written
+	allowed  int // how many may be: 1, and 1 more for each redirect followed
+	conns    int // connections the exchange was given
+	stop     context.CancelCauseFunc
 	reused   bool // the connection had been opened by an earlier step
 	remote   string
 
@@ -59,6 +60,9 @@ func (t *timing) trace(ctx context.Context) context.Context {
 			t.do(func() {
 				t.stage, t.reused, t.conns = sending, info.Reused, t.conns+1
 				t.remote = info.Conn.RemoteAddr().String()
+				if t.conns > t.allowed && t.stop != nil {
+					t.stop(errReplay)
+				}
 			})
 		},
 		TLSHandshakeStart: func() { t.do(func() { t.stage, t.tlsStart = shakingHands, time.Now() }) },
@@ -83,6 +87,13 @@ func (t *timing) do(f func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f()
+}
+
+// sentAgain reports whether net/http sent the request again on its own, as it
+// does over HTTP/2 when a stream is refused.
+func (t *timing) sentAgain() (again bool) {
+	t.do(func() { again = max(t.conns, t.attempts) > t.allowed })
+	return again
 }
 
 // done ends the timing with the answer's last byte, or where there is none.

@@ -5,6 +5,8 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
+	"time"
 )
 
 // smallHeap is up to what the daemon is frugal with memory, in bytes.
@@ -35,13 +37,19 @@ func gcPercent(live uint64) int {
 	return int(min(max(25*live/smallHeap, 25), 100))
 }
 
+// tidyEvery is the least time between two tidyings: whoever may scrape must not
+// be able to keep the collector busy, and so disturb what is measured.
+const tidyEvery = 5 * time.Second
+
 // tidyAfter gives the garbage of a scrape back to the system. While the heap is
 // small that garbage is half as much again, and would stay resident until the
 // next scrape.
 func tidyAfter(h http.Handler) http.Handler {
+	var last atomic.Int64 // when, in nanoseconds
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(w, r)
-		if r.URL.Path != "/metrics" {
+		now, before := time.Now().UnixNano(), last.Load()
+		if r.URL.Path != "/metrics" || now-before < int64(tidyEvery) || !last.CompareAndSwap(before, now) {
 			return
 		}
 		var m runtime.MemStats

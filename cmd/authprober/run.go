@@ -42,6 +42,7 @@ func (a *app) daemon(ctx context.Context, paths []string) error {
 		return err
 	}
 	log := a.logger(s)
+	defer zap.RedirectStdLog(log.Logger)() // net/http speaks to it
 	a.logWarnings(log, config)
 	// Before anything is probed, so that a second daemon does not use the accounts
 	// of the first.

@@ -121,7 +121,7 @@ func TestPocketBaseFails(t *testing.T) {
 	if code != 1 {
 		t.Errorf("exit code %d, want 1", code)
 	}
-	for _, want := range []string{"login", "400"} {
+	for _, want := range []string{"✗ login", "got 400"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in the output", want)
 		}

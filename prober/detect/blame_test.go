@@ -176,6 +176,7 @@ func facts(rng *rand.Rand) tags {
 // TestBlamesNobody: where all runs fail at the same rate, a culprit is named in at
 // most one incident of twenty.
 func TestBlamesNobody(t *testing.T) {
+	t.Parallel()
 	params := withoutBlip.ParamsConfirming(every, usual)
 	for _, rate := range []float64{0.02, 0.2} {
 		const incidents = 200
@@ -196,6 +197,7 @@ func TestBlamesNobody(t *testing.T) {
 // time of the page in most incidents, and hardly ever anything else. Higher rates
 // are paged for after so few failed runs that they can say less by then.
 func TestBlamesTheBackend(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		overall float64
 		blip    time.Duration

@@ -10,6 +10,7 @@ import (
 // TestBudgetHolds takes runs at random times, and wants no more than the limit in
 // any 24 hours, however they lie; and most of it to be had.
 func TestBudgetHolds(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 25))
 	for _, limit := range []int{0, 1, 7, 864} {
 		b := Budget{Limit: limit}

@@ -16,6 +16,7 @@ import (
 // all kinds together, and takes at least as long; and its extra runs are within
 // the budget.
 func TestFalsePagesConfirming(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		tolerate, detect float64
 		blip             time.Duration
@@ -100,6 +101,7 @@ func (g *gilbertElliott) failed(now time.Time) bool {
 // bursts no longer than the blip that begin at the tolerated rate, whether the
 // check confirms or not.
 func TestFalsePagesOfGilbertElliott(t *testing.T) {
+	t.Parallel()
 	const runs = 10_000
 	for _, blip := range []time.Duration{30 * time.Second, 5 * time.Minute} {
 		for _, bad := range []float64{0.4, 1} {

@@ -62,6 +62,7 @@ func TestParamsConfirming(t *testing.T) {
 // TestOpening holds that the level falls as there is more to spend, and that it is
 // sound for objectives of all kinds.
 func TestOpening(t *testing.T) {
+	t.Parallel()
 	check := func(o Objective) {
 		t.Helper()
 		last := math.Inf(1)
@@ -98,6 +99,7 @@ func TestOpening(t *testing.T) {
 // TestHealthyExtra holds what a healthy check spends against a simulation of
 // every run of it.
 func TestHealthyExtra(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		o Objective
 		c Confirm

@@ -38,6 +38,7 @@ func TestFisherSmallTables(t *testing.T) {
 }
 
 func TestFisherLargeTables(t *testing.T) {
+	t.Parallel()
 	for _, tt := range [][4]int{
 		{12, 31, 12, 433}, {4, 44, 4, 222}, {1, 1, 5, 4096}, {60, 900, 80, 4096}, {10, 2000, 30, 4096},
 		{500, 1000, 1000, 4096}, {2048, 2048, 2048, 4096}, {0, 2048, 2048, 4096}, {245, 1000, 1000, 4096},

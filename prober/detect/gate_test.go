@@ -125,6 +125,7 @@ func TestGateErrors(t *testing.T) {
 
 // TestGateSimulated holds the computation against simulation.
 func TestGateSimulated(t *testing.T) {
+	t.Parallel()
 	const reps = 2000
 	for _, p := range gates {
 		for _, rate := range []float64{p.Good, math.Sqrt(p.Good * p.Bad), p.Bad} {

@@ -9,6 +9,7 @@ import (
 )
 
 func TestPlan(t *testing.T) {
+	t.Parallel()
 	p := NewPlan(withoutBlip, every, usual)
 	if p.RunsADay != 8640 || p.ExtraRunsADay != 864 || p.Warnings != nil || p.Horizon != 1_000_000*time.Second {
 		t.Errorf("got %+v", p)
@@ -55,6 +56,7 @@ func TestPlan(t *testing.T) {
 }
 
 func TestPlanWithoutConfirming(t *testing.T) {
+	t.Parallel()
 	p := NewPlan(DefaultObjective, time.Minute, Confirm{})
 	if again := NewPlan(DefaultObjective, time.Minute, Confirm{}); !reflect.DeepEqual(p, again) {
 		t.Errorf("got:\n%+v\nand the second time:\n%+v", p, again)
@@ -73,6 +75,7 @@ func TestPlanWithoutConfirming(t *testing.T) {
 }
 
 func TestPlanWarnings(t *testing.T) {
+	t.Parallel()
 	month := 720 * time.Hour
 	tests := []struct {
 		name  string
@@ -107,6 +110,7 @@ func TestPlanWarnings(t *testing.T) {
 
 // TestPlanOfAnything wants a plan of every objective there is.
 func TestPlanOfAnything(t *testing.T) {
+	t.Parallel()
 	check := func(o Objective, every time.Duration, c Confirm) {
 		t.Helper()
 		p := NewPlan(o, every, c)

@@ -54,6 +54,7 @@ func mean(reps int, make func(*rand.Rand) (*Detector, stream), until State) floa
 // TestFalsePages is the promise: at the tolerated rate, at least as many runs to
 // a page as agreed. And at least a tenth as many to a suspicion.
 func TestFalsePages(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		tolerate, detect float64
 		runs             int // A

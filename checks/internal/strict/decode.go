@@ -72,6 +72,10 @@ func (d *Document) value(n *yaml.Node, v reflect.Value, depth int) {
 // Text reads a scalar as text, as it is written: 0123 is "0123". A boolean or
 // nothing is a mistake, for YAML has already guessed what they mean.
 func (d *Document) Text(n *yaml.Node) (string, bool) {
+	n, ok := d.Resolve(n)
+	if !ok {
+		return "", false
+	}
 	if n.Kind != yaml.ScalarNode {
 		d.Errorf(n, "want text, got %s", Describe(n))
 		return "", false
@@ -83,11 +87,11 @@ func (d *Document) Text(n *yaml.Node) (string, bool) {
 	case "!!bool":
 		d.Errorf(n, "want text, got a boolean; put it in quotes")
 		return "", false
-	case "!!binary":
-		d.Errorf(n, "want text, got the tag !!binary")
-		return "", false
+	case "!!str", "!!int", "!!float", "!!timestamp", "!!merge":
+		return n.Value, true
 	}
-	return n.Value, true
+	d.Errorf(n, "want text, got the tag %s, which means nothing here", n.ShortTag())
+	return "", false
 }
 
 func (d *Document) integer(n *yaml.Node, v reflect.Value) {

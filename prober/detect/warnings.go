@@ -13,8 +13,14 @@ import (
 const clearRatio = 2
 
 func promise(o Objective, p Plan) string {
+	// The threshold has a floor, so the promise may be better than what was asked for.
+	runsADay := p.RunsADay + float64(p.ExtraRunsADay)
+	in := o.FalsePageEvery
+	if days := p.Params.RunsToFalsePage / runsADay; days > 1.01*in.Hours()/24 && days < 36500 {
+		in = time.Duration(days * float64(24*time.Hour))
+	}
 	s := fmt.Sprintf("a check that fails %s of its runs or fewer is paged for at most once in %s in the mean, which is %s runs",
-		percent(o.Tolerate), span(o.FalsePageEvery), count(p.Params.RunsToFalsePage))
+		percent(o.Tolerate), span(in), count(p.Params.RunsToFalsePage))
 	if o.Blip > 0 {
 		s += fmt.Sprintf("; failures come in bursts of up to %s, each of which counts once", span(o.Blip))
 	}

@@ -88,12 +88,12 @@ func BenchmarkHeap(b *testing.B) {
 				}
 			}
 		}
-		observe(0, runs/10)
+		observe(0, runs/2) // what is kept of the last runs is full then
 		warm := heap()
-		observe(runs/10, runs+runs/10)
+		observe(runs/2, runs+runs/2)
 		grown := heap()
 		b.ReportMetric(rest-empty, "B-at-rest")
-		b.ReportMetric(warm-rest, "B-more-after-100k-runs")
+		b.ReportMetric(warm-rest, "B-more-after-500k-runs")
 		b.ReportMetric(grown-warm, "B-more-after-1M-runs")
 		runtime.KeepAlive(all)
 	}

@@ -37,18 +37,18 @@ type Blame struct {
 	next int      // where the next run goes once it is full
 	// A tag in use has an id, which is its place in tags; and free lists the
 	// places that are not in use.
-	ids  map[Tag]uint32
+	ids  map[Tag]uint16
 	tags []interned
-	free []uint32
+	free []uint16
 	keys []string // scratch
 }
 
 // A blamed is a run that is kept, with the ids of its tags.
 type blamed struct {
-	at     time.Time
+	at     int64 // nanoseconds since 1970
 	failed bool
 	n      uint8
-	tags   [MostTags]uint32
+	tags   [MostTags]uint16
 }
 
 // An interned tag is used by so many runs.
@@ -58,13 +58,13 @@ type interned struct {
 }
 
 // NewBlame returns a store without runs.
-func NewBlame() *Blame { return &Blame{ids: map[Tag]uint32{}} }
+func NewBlame() *Blame { return &Blame{ids: map[Tag]uint16{}} }
 
 // Observe keeps a run that passed or failed at the given time, with its tags. The
 // map is not kept. Of what a blip is made of only the first run is a fact of its
 // own: so only runs that a [Judgement] has as counted are to be shown.
 func (b *Blame) Observe(at time.Time, failed bool, tags map[string]string) {
-	run := blamed{at: at, failed: failed}
+	run := blamed{at: moment(at), failed: failed}
 	b.keys = slices.AppendSeq(b.keys[:0], maps.Keys(tags))
 	slices.Sort(b.keys)
 	for _, key := range b.keys[:min(len(b.keys), MostTags)] {
@@ -92,7 +92,9 @@ func cut(value string) string {
 	return strings.Clone(strings.ToValidUTF8(value[:MostTagLength], ""))
 }
 
-func (b *Blame) intern(t Tag) uint32 {
+// intern returns the id of a tag. There are never more than MostBlamedRuns times
+// MostTags of them, which is as many as a uint16 tells apart.
+func (b *Blame) intern(t Tag) uint16 {
 	id, known := b.ids[t]
 	switch {
 	case known:
@@ -101,14 +103,14 @@ func (b *Blame) intern(t Tag) uint32 {
 		b.free = b.free[:len(b.free)-1]
 		b.ids[t], b.tags[id] = id, interned{tag: t}
 	default:
-		id = uint32(len(b.tags))
+		id = uint16(len(b.tags))
 		b.ids[t], b.tags = id, append(b.tags, interned{tag: t})
 	}
 	b.tags[id].runs++
 	return id
 }
 
-func (b *Blame) release(id uint32) {
+func (b *Blame) release(id uint16) {
 	t := &b.tags[id]
 	if t.runs--; t.runs == 0 {
 		delete(b.ids, t.tag)

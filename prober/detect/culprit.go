@@ -51,18 +51,27 @@ type Culprit struct {
 // key are left out. So what only failed runs have, as a reason, blames nobody.
 func (b *Blame) Find(since time.Time) Finding {
 	var f Finding
+	from := moment(since)
 	for i := range b.runs {
-		if r := &b.runs[i]; !r.at.Before(since) {
+		if r := &b.runs[i]; r.at >= from {
 			f.Runs++
 			if r.failed {
 				f.Failed++
 			}
 		}
 	}
-	suspects := testable(b.suspects(since))
+	suspects := testable(b.suspects(from))
 	f.Tested = len(suspects)
 	f.Culprits = holm(suspects)
 	return f
+}
+
+// moment is a time as blamed runs have it; the zero time is before all of them.
+func moment(t time.Time) int64 {
+	if t.IsZero() {
+		return math.MinInt64
+	}
+	return t.UnixNano()
 }
 
 // A table counts the runs that have a tag or a key. Runs are told apart by mark,
@@ -93,11 +102,11 @@ func mix(x uint64) uint64 {
 // suspects returns every tag that some but not all runs with its key have, with
 // its own probability. Tags of the very same runs against the very same others are
 // one.
-func (b *Blame) suspects(since time.Time) []Culprit {
+func (b *Blame) suspects(from int64) []Culprit {
 	ofTag, ofKey := make([]table, len(b.tags)), map[string]*table{}
 	for i := range b.runs {
 		r := &b.runs[i]
-		if r.at.Before(since) {
+		if r.at < from {
 			continue
 		}
 		for _, id := range r.tags[:r.n] {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -34,6 +35,7 @@ type compiled struct {
 	check       *prober.Check
 	options     *Options
 	base        string // the target without a slash at its end
+	host        string // of the target, without a port
 	secure      bool
 	tls         *tls.Config
 	steps       []step
@@ -75,7 +77,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 	for i := range f.steps {
 		if st := &f.steps[i]; st.StepSettings != nil {
 			f.check.Steps = append(f.check.Steps, st.Name)
-			f.check.Reasons = append(f.check.Reasons, st.reasons())
+			f.check.Reasons = append(f.check.Reasons, f.possible(st))
 			if len(st.Refuse) > 0 {
 				f.check.RefuseSteps = append(f.check.RefuseSteps, st.Name)
 			}
@@ -84,6 +86,19 @@ func (l *loader) compileFlow(src *source) *compiled {
 	f.check.Begin, f.check.BeginConfirm = f.begin, f.beginConfirm
 	f.forget()
 	return f
+}
+
+// possible lists the reasons for which a step can fail, given where it goes: over
+// plain HTTP there is no TLS, and an address needs no resolving.
+func (f *compiled) possible(st *step) []prober.Reason {
+	r, ok := st.Step.(*RequestStep)
+	if !ok || !r.stays() {
+		return st.reasons()
+	}
+	_, notAnAddress := netip.ParseAddr(f.host)
+	return slices.DeleteFunc(st.reasons(), func(reason prober.Reason) bool {
+		return reason == prober.ReasonTLS && !f.secure || reason == prober.ReasonDNS && notAnAddress == nil
+	})
 }
 
 // forget lets go of the parsed file, which nobody needs once the flow is compiled

@@ -70,6 +70,11 @@ func (r *RequestStep) templates(f func(*Template)) {
 	}
 }
 
+// stays reports whether the request goes to the flow's target and nowhere else.
+func (r *RequestStep) stays() bool {
+	return strings.HasPrefix(r.Request.URL.Source, "/") && r.FollowRedirects == 0
+}
+
 // Needs implements [Step].
 func (r *RequestStep) Needs(captured map[string]string) (names []string) {
 	r.templates(func(t *Template) { names = append(names, t.needs(captured)...) })

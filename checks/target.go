@@ -38,7 +38,7 @@ func (f *compiled) setTarget(src *source, s *Scope) {
 	case to.RawQuery != "" || to.Fragment != "":
 		src.mistake("target", "the target holds a query or a fragment; requests put their paths after it")
 	default:
-		f.base, f.secure = strings.TrimSuffix(text, "/"), to.Scheme == "https"
+		f.base, f.host, f.secure = strings.TrimSuffix(text, "/"), to.Hostname(), to.Scheme == "https"
 		if f.options.HostOf != nil {
 			f.options.HostOf(f.check.Name, to.Host)
 		}

@@ -32,23 +32,24 @@ var (
 // A compiled flow: everything that is the same for each of its runs. Many runs
 // may use it at once.
 type compiled struct {
-	check       *prober.Check
-	options     *Options
-	base        string // the target without a slash at its end
-	host        string // of the target, without a port
-	secure      bool
-	tls         *tls.Config
-	steps       []step
-	cleanup     []step
-	tags        Tags
-	usesText    bool
-	pool        *accounts.Pool
-	need        accounts.Need
-	spare       *spare                    // what is left of the pool for confirming runs
-	accountVars map[string]map[string]any // what expressions see as account
-	env         map[string]any
-	secrets     map[string]any
-	redactor    *secret.Redactor
+	check        *prober.Check
+	options      *Options
+	base         string // the target without a slash at its end
+	host         string // of the target, without a port
+	secure       bool
+	tls          *tls.Config
+	steps        []step
+	cleanup      []step
+	tags         Tags
+	usesText     bool // an expression reads the answer's body as text
+	usesLocation bool // and one where it redirects to
+	pool         *accounts.Pool
+	need         accounts.Need
+	spare        *spare                    // what is left of the pool for confirming runs
+	accountVars  map[string]map[string]any // what expressions see as account
+	env          map[string]any
+	secrets      map[string]any
+	redactor     *secret.Redactor
 }
 
 // compileFlow compiles a decoded flow; mistakes are noted in its document.
@@ -73,7 +74,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 	f.setTLS(src)
 	vetSteps(src, f, s)
 	l.vetTOTP(src, f, s)
-	f.usesText = f.mentions("text")
+	f.usesText, f.usesLocation = f.mentions("text"), f.mentions("location")
 	for i := range f.steps {
 		if st := &f.steps[i]; st.StepSettings != nil {
 			f.check.Steps = append(f.check.Steps, st.Name)
@@ -91,7 +92,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 // possible lists the reasons for which a step can fail, given where it goes: over
 // plain HTTP there is no TLS, and an address needs no resolving.
 func (f *compiled) possible(st *step) []prober.Reason {
-	r, ok := st.Step.(*RequestStep)
+	r, ok := st.Step.(interface{ stays() bool })
 	if !ok || !r.stays() {
 		return st.reasons()
 	}
@@ -152,7 +153,7 @@ func vetSteps(src *source, f *compiled, s *Scope) {
 	names := map[string]bool{}
 	all := slices.Concat(pointers(f.steps), pointers(f.cleanup))
 	for _, st := range all {
-		for _, c := range st.captures() {
+		for _, c := range st.keeps() {
 			if _, ok := s.later[c.Name]; !ok {
 				s.later[c.Name] = st.Name
 			}
@@ -182,11 +183,12 @@ func pointers(steps []step) []*step {
 	return ps
 }
 
-func (st *step) captures() Captures {
+// keeps lists what the step keeps under names.
+func (st *step) keeps() []Capture {
 	if st.StepSettings == nil {
 		return nil
 	}
-	return st.Capture
+	return slices.Concat(st.Let, st.Capture)
 }
 
 // mentions reports whether an expression over an answer reads the name.
@@ -204,6 +206,9 @@ func (f *compiled) mentions(name string) bool {
 			if st.Capture[i].Value.mentions(name) {
 				return true
 			}
+		}
+		if p := st.Poll; p != nil && (p.Until.mentions(name) || p.Pending.mentions(name)) {
+			return true
 		}
 	}
 	return slices.ContainsFunc(f.tags, func(t Tag) bool { return t.expr.mentions(name) })

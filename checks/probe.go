@@ -91,6 +91,9 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 			err = fmt.Errorf("a panic in step %q (%T) at %s", st.Name, r, firstFrame(debug.Stack()))
 		}
 	}()
+	if s.answer.status != 0 {
+		s.previous = s.answer
+	}
 	s.answer, s.timing = answer{}, &timing{}
 	s.vars["step"] = st.Name
 	for _, name := range st.needs {
@@ -112,14 +115,17 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 		ctx, cancel = context.WithTimeoutCause(ctx, time.Duration(st.Timeout), prober.ErrTimeout)
 		defer cancel()
 	}
+	if err := s.compute(st); err != nil {
+		return err
+	}
 	if st.usesTOTP && s.lease != nil {
 		s.lease.CodeUsed(time.Now()) // a code is good once, and the lease may be of an earlier step of the clock
 	}
-	if err := st.Run(ctx, s); err != nil {
-		s.tag()
+	err = s.act(ctx, st)
+	s.tag()
+	if err != nil {
 		return err
 	}
-	s.tag()
 	s.show()
 	if err := s.judge(st); err != nil {
 		s.hideCaptures(st)
@@ -147,7 +153,10 @@ func (s *Session) show() {
 	}
 	s.answer.shown = true
 	s.vars["status"], s.vars["header"], s.vars["took"] = s.answer.status, s.answer.header, s.answer.took
-	s.vars["body"], s.vars["text"] = nil, nil
+	s.vars["body"], s.vars["text"], s.vars["location"] = nil, nil, nil
+	if s.flow.usesLocation {
+		s.vars["location"] = s.answer.location()
+	}
 	if s.flow.usesText {
 		s.vars["text"] = string(s.answer.body)
 	}
@@ -157,11 +166,11 @@ func (s *Session) show() {
 func (s *Session) fill(st *step) {
 	t := s.timing
 	t.do(func() {
-		s.result.Phases, s.result.Attempts, s.result.Remote = t.phases, t.attempts, t.remote
+		s.result.Phases, s.result.Attempts, s.result.Remote = t.phases, t.before+t.attempts, t.remote
 	})
 	s.result.Status = s.answer.status
-	if r, ok := st.Step.(*RequestStep); ok && !s.result.Skipped {
-		s.result.Request = r.Request.Method + " " + r.Request.URL.Source
+	if !s.result.Skipped {
+		s.result.Request = st.Shown()
 	}
 }
 

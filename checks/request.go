@@ -75,6 +75,9 @@ func (r *RequestStep) stays() bool {
 	return strings.HasPrefix(r.Request.URL.Source, "/") && r.FollowRedirects == 0
 }
 
+// Shown implements [Step].
+func (r *RequestStep) Shown() string { return r.Request.Method + " " + r.Request.URL.Source }
+
 // Needs implements [Step].
 func (r *RequestStep) Needs(captured map[string]string) (names []string) {
 	r.templates(func(t *Template) { names = append(names, t.needs(captured)...) })
@@ -108,8 +111,15 @@ func (r *RequestStep) build(ctx context.Context, s *Session) (*http.Request, err
 	if err != nil {
 		return nil, err
 	}
+	req := s.newRequest(ctx, r.Request.Method, to, body, contentType)
+	return req, r.authorize(req, s)
+}
+
+// newRequest is a request with the run's header fields. It has no GetBody, so
+// that nothing can send it a second time.
+func (s *Session) newRequest(ctx context.Context, method string, to *url.URL, body []byte, contentType string) *http.Request {
 	req := (&http.Request{
-		Method: r.Request.Method, URL: to, Host: to.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Method: method, URL: to, Host: to.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: s.defaultHeader(),
 	}).WithContext(ctx)
 	if len(body) > 0 {
@@ -118,7 +128,7 @@ func (r *RequestStep) build(ctx context.Context, s *Session) (*http.Request, err
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
-	return req, r.authorize(req, s)
+	return req
 }
 
 // url is where the request goes.

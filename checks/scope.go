@@ -37,11 +37,12 @@ type Scope struct {
 
 // answerNames are in reach once a step has its answer.
 var answerNames = types.Map{
-	"status": types.Int,
-	"header": types.TypeOf(http.Header{}),
-	"body":   types.Any,
-	"text":   types.String,
-	"took":   types.TypeOf(time.Duration(0)),
+	"status":   types.Int,
+	"header":   types.TypeOf(http.Header{}),
+	"body":     types.Any,
+	"text":     types.String,
+	"location": types.Any,
+	"took":     types.TypeOf(time.Duration(0)),
 }
 
 // newScope is the scope of a flow's first step, before its answer.

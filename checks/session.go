@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/http/cookiejar"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -36,16 +37,18 @@ type Session struct {
 	secrets  []string // captured, to be redacted
 	redactor *secret.Redactor
 
-	answer answer
-	timing *timing
-	result *prober.StepResult // of the step at hand
-	tags   map[string]string
-	report prober.Report
+	answer   answer
+	previous answer // of the step before
+	timing   *timing
+	result   *prober.StepResult // of the step at hand
+	tags     map[string]string
+	report   prober.Report
 }
 
 // An answer is what came back to the last exchange.
 type answer struct {
-	status  int // 0 where there was none
+	status  int      // 0 where there was none
+	url     *url.URL // that answered, after redirects
 	header  http.Header
 	body    []byte
 	took    time.Duration
@@ -123,7 +126,7 @@ func (s *Session) exchange(req *http.Request, follow int, limit int64) error {
 		return s.classify(stepCtx, ctx, req, err)
 	}
 	defer resp.Body.Close()
-	s.answer.status, s.answer.header = resp.StatusCode, resp.Header
+	s.answer.status, s.answer.header, s.answer.url = resp.StatusCode, resp.Header, resp.Request.URL
 	s.seen(resp)
 	body, err := readAll(resp.Body, resp.ContentLength, limit)
 	t.done(err == nil)
@@ -258,45 +261,6 @@ func (s *Session) redact(text string) string {
 	s.redactor.Add(s.secrets...)
 	s.secrets = s.secrets[:0]
 	return s.redactor.Redact(text)
-}
-
-// keep stores a captured value; its texts are secret unless it may be shown.
-func (s *Session) keep(c *Capture, v any) {
-	s.vars[c.Name], s.captured[c.Name] = v, true
-	if !c.Show {
-		s.hide(v)
-	}
-}
-
-func (s *Session) hide(v any) {
-	switch v := v.(type) {
-	case string:
-		s.secrets = append(s.secrets, v)
-	case int, int64, uint64, float64:
-		if text, err := textOf(v); err == nil {
-			s.secrets = append(s.secrets, text)
-		}
-	case []any:
-		for _, item := range v {
-			s.hide(item)
-		}
-	case map[string]any:
-		for _, item := range v {
-			s.hide(item)
-		}
-	}
-}
-
-// hideCaptures makes secret what the step would have captured, had it not failed
-// before: what its failure says is not to show it.
-func (s *Session) hideCaptures(st *step) {
-	for i := range st.Capture {
-		if c := &st.Capture[i]; !c.Show {
-			if v, err := s.evalAnswer(c.Value.program); err == nil {
-				s.hide(v)
-			}
-		}
-	}
 }
 
 // close gives back what the run holds of the network.

@@ -26,12 +26,13 @@ const (
 	sending
 	waiting
 	reading
+	polling
 )
 
 // String is the stage for people.
 func (s stage) String() string {
 	return [...]string{"preparing the request", "resolving the name", "connecting", "shaking hands (TLS)",
-		"sending the request", "waiting for the answer", "reading the answer"}[s]
+		"sending the request", "waiting for the answer", "reading the answer", "waiting to ask again"}[s]
 }
 
 // A timing is what one exchange takes, seen through httptrace. The transport's
@@ -41,6 +42,7 @@ type timing struct {
 	stage    stage
 	phases   prober.Phases
 	attempts int // requests written
+	before   int // the same of earlier exchanges of the step
 	allowed  int // how many may be: 1, and 1 more for each redirect followed
 	conns    int // connections the exchange was given
 	stop     context.CancelCauseFunc
@@ -100,7 +102,7 @@ func (t *timing) sentAgain() (again bool) {
 func (t *timing) done(whole bool) {
 	t.do(func() {
 		if whole && !t.firstByte.IsZero() {
-			t.phases.Transfer = time.Since(t.firstByte)
+			t.phases.Transfer += time.Since(t.firstByte)
 		}
 	})
 }

@@ -118,8 +118,15 @@ type StepResult struct {
 	Status  int
 	Remote  string
 	// Attempts counts the requests that were written to the network. It is 1
-	// unless the step follows redirects or never got that far.
+	// unless the step follows redirects, polls, was given a nonce to sign, or
+	// never got that far.
 	Attempts int
+	// Polls counts how often a step that polls has asked; 0 for one that does not.
+	Polls int
+	// Delivery is how long it took until what the step waits for was there, such
+	// as a one-time code in an inbox. Zero where it waits for no such thing, or
+	// in vain.
+	Delivery time.Duration
 }
 
 // Phases are the parts of a step's time, named as blackbox_exporter names them.

@@ -1,0 +1,170 @@
+package checks
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/authprober/authprober/checks/internal/strict"
+	"github.com/authprober/authprober/prober"
+)
+
+// Captures are the values a step keeps, in the order of the file.
+type Captures []Capture
+
+// A Capture keeps the value of an expression under a name.
+type Capture struct {
+	Name string `yaml:"-"`
+	// Value is an expression over the answer; where it finds nothing the step fails.
+	Value Expr `yaml:"value,required"`
+	// Show allows the value to be seen in reports and logs. It is secret otherwise.
+	Show bool `yaml:"show"`
+}
+
+var identifier = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
+
+// DecodeYAML implements strict.Decoder.
+func (c *Captures) DecodeYAML(d *strict.Document, n *yaml.Node) {
+	for key, value := range d.Pairs(n) {
+		one := Capture{Name: key.Value}
+		if value.Kind == yaml.MappingNode {
+			d.Decode(value, &one)
+		} else {
+			d.Decode(value, &one.Value)
+		}
+		if !identifier.MatchString(key.Value) {
+			d.Errorf(key, "%q is no name for a value; want letters, digits and _, beginning with a letter", key.Value)
+			continue
+		}
+		*c = append(*c, one)
+	}
+}
+
+// vetLet compiles what is computed before the action and brings it into reach of
+// the step itself. It returns the captured names that are read for it.
+func (st *step) vetLet(s *Scope) (needs []string) {
+	for i := range st.Let {
+		c := &st.Let[i]
+		if st.vetCapture(s, s, c) {
+			needs = append(needs, c.Value.program.needs(s.captured)...)
+			s.capture(c.Name, st.Name, typeOfResult(c.Value.program))
+		}
+	}
+	return needs
+}
+
+// lets reports whether the name is one that the step computes.
+func (st *step) lets(name string) bool {
+	return slices.ContainsFunc(st.Let, func(c Capture) bool { return c.Name == name })
+}
+
+func (st *step) vetCaptures(s, after *Scope) {
+	for i := range st.Capture {
+		c := &st.Capture[i]
+		if st.vetCapture(s, after, c) {
+			st.usesBody = st.usesBody || c.Value.mentions("body")
+			s.capture(c.Name, st.Name, typeOfResult(c.Value.program))
+		}
+	}
+}
+
+// vetCapture compiles one value in the scope given and reports whether it is
+// well. Where it is not, the name is known all the same, so that one mistake
+// stays one.
+func (st *step) vetCapture(s, in *Scope, c *Capture) bool {
+	if step, ok := s.captured[c.Name]; ok {
+		s.doc.Errorf(c.Value.node, "%s is captured twice; step %q captures it already", c.Name, step)
+		return false
+	}
+	_, taken := answerNames[c.Name]
+	if _, ok := in.names[c.Name]; ok || taken || isHelper(c.Name) {
+		s.doc.Errorf(c.Value.node, "%s has a meaning of its own in expressions; choose another name", c.Name)
+		return false
+	}
+	if c.Value.compileAny(in); c.Value.program == nil {
+		s.names[c.Name], s.captured[c.Name] = anyType, st.Name
+		return false
+	}
+	return true
+}
+
+// compute evaluates what the step computes before its action.
+func (s *Session) compute(st *step) error {
+	for i := range st.Let {
+		c := &st.Let[i]
+		v, err := s.eval(c.Value.program)
+		if err != nil {
+			return fmt.Errorf("computing %s: %w", c.Name, err)
+		}
+		s.keep(c, v)
+	}
+	return nil
+}
+
+// captureAll keeps what the step captures.
+func (s *Session) captureAll(st *step) error {
+	for i := range st.Capture {
+		c := &st.Capture[i]
+		v, err := s.evalAnswer(c.Value.program)
+		if err != nil {
+			f, ok := errors.AsType[*failure](err)
+			if !ok {
+				return err
+			}
+			return Failf(f.reason, "capturing %s from %s: %v", c.Name, c.Value.Source, err)
+		}
+		if v == nil || v == "" {
+			return Failf(prober.ReasonMissingValue, "capturing %s from %s: got %s", c.Name, c.Value.Source, describe(v))
+		}
+		s.keep(c, v)
+	}
+	return nil
+}
+
+// keep stores a captured value; its texts are secret unless it may be shown.
+func (s *Session) keep(c *Capture, v any) {
+	s.vars[c.Name], s.captured[c.Name] = v, true
+	if !c.Show {
+		s.hide(v)
+	}
+}
+
+func (s *Session) hide(v any) {
+	switch v := v.(type) {
+	case string:
+		s.secrets = append(s.secrets, v)
+	case int, int64, uint64, float64:
+		if text, err := textOf(v); err == nil {
+			s.secrets = append(s.secrets, text)
+		}
+	case []any:
+		for _, item := range v {
+			s.hide(item)
+		}
+	case map[string]any:
+		for _, item := range v {
+			s.hide(item)
+		}
+	case map[string]string: // of helpers, such as pkce()
+		for _, item := range v {
+			s.hide(item)
+		}
+	case []byte:
+		s.secrets = append(s.secrets, string(v))
+	}
+}
+
+// hideCaptures makes secret what the step would have captured, had it not failed
+// before: what its failure says is not to show it.
+func (s *Session) hideCaptures(st *step) {
+	for i := range st.Capture {
+		if c := &st.Capture[i]; !c.Show {
+			if v, err := s.evalAnswer(c.Value.program); err == nil {
+				s.hide(v)
+			}
+		}
+	}
+}

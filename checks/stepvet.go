@@ -1,0 +1,111 @@
+package checks
+
+import (
+	"slices"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/authprober/authprober/prober"
+)
+
+// vet finds what is wrong with a step and compiles it.
+func (st *step) vet(s *Scope, runTimeout time.Duration) {
+	before := s
+	st.If.compileBool(before)
+	s.totpSeen = false
+	letNeeds := st.vetLet(s)
+	st.Vet(before)
+	st.usesTOTP = s.totpSeen
+	after := s.withAnswer()
+	st.vetPoll(after, runTimeout)
+	for i := range st.Expect {
+		st.Expect[i].compileBool(after)
+		st.usesBody = st.usesBody || st.Expect[i].mentions("body")
+	}
+	st.sortExpectations()
+	st.vetVerdict(s, runTimeout)
+	st.needs = unique(slices.Concat(st.Needs(s.captured), letNeeds, exprNeeds(&st.If, s.captured)))
+	st.needs = slices.DeleteFunc(st.needs, func(name string) bool { return st.lets(name) })
+	st.vetCaptures(s, after)
+}
+
+func exprNeeds(e *Expr, captured map[string]string) []string {
+	if e.program == nil {
+		return nil
+	}
+	return e.program.needs(captured)
+}
+
+func unique(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (st *step) sortExpectations() {
+	for i := range st.Expect {
+		st.judged = append(st.judged, &st.Expect[i])
+	}
+	slices.SortStableFunc(st.judged, func(a, b *Expr) int {
+		switch onStatus, than := a.mentions("status"), b.mentions("status"); {
+		case onStatus == than:
+			return 0
+		case onStatus:
+			return -1
+		}
+		return 1
+	})
+}
+
+func (st *step) vetVerdict(s *Scope, runTimeout time.Duration) {
+	_, judges := st.Step.(Verifier)
+	if !judges && !hasKey(st.node, "expect", "refuse") || st.Expect != nil && len(st.Expect) == 0 && len(st.Refuse) == 0 {
+		s.doc.Errorf(st.node, "the step %q has no expect and no refuse: whatever the answer, it would pass", st.Name)
+	}
+	readsAnswer := func(e Expr) bool {
+		return e.program == nil || slices.ContainsFunc(fieldNames(answerNames), e.mentions)
+	}
+	if !judges && len(st.Expect) > 0 && len(st.Refuse) == 0 && !slices.ContainsFunc(st.Expect, readsAnswer) {
+		s.doc.Errorf(st.node, "no expectation of the step %q reads the answer: whatever it is, it would pass", st.Name)
+	}
+	for _, status := range st.Refuse {
+		if status != 0 && (status < 300 || status > 499) {
+			s.doc.Errorf(st.node, "the step %q lists %d as a refusal; a refusal has a status from 300 to 499", st.Name, status)
+		}
+	}
+	if t := time.Duration(st.Timeout); t > runTimeout {
+		s.doc.Errorf(st.node, "the step %q has a timeout of %s, which is longer than the run's, %s", st.Name, t, runTimeout)
+	}
+	if len(st.Name) > 100 || !printable(st.Name) {
+		s.doc.Errorf(st.node, "the step name %q is not at most 100 printable characters", st.Name)
+	}
+}
+
+// hasKey reports whether a mapping has one of the keys.
+func hasKey(n *yaml.Node, keys ...string) bool {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if slices.Contains(keys, n.Content[i].Value) {
+			return true
+		}
+	}
+	return false
+}
+
+// reasons lists why the step can fail, so that the series exist.
+func (st *step) reasons() []prober.Reason {
+	rs := append(st.Reasons(), prober.ReasonTimeout)
+	if len(st.Expect) > 0 || len(st.Refuse) > 0 {
+		rs = append(rs, prober.ReasonAssertion, prober.ReasonStatus4xx, prober.ReasonStatus5xx, prober.ReasonRateLimited, prober.ReasonRedirect)
+	}
+	if len(st.Capture) > 0 || st.usesBody {
+		rs = append(rs, prober.ReasonMissingValue, prober.ReasonBadResponse)
+	}
+	if len(st.Refuse) > 0 {
+		rs = append(rs, prober.ReasonNotRefused)
+	}
+	if slices.ContainsFunc(st.Expect, func(e Expr) bool { return e.mentions("took") }) {
+		rs = append(rs, prober.ReasonTooSlow)
+	}
+	slices.Sort(rs)
+	return slices.Compact(rs)
+}

@@ -12,6 +12,8 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/authprober/authprober/checks/accounts"
+	"github.com/authprober/authprober/checks/internal/dpop"
+	"github.com/authprober/authprober/checks/internal/jose"
 	"github.com/authprober/authprober/checks/internal/secret"
 	"github.com/authprober/authprober/checks/internal/strict"
 	"github.com/authprober/authprober/prober"
@@ -49,6 +51,11 @@ type compiled struct {
 	accountVars  map[string]map[string]any // what expressions see as account
 	env          map[string]any
 	secrets      map[string]any
+	clients      Clients
+	signers      map[signerKey]*jose.Signer
+	proofKeys    map[signerKey]*dpop.Key
+	certificates map[signerKey]*tls.Certificate
+	own          *TLSSettings // whose certificate and key are the client's own
 	redactor     *secret.Redactor
 }
 
@@ -58,6 +65,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 	f := &compiled{
 		options: l.options, steps: flow.Steps, cleanup: flow.Cleanup, tags: flow.Tags,
 		env: l.env(), redactor: secret.NewRedactor(), check: &prober.Check{Name: flow.Name, About: flow.About},
+		signers: map[signerKey]*jose.Signer{}, proofKeys: map[signerKey]*dpop.Key{}, certificates: map[signerKey]*tls.Certificate{},
 	}
 	l.vetName(src)
 	f.check.Labels = vetLabels(src)
@@ -66,12 +74,15 @@ func (l *loader) compileFlow(src *source) *compiled {
 	f.check.Group = l.vetGroup(src, f.check.Objective)
 	f.check.Thresholds = vetThresholds(src)
 	s := newScope(doc)
+	s.flow = f
 	l.scopeOfAccounts(src, f, s)
 	l.scopeOfSecrets(src, f, s)
 	s.env = l.options.allowedEnv()
 	s.names["env"] = stringFields(s.env)
 	f.setTarget(src, s)
 	f.setTLS(src)
+	l.vetCertificate(src, f, s)
+	f.vetClients(src, s)
 	vetSteps(src, f, s)
 	l.vetTOTP(src, f, s)
 	f.usesText, f.usesLocation = f.mentions("text"), f.mentions("location")
@@ -106,7 +117,9 @@ func (f *compiled) possible(st *step) []prober.Reason {
 // and which is larger than what came out of it.
 func (f *compiled) forget() {
 	for _, st := range slices.Concat(pointers(f.steps), pointers(f.cleanup)) {
-		st.node = nil
+		if st.StepSettings != nil {
+			st.node = nil
+		}
 	}
 }
 

@@ -17,6 +17,9 @@ func (f *compiled) probe(ctx context.Context, lease *accounts.Lease) prober.Repo
 	s := f.newSession(ctx, lease)
 	defer s.close()
 	s.report.TraceID = s.traceID
+	if s.report.Err != nil {
+		return s.report // our own certificate is not to be had
+	}
 	s.report.Steps = make([]prober.StepResult, 0, len(f.steps))
 	for i := range f.steps {
 		if !s.step(ctx, &f.steps[i], &s.report.Steps) {
@@ -127,6 +130,9 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 		return err
 	}
 	s.show()
+	if err := s.authorizationResponse(); err != nil {
+		return err
+	}
 	if err := s.judge(st); err != nil {
 		s.hideCaptures(st)
 		return err

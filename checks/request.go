@@ -39,6 +39,8 @@ type RequestStep struct {
 	Bearer Template `yaml:"bearer"`
 	// Basic are a name and a password, sent as RFC 7617 says.
 	Basic *BasicAuth `yaml:"basic"`
+	// DPoP is an access token that is bound to a key, sent with a proof of having it (RFC 9449); or the settings of such a proof.
+	DPoP *DPoPSettings `yaml:"dpop"`
 	// FollowRedirects is how many redirects are followed; 0, the default, follows none and makes the redirect the answer.
 	FollowRedirects int `yaml:"follow_redirects"`
 	// MaxBody is the most that is read of the answer's body; a longer one fails the step. The default is 1MiB.
@@ -68,6 +70,9 @@ func (r *RequestStep) templates(f func(*Template)) {
 		f(&r.Basic.Username)
 		f(&r.Basic.Password)
 	}
+	if r.DPoP != nil {
+		r.DPoP.templates(f)
+	}
 }
 
 // stays reports whether the request goes to the flow's target and nowhere else.
@@ -90,19 +95,25 @@ func (r *RequestStep) Reasons() []prober.Reason {
 	if r.FollowRedirects > 0 {
 		rs = append(rs, prober.ReasonRedirect)
 	}
+	if r.DPoP != nil {
+		rs = append(rs, prober.ReasonChallenge)
+	}
 	return rs
 }
 
 // Run implements [Step].
 func (r *RequestStep) Run(ctx context.Context, s *Session) error {
-	req, err := r.build(ctx, s)
-	if err != nil {
-		return err
+	var p *proof
+	if r.DPoP != nil {
+		var err error
+		if p, err = r.DPoP.proof(s); err != nil {
+			return err
+		}
 	}
-	return s.exchange(req, r.FollowRedirects, int64(r.MaxBody))
+	return s.send(func() (*http.Request, error) { return r.build(ctx, s, p) }, p, r.FollowRedirects, int64(r.MaxBody))
 }
 
-func (r *RequestStep) build(ctx context.Context, s *Session) (*http.Request, error) {
+func (r *RequestStep) build(ctx context.Context, s *Session, p *proof) (*http.Request, error) {
 	to, err := r.url(s)
 	if err != nil {
 		return nil, err
@@ -112,6 +123,9 @@ func (r *RequestStep) build(ctx context.Context, s *Session) (*http.Request, err
 		return nil, err
 	}
 	req := s.newRequest(ctx, r.Request.Method, to, body, contentType)
+	if p != nil && p.token != "" { // RFC 9449 section 7.1
+		req.Header.Set("Authorization", "DPoP "+p.token)
+	}
 	return req, r.authorize(req, s)
 }
 
@@ -186,19 +200,8 @@ func (r *RequestStep) body(s *Session) (body []byte, contentType string, err err
 
 // authorize sets the header fields, the cookies and the credentials.
 func (r *RequestStep) authorize(req *http.Request, s *Session) error {
-	for i := range r.Headers {
-		value, err := r.Headers[i].Value.text(s, nil)
-		if err != nil {
-			return err
-		}
-		if strings.ContainsAny(value, "\r\n\x00") {
-			return fmt.Errorf("the header field %s would hold a line end", r.Headers[i].Name)
-		}
-		if strings.EqualFold(r.Headers[i].Name, "Host") {
-			req.Host = value
-			continue
-		}
-		req.Header.Set(r.Headers[i].Name, value)
+	if err := r.Headers.setHeader(req, s); err != nil {
+		return err
 	}
 	for i := range r.Cookies {
 		value, err := r.Cookies[i].Value.text(s, nil)
@@ -228,4 +231,23 @@ func (r *RequestStep) authorize(req *http.Request, s *Session) error {
 	password, err := r.Basic.Password.text(s, nil)
 	req.SetBasicAuth(username, password)
 	return err
+}
+
+// setHeader sets the header fields that the pairs are.
+func (p Pairs) setHeader(req *http.Request, s *Session) error {
+	for i := range p {
+		value, err := p[i].Value.text(s, nil)
+		if err != nil {
+			return err
+		}
+		if strings.ContainsAny(value, "\r\n\x00") {
+			return fmt.Errorf("the header field %s would hold a line end", p[i].Name)
+		}
+		if strings.EqualFold(p[i].Name, "Host") {
+			req.Host = value
+			continue
+		}
+		req.Header.Set(p[i].Name, value)
+	}
+	return nil
 }

@@ -83,3 +83,18 @@ func (p Pairs) encode(b *strings.Builder, s *Session) error {
 	}
 	return nil
 }
+
+// compile compiles the templates of the pairs.
+func (p Pairs) compile(s *Scope) {
+	for i := range p {
+		p[i].Value.compile(s)
+	}
+}
+
+// needs lists the captured names that the pairs read.
+func (p Pairs) needs(captured map[string]string) (names []string) {
+	for i := range p {
+		names = append(names, p[i].Value.needs(captured)...)
+	}
+	return names
+}

@@ -14,6 +14,15 @@ func (r *RequestStep) Vet(s *Scope) {
 	if r.Bearer.isSet() && r.Basic != nil {
 		s.doc.Errorf(r.Bearer.node, "bearer and basic are both set; a request has one Authorization")
 	}
+	if r.DPoP != nil {
+		r.DPoP.vet(s)
+		if r.FollowRedirects > 0 {
+			s.doc.Errorf(r.DPoP.node, "dpop and follow_redirects are both set; a proof is good for one URL")
+		}
+		if r.DPoP.Token.isSet() && (r.Bearer.isSet() || r.Basic != nil) {
+			s.doc.Errorf(r.DPoP.node, "the token of dpop and bearer or basic are both set; a request has one Authorization")
+		}
+	}
 	if r.FollowRedirects < 0 || r.FollowRedirects > 20 {
 		s.doc.Errorf(r.Request.URL.node, "follow_redirects is %d; want a number from 0 to 20", r.FollowRedirects)
 	}
@@ -41,7 +50,18 @@ func (r *RequestStep) vetBody(s *Scope) {
 var managed = []string{"Content-Length", "Transfer-Encoding", "Connection", "Traceparent", "Trailer", "Upgrade"}
 
 func (r *RequestStep) vetHeaders(s *Scope) {
-	for _, h := range r.Headers {
+	vetHeaders(s, r.Headers, r.Bearer.isSet() || r.Basic != nil || r.DPoP != nil && r.DPoP.Token.isSet())
+	for _, c := range r.Cookies {
+		if !validToken(c.Name) {
+			s.doc.Errorf(c.node, "%q is no name of a cookie", c.Name)
+		}
+	}
+}
+
+// vetHeaders is for the header fields of any kind of step. authorized says that
+// another setting makes the Authorization.
+func vetHeaders(s *Scope, headers Pairs, authorized bool) {
+	for _, h := range headers {
 		name := textproto.CanonicalMIMEHeaderKey(h.Name)
 		switch {
 		case !validToken(h.Name):
@@ -50,13 +70,8 @@ func (r *RequestStep) vetHeaders(s *Scope) {
 			s.doc.Errorf(h.node, "the header field %s is written by authprober itself", name)
 		case name == "Cookie":
 			s.doc.Errorf(h.node, "cookies are set with the key cookies")
-		case name == "Authorization" && (r.Bearer.isSet() || r.Basic != nil):
-			s.doc.Errorf(h.node, "Authorization is set twice: here and by bearer or basic")
-		}
-	}
-	for _, c := range r.Cookies {
-		if !validToken(c.Name) {
-			s.doc.Errorf(c.node, "%q is no name of a cookie", c.Name)
+		case name == "Authorization" && authorized:
+			s.doc.Errorf(h.node, "Authorization is set twice: here and by another setting")
 		}
 	}
 }

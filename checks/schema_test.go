@@ -160,6 +160,10 @@ func (s *schemer) of(t reflect.Type) object {
 		return object{{"type", "object"}, {"propertyNames", object{{"pattern", labelName.String()}}}, {"additionalProperties", object{{"type", []string{"string", "number"}}, {"minLength", 1}}}}
 	case Tags:
 		return object{{"type", "object"}, {"propertyNames", object{{"pattern", labelName.String()}}}, {"additionalProperties", expression}}
+	case Clients:
+		return object{{"type", "object"}, {"propertyNames", namedSchema}, {"additionalProperties", s.structure(reflect.TypeFor[Client]())}}
+	case DPoPSettings:
+		return object{{"anyOf", []any{textSchema, s.structure(t)}}}
 	case SecretRefs:
 		return object{{"type", "object"}, {"propertyNames", namedSchema}, {"additionalProperties", secretSchema}}
 	case Captures:
@@ -357,6 +361,11 @@ func TestReferenceIsCurrent(t *testing.T) {
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		section("The kind "+kind, reflect.TypeOf(kinds[kind]()).Elem())
 	}
+	section("A client", reflect.TypeFor[Client]())
+	section("auth of a client", reflect.TypeFor[ClientAuth]())
+	section("request_object of a client", reflect.TypeFor[SigningKey]())
+	section("dpop of a client", reflect.TypeFor[DPoPKey]())
+	section("dpop of a request", reflect.TypeFor[DPoPSettings]())
 	section("basic", reflect.TypeFor[BasicAuth]())
 	section("A capture", reflect.TypeFor[Capture]())
 	section("poll", reflect.TypeFor[PollSettings]())

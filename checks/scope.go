@@ -24,6 +24,7 @@ import (
 // what is wrong with them is noted. Steps are vetted in order, each of them
 // adding what it captures.
 type Scope struct {
+	flow     *compiled // that is being compiled
 	doc      *strict.Document
 	names    types.Map         // in reach at this place, with their types
 	captured map[string]string // captured so far: name -> step
@@ -32,7 +33,8 @@ type Scope struct {
 	env      map[string]string // allow-listed environment variables
 	secrets  types.Map
 	totp     map[string]bool // account fields that totp() reads
-	totpSeen bool            // an expression compiled since this was last reset calls totp()
+	clients  map[*Client]*oauthSeen
+	totpSeen bool // an expression compiled since this was last reset calls totp()
 }
 
 // answerNames are in reach once a step has its answer.
@@ -49,7 +51,7 @@ var answerNames = types.Map{
 func newScope(doc *strict.Document) *Scope {
 	return &Scope{
 		doc: doc, names: types.Map{"step": types.String, "check": types.String},
-		captured: map[string]string{}, later: map[string]string{}, totp: map[string]bool{},
+		captured: map[string]string{}, later: map[string]string{}, totp: map[string]bool{}, clients: map[*Client]*oauthSeen{},
 	}
 }
 

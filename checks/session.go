@@ -3,6 +3,7 @@ package checks
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/expr-lang/expr/vm"
 
 	"github.com/authprober/authprober/checks/accounts"
+	"github.com/authprober/authprober/checks/internal/dpop"
 	"github.com/authprober/authprober/checks/internal/secret"
 	"github.com/authprober/authprober/prober"
 )
@@ -32,6 +34,10 @@ type Session struct {
 	vm      vm.VM
 	start   time.Time
 	traceID string
+
+	grants    map[*Client]*grant
+	proofKeys map[string]*dpop.Key // those of the run itself, by algorithm
+	nonces    map[nonceOf]string   // as servers hand them out
 
 	captured map[string]bool
 	secrets  []string // captured, to be redacted
@@ -64,14 +70,16 @@ func (f *compiled) newSession(ctx context.Context, lease *accounts.Lease) *Sessi
 		flow: f, lease: lease, start: time.Now(), traceID: randomHex(16),
 		vars: make(map[string]any, 16), captured: map[string]bool{}, timing: &timing{},
 	}
-	s.wire = newWire(ctx, f.tls, f.secure, f.options)
-	jar, _ := cookiejar.New(nil) // it never errs
-	s.client = &http.Client{Transport: s.wire.transport, Jar: jar}
 	s.vars["check"] = f.check.Name
 	s.vars["env"], s.vars["secrets"] = f.env, f.secrets
 	if lease != nil {
 		s.vars["account"] = f.accountVars[lease.Account().Name]
 	}
+	var config *tls.Config
+	config, s.report.Err = s.tlsConfig()
+	s.wire = newWire(ctx, config, f.secure, f.options)
+	jar, _ := cookiejar.New(nil) // it never errs
+	s.client = &http.Client{Transport: s.wire.transport, Jar: jar}
 	return s
 }
 

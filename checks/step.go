@@ -47,7 +47,17 @@ type Verifier interface {
 
 // kinds are the kinds of steps, by the key that tells them.
 var kinds = map[string]func() Step{
-	"request": func() Step { return &RequestStep{MaxBody: defaultBodyLimit} },
+	"authorize":                  func() Step { return &AuthorizeStep{} },
+	"backchannel_authentication": func() Step { return &BackchannelAuthenticationStep{} },
+	"device_authorization":       func() Step { return &DeviceAuthorizationStep{} },
+	"discovery":                  func() Step { return &DiscoveryStep{} },
+	"introspect":                 func() Step { return &IntrospectStep{} },
+	"jwks":                       func() Step { return &JWKSStep{} },
+	"par":                        func() Step { return &PARStep{} },
+	"request":                    func() Step { return &RequestStep{MaxBody: defaultBodyLimit} },
+	"revoke":                     func() Step { return &RevokeStep{} },
+	"token":                      func() Step { return &TokenStep{} },
+	"userinfo":                   func() Step { return &UserinfoStep{} },
 }
 
 // StepSettings are the settings that steps of every kind have.
@@ -68,6 +78,8 @@ type StepSettings struct {
 	Refuse []int `yaml:"refuse"`
 	// Capture keeps values of the answer under names, for the steps that follow. They are secret unless shown.
 	Capture Captures `yaml:"capture"`
+
+	node *yaml.Node // where the step stands
 }
 
 // Common implements part of [Step] for the kinds that embed the settings.
@@ -77,7 +89,6 @@ func (c *StepSettings) Common() *StepSettings { return c }
 type step struct {
 	Step
 	*StepSettings
-	node     *yaml.Node
 	needs    []string
 	usesTOTP bool // its action sends a one-time code by the clock
 	usesBody bool // an expression reads the answer's body as JSON
@@ -88,7 +99,6 @@ type step struct {
 
 // DecodeYAML implements strict.Decoder: the kind is told by its key.
 func (st *step) DecodeYAML(d *strict.Document, n *yaml.Node) {
-	st.node = n
 	var found []string
 	near, names := "", slices.Sorted(maps.Keys(kinds))
 	for key := range d.Pairs(n) {
@@ -106,6 +116,7 @@ func (st *step) DecodeYAML(d *strict.Document, n *yaml.Node) {
 	default:
 		st.Step = kinds[found[0]]()
 		st.StepSettings = st.Step.Common()
+		st.node = n
 		d.Decode(n, st.Step)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/authprober/authprober/checks/internal/jose"
+	"github.com/authprober/authprober/checks/internal/strict"
 	"github.com/authprober/authprober/prober"
 )
 
@@ -27,14 +28,19 @@ type DiscoveryStep struct {
 
 // Vet implements [Step].
 func (st *DiscoveryStep) Vet(s *Scope) {
-	if st.Discovery != wellKnownOpenID && st.Discovery != wellKnownOAuth {
-		s.doc.Errorf(st.node, "unknown document %q; want %s or %s", st.Discovery, wellKnownOpenID, wellKnownOAuth)
+	vetWellKnown(st.Discovery, &st.ClientStep, s)
+	if st.vetClient(s) {
+		s.oauth(st.client).discovered = true
+	}
+}
+
+func vetWellKnown(document string, st *ClientStep, s *Scope) {
+	if document != "" && document != wellKnownOpenID && document != wellKnownOAuth {
+		s.doc.Errorf(st.node, "unknown document %q%s; want %s or %s", document,
+			strict.Nearest(document, []string{wellKnownOpenID, wellKnownOAuth}), wellKnownOpenID, wellKnownOAuth)
 	}
 	if len(st.Params) > 0 {
 		s.doc.Errorf(st.Params[0].node, "the metadata is fetched without parameters")
-	}
-	if st.vetClient(s) {
-		s.oauth(st.client).discovered = true
 	}
 }
 
@@ -181,13 +187,31 @@ func (c *Client) jwksURL(s *Session, t *Template) (*url.URL, error) {
 
 // Verify implements [Verifier].
 func (st *JWKSStep) Verify(s *Session) error {
+	keys, err := s.readKeys()
+	if err == nil {
+		s.grant(st.client).keys = keys
+	}
+	return err
+}
+
+// readKeys reads the answer at hand as a key set. A key that must be kept secret is
+// a fault even where the others are fine; one that is merely of no use is not, until
+// a token is signed with it.
+func (s *Session) readKeys() (*jose.KeySet, error) {
 	if _, err := s.object(http.StatusOK); err != nil {
-		return err
+		return nil, err
 	}
 	keys, err := jose.ParseKeySet(s.answer.body)
 	if err != nil {
-		return Failf(prober.ReasonBadResponse, "the keys of the authorization server: %v", err)
+		return nil, Failf(prober.ReasonBadResponse, "%v", err)
 	}
-	s.grant(st.client).keys = keys
-	return nil
+	for _, p := range keys.Problems() {
+		if p.Exposed() {
+			return nil, Failf(prober.ReasonBadResponse, "%s", p)
+		}
+	}
+	if keys.Len() == 0 {
+		return nil, Failf(prober.ReasonMissingValue, "want a key in the key set, got none")
+	}
+	return keys, nil
 }

@@ -49,6 +49,7 @@ type Verifier interface {
 var kinds = map[string]func() Step{
 	"authorize":                  func() Step { return &AuthorizeStep{} },
 	"backchannel_authentication": func() Step { return &BackchannelAuthenticationStep{} },
+	"coherence":                  func() Step { return &CoherenceStep{Fetch: defaultCopies} },
 	"device_authorization":       func() Step { return &DeviceAuthorizationStep{} },
 	"discovery":                  func() Step { return &DiscoveryStep{} },
 	"introspect":                 func() Step { return &IntrospectStep{} },

@@ -33,13 +33,13 @@ func readKey(v any) (key setKey, what string) {
 	}
 	switch kty {
 	case "oct":
-		return key, "it is symmetric, and published"
+		return key, publishedSecret
 	case "RSA", "EC", "OKP":
 	default:
 		return key, ""
 	}
 	if slices.ContainsFunc(private, func(name string) bool { _, there := m[name]; return there }) {
-		return key, "it has private members"
+		return key, publishedPrivate
 	}
 	if crv, _ := m["crv"].(string); kty != "RSA" && slices.Contains(unused, crv) {
 		return key, ""

@@ -39,6 +39,15 @@ type Problem struct {
 	What string // one of a closed list, such as "it has private members"
 }
 
+// What is wrong with a key that must be kept secret and is not.
+const (
+	publishedSecret  = "it is symmetric, and published"
+	publishedPrivate = "it has private members"
+)
+
+// Exposed reports whether the key is one that must be kept secret.
+func (p Problem) Exposed() bool { return p.What == publishedSecret || p.What == publishedPrivate }
+
 func (p Problem) String() string { return fmt.Sprintf("key %d of the key set: %s", p.Key, p.What) }
 
 // ParseKeySet reads a JWKS (RFC 7517 section 5). What is no set at all is an

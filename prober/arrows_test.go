@@ -25,8 +25,9 @@ var arrows = []struct {
 	{"checks/internal", []string{"checks/internal/"}, nil},
 	{"checks/accounts", []string{"prober", "checks/internal/secret"}, nil},
 	{"checks/banktest", []string{"checks/internal/"}, nil},
-	{"checks", []string{"prober", "prober/detect", "checks/accounts", "checks/internal/"}, nil},
-	{"cmd", []string{"prober", "prober/", "checks", "checks/accounts", "checks/banktest"}, nil},
+	{"checks/remember", []string{"checks/internal/secret"}, []string{"net", "net/http", "go.yaml.in/"}},
+	{"checks", []string{"prober", "prober/detect", "checks/accounts", "checks/remember", "checks/internal/"}, nil},
+	{"cmd", []string{"prober", "prober/", "checks", "checks/accounts", "checks/banktest", "checks/remember"}, nil},
 }
 
 // heavy are what the main module does without: servers and drivers are for

@@ -51,6 +51,7 @@ type compiled struct {
 	accountVars  map[string]map[string]any // what expressions see as account
 	env          map[string]any
 	secrets      map[string]any
+	remembered   []string // names of what is remembered of an account
 	clients      Clients
 	signers      map[signerKey]*jose.Signer
 	proofKeys    map[signerKey]*dpop.Key

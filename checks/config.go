@@ -11,6 +11,7 @@ import (
 
 	"github.com/authprober/authprober/checks/accounts"
 	"github.com/authprober/authprober/checks/internal/secret"
+	"github.com/authprober/authprober/checks/remember"
 	"github.com/authprober/authprober/prober"
 )
 
@@ -32,6 +33,9 @@ type Options struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Resolve looks up the addresses of a host; nil asks the system.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Remembered is where flows keep what lasts between runs; nil is memory that ends
+	// with the configuration.
+	Remembered *remember.Store
 	// HostOf, unless nil, is told the host of each flow's target as it is loaded.
 	HostOf func(check, host string)
 }
@@ -54,6 +58,8 @@ type Config struct {
 	Accounts *accounts.Set
 	// Warnings are what works and is still not as it should be.
 	Warnings []Mistake
+	// Remembers names the checks that keep something between runs.
+	Remembers []string
 	// Redactor knows every secret of the configuration.
 	Redactor *secret.Redactor
 }
@@ -75,6 +81,9 @@ func Load(paths []string, options Options) (*Config, error) {
 		options.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
+	}
+	if options.Remembered == nil {
+		options.Remembered = remember.NewMemory()
 	}
 	l := &loader{options: &options, flows: map[string]string{}, pools: map[string]*loadedPool{}, groups: map[string]*groupOfFlows{}, redactor: secret.NewRedactor()}
 	return l.load(paths)
@@ -103,6 +112,7 @@ func (l *loader) load(paths []string) (*Config, error) {
 			l.loadPools(src)
 		}
 	}
+	l.noteRemembered(sources)
 	var flows []*compiled
 	for _, src := range sources {
 		if src.flow != nil {
@@ -129,7 +139,11 @@ func (l *loader) config(flows []*compiled) (*Config, error) {
 		f.redactor = l.redactor
 		f.spare = l.spareOf(f)
 		c.Checks = append(c.Checks, f.check)
+		if len(f.remembered) > 0 {
+			c.Remembers = append(c.Remembers, f.check.Name)
+		}
 	}
+	slices.Sort(c.Remembers)
 	slices.SortFunc(c.Checks, func(a, b *prober.Check) int { return strings.Compare(a.Name, b.Name) })
 	var pools []*accounts.Pool
 	for _, name := range slices.Sorted(maps.Keys(l.pools)) {

@@ -27,6 +27,8 @@ type loadedPool struct {
 	used   float64                   // the same with the confirming runs that budgets allow
 	users  []string                  // flows that use it
 	spare  *spare                    // nil until it is asked for
+
+	remembered []string // names of what its flows remember of an account
 }
 
 func (l *loader) loadPools(src *source) {
@@ -98,6 +100,7 @@ func (l *loader) scopeOfAccounts(src *source, f *compiled, s *Scope) {
 	}
 	f.pool, f.accountVars = p.Pool, p.vars
 	s.account, s.names["account"] = p.fields, p.fields
+	p.scopeOfMemory(f, s)
 	if n := f.check.Schedule.Concurrency; p.Pool != nil && n > p.Len() {
 		src.mistake("schedule", "concurrency is %d, and the pool %q has %d accounts; a run leases one for itself", n, name, p.Len())
 	}

@@ -18,7 +18,7 @@ func (f *compiled) probe(ctx context.Context, lease *accounts.Lease) prober.Repo
 	defer s.close()
 	s.report.TraceID = s.traceID
 	if s.report.Err != nil {
-		return s.report // our own certificate is not to be had
+		return s.report // what the run needs of ours is not to be had
 	}
 	s.report.Steps = make([]prober.StepResult, 0, len(f.steps))
 	for i := range f.steps {
@@ -118,6 +118,9 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 		ctx, cancel = context.WithTimeoutCause(ctx, time.Duration(st.Timeout), prober.ErrTimeout)
 		defer cancel()
 	}
+	if err := s.prepare(st); err != nil {
+		return err
+	}
 	if err := s.compute(st); err != nil {
 		return err
 	}
@@ -137,7 +140,10 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 		s.hideCaptures(st)
 		return err
 	}
-	return s.captureAll(st)
+	if err := s.captureAll(st); err != nil {
+		return err
+	}
+	return s.rememberAll(st)
 }
 
 // firstFrame names the place of a panic: the frame after the runtime's own.

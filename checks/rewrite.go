@@ -65,7 +65,7 @@ func (r *rewriter) member(node *ast.Node, n *ast.MemberNode) {
 		switch root.Value {
 		case "header":
 			name = headerFunc
-		case "account", "secrets", "env": // their fields are checked at load
+		case "account", "secrets", "env", "remembered", "age": // their fields are checked at load
 			return
 		}
 	}

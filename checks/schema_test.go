@@ -117,9 +117,10 @@ type schemer struct {
 }
 
 var (
-	textSchema   = object{{"type", []string{"string", "number"}}}
-	namedSchema  = object{{"pattern", identifier.String()}}
-	secretSchema = object{{"anyOf", []any{
+	textSchema      = object{{"type", []string{"string", "number"}}}
+	namedTextSchema = object{{"type", "string"}, {"pattern", identifier.String()}}
+	namedSchema     = object{{"pattern", identifier.String()}}
+	secretSchema    = object{{"anyOf", []any{
 		textSchema,
 		object{{"type", "object"}, {"additionalProperties", false}, {"required", []string{"env"}}, {"properties", object{{"env", object{{"type", "string"}}}}}},
 		object{{"type", "object"}, {"additionalProperties", false}, {"required", []string{"file"}}, {"properties", object{{"file", object{{"type", "string"}}}}}},
@@ -162,6 +163,8 @@ func (s *schemer) of(t reflect.Type) object {
 		return object{{"type", "object"}, {"propertyNames", object{{"pattern", labelName.String()}}}, {"additionalProperties", expression}}
 	case Clients:
 		return object{{"type", "object"}, {"propertyNames", namedSchema}, {"additionalProperties", s.structure(reflect.TypeFor[Client]())}}
+	case Counter:
+		return object{{"anyOf", []any{namedTextSchema, s.structure(t)}}}
 	case DPoPSettings:
 		return object{{"anyOf", []any{textSchema, s.structure(t)}}}
 	case SecretRefs:
@@ -368,6 +371,7 @@ func TestReferenceIsCurrent(t *testing.T) {
 	section("dpop of a request", reflect.TypeFor[DPoPSettings]())
 	section("basic", reflect.TypeFor[BasicAuth]())
 	section("A capture", reflect.TypeFor[Capture]())
+	section("A counter", reflect.TypeFor[Counter]())
 	section("poll", reflect.TypeFor[PollSettings]())
 	section("An accounts file", reflect.TypeFor[AccountsFile]())
 	section("A pool", reflect.TypeFor[Pool]())

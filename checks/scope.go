@@ -24,17 +24,18 @@ import (
 // what is wrong with them is noted. Steps are vetted in order, each of them
 // adding what it captures.
 type Scope struct {
-	flow     *compiled // that is being compiled
-	doc      *strict.Document
-	names    types.Map         // in reach at this place, with their types
-	captured map[string]string // captured so far: name -> step
-	later    map[string]string // captured by a step further down: name -> step
-	account  types.Map         // the fields that every account of the pool has; nil without a pool
-	env      map[string]string // allow-listed environment variables
-	secrets  types.Map
-	totp     map[string]bool // account fields that totp() reads
-	clients  map[*Client]*oauthSeen
-	totpSeen bool // an expression compiled since this was last reset calls totp()
+	flow       *compiled // that is being compiled
+	doc        *strict.Document
+	names      types.Map         // in reach at this place, with their types
+	captured   map[string]string // captured so far: name -> step
+	later      map[string]string // captured by a step further down: name -> step
+	account    types.Map         // the fields that every account of the pool has; nil without a pool
+	env        map[string]string // allow-listed environment variables
+	secrets    types.Map
+	totp       map[string]bool // account fields that totp() reads
+	clients    map[*Client]*oauthSeen
+	remembered []string // names of what is remembered of an account
+	totpSeen   bool     // an expression compiled since this was last reset calls totp()
 }
 
 // answerNames are in reach once a step has its answer.
@@ -166,6 +167,8 @@ func (s *Scope) explainName(name string) string {
 	switch name {
 	case "account":
 		return "account is not known here: the flow names no pool of accounts"
+	case "remembered", "age":
+		return name + " is not known here: no flow of the pool remembers anything"
 	case "secrets":
 		return "secrets is not known here: the flow has no secrets"
 	}
@@ -184,7 +187,7 @@ func (s *Scope) known() []string {
 }
 
 // fieldOf matches an expression up to the name of a field.
-var fieldOf = regexp.MustCompile(`(account|env|secrets)\??[.\[]\s*["']?$`)
+var fieldOf = regexp.MustCompile(`(account|env|secrets|remembered|age)\??[.\[]\s*["']?$`)
 
 func (s *Scope) explainField(field, before string) string {
 	of := ""
@@ -202,6 +205,8 @@ func (s *Scope) explainField(field, before string) string {
 			return "unknown field " + field + near
 		}
 		return fmt.Sprintf("the environment variable %s is not set, or not among those that AUTHPROBER_ALLOW_ENV names", field)
+	case "remembered", "age":
+		return "unknown field " + field + strict.Nearest(field, s.remembered) + "; no flow of the pool remembers it"
 	case "secrets":
 		return "unknown field " + field + strict.Nearest(field, fieldNames(s.secrets))
 	}

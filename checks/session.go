@@ -76,7 +76,9 @@ func (f *compiled) newSession(ctx context.Context, lease *accounts.Lease) *Sessi
 		s.vars["account"] = f.accountVars[lease.Account().Name]
 	}
 	var config *tls.Config
-	config, s.report.Err = s.tlsConfig()
+	if config, s.report.Err = s.tlsConfig(); s.report.Err == nil {
+		s.report.Err = s.recall()
+	}
 	s.wire = newWire(ctx, config, f.secure, f.options)
 	jar, _ := cookiejar.New(nil) // it never errs
 	s.client = &http.Client{Transport: s.wire.transport, Jar: jar}

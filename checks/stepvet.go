@@ -28,6 +28,7 @@ func (st *step) vet(s *Scope, runTimeout time.Duration) {
 	st.needs = unique(slices.Concat(st.Needs(s.captured), letNeeds, exprNeeds(&st.If, s.captured)))
 	st.needs = slices.DeleteFunc(st.needs, func(name string) bool { return st.lets(name) })
 	st.vetCaptures(s, after)
+	st.vetMemory(s, s.withAnswer())
 }
 
 func exprNeeds(e *Expr, captured map[string]string) []string {

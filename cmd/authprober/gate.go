@@ -93,10 +93,11 @@ func (a *app) gate(ctx context.Context, paths []string, flags *gateFlags) (err e
 	if err != nil {
 		return misconfigured(err)
 	}
-	_, config, err := a.load(paths)
+	_, config, closeState, err := a.loadToRun(paths)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, closeState()) }()
 	a.printWarnings(config)
 	chosen, err := choose(config.Checks, flags.only)
 	if err != nil {

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/authprober/authprober/checks"
@@ -32,4 +35,29 @@ func (a *app) load(paths []string) (settings, *checks.Config, error) {
 		return s, nil, misconfigured(err)
 	}
 	return s, config, nil
+}
+
+// loadToRun is load for the commands that run flows: with the folder in which flows
+// keep what they remember, which is the caller's until close is called.
+func (a *app) loadToRun(paths []string) (s settings, config *checks.Config, close func() error, err error) {
+	if s, err = a.settings(); err != nil {
+		return s, nil, nil, err
+	}
+	store, warnings, err := openState(s)
+	if err != nil {
+		return s, nil, nil, err
+	}
+	options := a.options(s)
+	options.Remembered = store
+	if config, err = checks.Load(paths, options); err != nil {
+		return s, nil, nil, errors.Join(misconfigured(err), store.Close())
+	}
+	if len(config.Remembers) > 0 && !store.Durable() {
+		warnings = append(warnings, "what "+strings.Join(config.Remembers, ", ")+" remembers ends with this process, for "+
+			envPrefix+"STATE_DIR is not set")
+	}
+	for _, w := range warnings {
+		config.Warnings = append(config.Warnings, checks.Mistake{Message: w})
+	}
+	return s, config, store.Close, nil
 }

@@ -55,11 +55,12 @@ failed, otherwise with 3: a run was errored or aborted, or found no account.`,
   authprober once flows/ --check retail-login
   authprober once flows/ --json | jq 'select(.outcome == "failed")'`,
 		Args: somePaths,
-		RunE: action(func(cmd *cobra.Command, args []string) error {
-			_, config, err := a.load(args)
+		RunE: action(func(cmd *cobra.Command, args []string) (err error) {
+			_, config, closeState, err := a.loadToRun(args)
 			if err != nil {
 				return err
 			}
+			defer func() { err = errors.Join(err, closeState()) }()
 			a.printWarnings(config)
 			chosen, err := choose(config.Checks, only)
 			if err != nil {

@@ -99,19 +99,17 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 	}
 	s.answer, s.timing = answer{}, &timing{}
 	s.vars["step"] = st.Name
-	for _, name := range st.needs {
-		if !s.captured[name] {
-			if s.result.Skipped = cleanup; cleanup {
-				return nil
-			}
-			return fmt.Errorf("step %q reads %s, which was not captured: the step that captures it was skipped", st.Name, name)
-		}
-	}
 	if st.If.isSet() {
+		if missing, err := s.missing(st, st.ifNeeds, cleanup); missing {
+			return err
+		}
 		if yes, err := s.eval(st.If.program); err != nil || yes != true {
 			s.result.Skipped = err == nil
 			return err
 		}
+	}
+	if missing, err := s.missing(st, st.needs, cleanup); missing {
+		return err
 	}
 	if st.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -144,6 +142,21 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 		return err
 	}
 	return s.rememberAll(st)
+}
+
+// missing reports whether one of the names was never captured: then a step of the
+// clean-up is skipped, and any other is a mistake in the flow.
+func (s *Session) missing(st *step, names []string, cleanup bool) (bool, error) {
+	for _, name := range names {
+		if s.captured[name] {
+			continue
+		}
+		if s.result.Skipped = cleanup; cleanup {
+			return true, nil
+		}
+		return true, fmt.Errorf("step %q reads %s, which was not captured: the step that captures it was skipped", st.Name, name)
+	}
+	return false, nil
 }
 
 // firstFrame names the place of a panic: the frame after the runtime's own.

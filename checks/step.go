@@ -96,9 +96,10 @@ func (c *StepSettings) Common() *StepSettings { return c }
 type step struct {
 	Step
 	*StepSettings
-	needs    []string
-	usesTOTP bool // its action sends a one-time code by the clock
-	usesBody bool // an expression reads the answer's body as JSON
+	ifNeeds  []string // captured names that the condition reads
+	needs    []string // and those that the step reads beside
+	usesTOTP bool     // its action sends a one-time code by the clock
+	usesBody bool     // an expression reads the answer's body as JSON
 	// judged are the expectations, those on the status first: what the status
 	// says is the better reason.
 	judged []*Expr

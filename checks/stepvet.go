@@ -14,6 +14,7 @@ func (st *step) vet(s *Scope, runTimeout time.Duration) {
 	before := s
 	st.If.compileBool(before)
 	s.totpSeen = false
+	st.ifNeeds = exprNeeds(&st.If, s.captured)
 	letNeeds := st.vetLet(s)
 	st.Vet(before)
 	st.usesTOTP = s.totpSeen
@@ -25,7 +26,7 @@ func (st *step) vet(s *Scope, runTimeout time.Duration) {
 	}
 	st.sortExpectations()
 	st.vetVerdict(s, runTimeout)
-	st.needs = unique(slices.Concat(st.Needs(s.captured), letNeeds, exprNeeds(&st.If, s.captured)))
+	st.needs = unique(slices.Concat(st.Needs(s.captured), letNeeds))
 	st.needs = slices.DeleteFunc(st.needs, func(name string) bool { return st.lets(name) })
 	st.vetCaptures(s, after)
 	st.vetMemory(s, s.withAnswer())

@@ -46,7 +46,7 @@ type Func struct {
 // All returns every function, in the order in which the reference has them. Each
 // is safe for concurrent use.
 func All() []Func {
-	return append(append(codes(), encodings()...), append(tokens(), values()...)...)
+	return append(append(codes(), encodings()...), append(append(tokens(), passkeys()...), values()...)...)
 }
 
 // arguments reads the arguments of one call. Its first mistake stays in err.

@@ -1,7 +1,7 @@
 // Package e2e holds authprober against what it meets in the field: a real
-// Prometheus and a real Alertmanager with the rules and routes of deploy, and an
-// identity server that nobody here wrote. It is a module of its own, so that
-// none of their code is in the product's go.mod.
+// Prometheus and a real Alertmanager with the rules and routes of deploy, an
+// identity server and a relying party for passkeys that nobody here wrote. It is
+// a module of its own, so that none of their code is in the product's go.mod.
 //
 // Its tests run the built binary, as an operator does, and want these programs:
 //

@@ -47,7 +47,7 @@ type Func struct {
 // All returns every function, in the order in which the reference has them. Each
 // is safe for concurrent use.
 func All() []Func {
-	return slices.Concat(codes(), encodings(), tokens(), keys(), texts(), values())
+	return slices.Concat(codes(), encodings(), tokens(), keys(), passkeys(), texts(), values())
 }
 
 // Missing is the error of an expression that reads what is not there: only an

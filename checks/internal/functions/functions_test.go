@@ -222,6 +222,8 @@ func TestTypes(t *testing.T) {
 		`totp()`, `totp(1)`, `totp(canary, "6")`, `hotp(canary)`, `sha256(1)`, `hex([1])`, `hex()`, `base64("a", "b")`,
 		`sha256("a") == "b"`, `"x" + sha256("a")`, `hmac_sha256("a")`, `jwt_claims(1)`, `jwt_claims(sha256("a"))`,
 		`jwt_sign("a", "b", "c")`, `random_string("a")`, `uuid(1)`, `pkce().verifer`, `unix("a")`, `unix(duration("1s"))`,
+		`new_key()`, `new_key(1)`, `public_key(account.key)`, `sign("a", "b")`, `sign(1, "a", "b")`, `sign("a", "b", "c") == "d"`,
+		`jwk_thumbprint(1)`, `auth_challenge("a")`, `auth_challenge("a", "b") == "c"`, `extract("a")`, `extract(1, "a")`, `url_query(1)`,
 	} {
 		opts := []expr.Option{expr.Env(e)}
 		for _, f := range functions.All() {
@@ -303,7 +305,7 @@ func TestErrors(t *testing.T) {
 		`extract(canary, "[0-9]{3}")`:                      "extract: a match of the pattern is missing",
 		`extract(canary, "hunter(x)?")`:                    "extract: a match of the pattern is missing",
 		`extract("x", "(" + canary)`:                       "extract: the pattern is no regular expression of RE2",
-		`extract("x", random_string(1001))`:     "extract: the pattern has 1001 characters, want at most 1000",
+		`extract("x", random_string(1001))`:                "extract: the pattern has 1001 characters, want at most 1000",
 		`extract(body.nothing, "x")`:                       "extract: argument 1 is null, want text",
 		`url_query("https://%zz/" + canary)`:               "url_query: the text is no URL",
 		`url_query("?" + canary + "=%zz")`:                 "url_query: the URL's query is malformed",

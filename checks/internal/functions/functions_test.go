@@ -4,9 +4,12 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"math/big"
 	"reflect"
 	"regexp"
 	"strings"
@@ -18,6 +21,7 @@ import (
 	"github.com/expr-lang/expr/builtin"
 
 	"github.com/authprober/authprober/checks/internal/functions"
+	"github.com/authprober/authprober/checks/internal/jose"
 )
 
 // canary is in every argument that must not be repeated.
@@ -40,6 +44,7 @@ func env(t *testing.T) map[string]any {
 			"totp_secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", // of RFC 6238 appendix B: 12345678901234567890
 			"sha256_key":  "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZA",
 			"hotp_secret": "gezd gnbv gy3t qojq gezd gnbv gy3t qojq",
+			"ed_key":      "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIEzNCJso/5banbbDRuwRTg9bijGfNaumJNqM9u1PuKb7\n-----END PRIVATE KEY-----\n",
 			"key":         string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
 		},
 		"access": "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDAsInN1YiI6InVzZXIifQ.",
@@ -49,6 +54,12 @@ func env(t *testing.T) map[string]any {
 				"pubKeyCredParams": []any{map[string]any{"type": "public-key", "alg": -7}},
 			},
 			"authentication": map[string]any{"publicKey": map[string]any{"challenge": "AAEC"}}},
+		"header": map[string]string{
+			"WWW-Authenticate": `DPoP algs=ES256, Bearer error="insufficient_user_authentication", acr_values="a b", max_age=60`,
+			"Location":         "https://app.example/cb?code=a%2Bb+c&state=s&state=t&empty=#code=x",
+		},
+		"random": strings.Repeat("0123456789abcdef", 2),
+		"text":   `<input name="_csrf" value="tok&amp;en"><input name="_csrf" value="second">`,
 		"canary": canary,
 		"bytes":  []byte(canary),
 	}
@@ -147,6 +158,33 @@ func TestValues(t *testing.T) {
 		`random_digits(6) matches "^[0-9]{6}$"`:                                                  true,
 		`uuid() matches "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"`: true,
 		`uuid() == uuid()`: false,
+
+		`new_key("ES256") startsWith "-----BEGIN PRIVATE KEY-----"`: true,
+		`new_key("EdDSA") == new_key("EdDSA")`:                      false,
+		// RFC 8037 appendix A.3
+		`jwk_thumbprint({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})`: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+		`jwk_thumbprint(account.key) == jwk_thumbprint(public_key(account.key, "jwk"))`:                        true,
+		`jwk_thumbprint(account.key) == jwk_thumbprint(public_key(account.key, "pem"))`:                        true,
+		`public_key(public_key(account.key, "pem"), "pem") == public_key(account.key, "pem")`:                  true,
+		`public_key(account.key, "pem") startsWith "-----BEGIN PUBLIC KEY-----"`:                               true,
+		`public_key(account.key, "jwk").crv`:                                                                   "P-256",
+		`public_key(new_key("ES384"), "jwk").crv`:                                                              "P-384",
+		`public_key(new_key("EdDSA"), "jwk").kty`:                                                              "OKP",
+		`len(public_key(account.key, "point"))`:                                                                65,
+		`hex(public_key(account.key, "point")) startsWith "04"`:                                                true,
+		`hex(public_key(account.key, "spki")) endsWith hex(public_key(account.key, "point"))`:                  true,
+		// RFC 8032 section 7.1, test 2; the key is in the form of RFC 8410 section 7
+		`hex(sign(hex_decode("72"), account.ed_key, "EdDSA"))`:                 "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+		`sign("abc", random, "HS256") == hmac_sha256(random, bytes)`:           false,
+		`hex(sign("abc", random, "HS256")) == hex(hmac_sha256(random, "abc"))`: true,
+
+		`auth_challenge(header["WWW-Authenticate"], "bearer")`:           map[string]string{"error": "insufficient_user_authentication", "acr_values": "a b", "max_age": "60"},
+		`auth_challenge(header["WWW-Authenticate"], "DPoP").algs`:        "ES256",
+		`extract(text, '_csrf" value="([^"]+)"')`:                        "tok&amp;en",
+		`extract("code is 012345.", '[0-9]+')`:                           "012345",
+		`extract("a=;b=2", 'a=([0-9]*)')`:                                "",
+		`url_query(header["Location"])`:                                  map[string]string{"code": "a+b c", "state": "s", "empty": ""},
+		`url_query("?a=1").a + url_query("/x").a + url_query("b?a=2").a`: "12",
 	} {
 		got, err := eval(e, source)
 		if err != nil || !reflect.DeepEqual(got, want) {
@@ -197,6 +235,8 @@ func TestTypes(t *testing.T) {
 		`totp()`, `totp(1)`, `totp(canary, "6")`, `hotp(canary)`, `sha256(1)`, `hex([1])`, `hex()`, `base64("a", "b")`,
 		`sha256("a") == "b"`, `"x" + sha256("a")`, `hmac_sha256("a")`, `jwt_claims(1)`, `jwt_claims(sha256("a"))`,
 		`jwt_sign("a", "b", "c")`, `random_string("a")`, `uuid(1)`, `pkce().verifer`, `unix("a")`, `unix(duration("1s"))`,
+		`new_key()`, `new_key(1)`, `public_key(account.key)`, `sign("a", "b")`, `sign(1, "a", "b")`, `sign("a", "b", "c") == "d"`,
+		`jwk_thumbprint(1)`, `auth_challenge("a")`, `auth_challenge("a", "b") == "c"`, `extract("a")`, `extract(1, "a")`, `url_query(1)`,
 	} {
 		opts := []expr.Option{expr.Env(e)}
 		for _, f := range functions.All() {
@@ -269,6 +309,29 @@ func TestErrors(t *testing.T) {
 		`random_string(1, "aba")`:                              "random_string: alphabet has a character twice",
 		`random_digits(-1)`:                                    "random_digits: length is -1, want 1 to 4096",
 		`unix(body.n)`:                                         "unix: argument 1 is a number, want a time",
+
+		`new_key(canary)`:                                  "new_key: algorithm is none of RS256, PS256, ES256, ES384, EdDSA",
+		`public_key(canary, "pem")`:                        "public_key: the key: it is not PEM",
+		`public_key(account.key, canary)`:                  "public_key: form is none of pem, spki, point, jwk",
+		`public_key(account.ed_key, "point")`:              "public_key: only an EC key has a point",
+		`jwk_thumbprint(canary)`:                           "jwk_thumbprint: the key: it is not PEM",
+		`jwk_thumbprint({"kty": canary})`:                  "jwk_thumbprint: the JWK's kty is none of RSA, EC, OKP, oct",
+		`jwk_thumbprint(body.n)`:                           "jwk_thumbprint: argument 1 is a number, want text or an object",
+		`sign(canary, canary, "ES256-DER")`:                "sign: the key for ES256: it is not PEM",
+		`sign(canary, account.key, canary)`:                "sign: algorithm is none of RS256, PS256, ES256, ES384, EdDSA, HS256, HS384, HS512, ES256-DER, ES384-DER",
+		`sign(canary, account.key, "EdDSA-DER")`:           "sign: algorithm is none of RS256, PS256, ES256, ES384, EdDSA, HS256, HS384, HS512, ES256-DER, ES384-DER",
+		`sign(canary, account.key, "EdDSA")`:               "sign: the key for EdDSA is an EC key on P-256, want an Ed25519 key",
+		`sign(body.n, account.key, "ES256")`:               "sign: argument 1 is a number, want text or bytes",
+		`auth_challenge(canary, "Bearer")`:                 "auth_challenge: a challenge of the scheme is missing",
+		`auth_challenge("Bearer " + canary + "=", "DPoP")`: "auth_challenge: a challenge of the scheme is missing",
+		`auth_challenge("Bearer a=\"" + canary, "Bearer")`: "auth_challenge: field 1, character 18: the quoted text has no end",
+		`extract(canary, "[0-9]{3}")`:                      "extract: a match of the pattern is missing",
+		`extract(canary, "hunter(x)?")`:                    "extract: a match of the pattern is missing",
+		`extract("x", "(" + canary)`:                       "extract: the pattern is no regular expression of RE2",
+		`extract("x", random_string(1001))`:                "extract: the pattern has 1001 characters, want at most 1000",
+		`extract(body.nothing, "x")`:                       "extract: argument 1 is null, want text",
+		`url_query("https://%zz/" + canary)`:               "url_query: the text is no URL",
+		`url_query("?" + canary + "=%zz")`:                 "url_query: the URL's query is malformed",
 	} {
 		_, err := eval(e, source)
 		if err == nil {
@@ -289,6 +352,68 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s with 9 arguments: %v", f.Name, err)
 		}
 	}
+}
+
+// What only an answer can lack is told from what is wrong.
+func TestMissing(t *testing.T) {
+	e := env(t)
+	for source, want := range map[string]bool{
+		`extract(canary, "[0-9]{3}")`:       true,
+		`auth_challenge("Basic", "Bearer")`: true,
+		`extract(canary, "(")`:              false,
+		`auth_challenge("=", "Bearer")`:     false,
+	} {
+		_, err := eval(e, source)
+		if _, missing := errors.AsType[functions.Missing](err); err == nil || missing != want {
+			t.Errorf("%s: %v is missing: %t, want %t", source, err, missing, want)
+		}
+	}
+}
+
+// One signature in 128 has an r or an s with a zero in front, RFC 7518 section
+// 3.4; in ASN.1 that makes it shorter.
+func TestSignPadsWithZeros(t *testing.T) {
+	key := env(t)["account"].(map[string]string)["key"]
+	public, err := jose.ParsePublicKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ec := public.(*ecdsa.PublicKey)
+	for i := range 1000 {
+		data := []byte{byte(i >> 8), byte(i)}
+		sum := sha256.Sum256(data)
+		sig, err := functions.Sign(data, key, "ES256")
+		if err != nil || len(sig) != 64 || !ecdsa.Verify(ec, sum[:], new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])) {
+			t.Fatalf("signature %d: %x, %v does not verify", i, sig, err)
+		}
+		der, err := functions.Sign(data, key, "ES256-DER")
+		if err != nil || !ecdsa.VerifyASN1(ec, sum[:], der) {
+			t.Fatalf("signature %d in ASN.1: %x, %v does not verify", i, der, err)
+		}
+	}
+}
+
+func FuzzURLQuery(f *testing.F) {
+	f.Add("https://app.example/cb?code=a%2Bb+c&state=s&state=t&empty=#code=x")
+	f.Add("?;=&%zz")
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := functions.URLQuery(text)
+		if (err == nil) != (got != nil) {
+			t.Fatalf("got %v, %v", got, err)
+		}
+	})
+}
+
+func FuzzExtract(f *testing.F) {
+	f.Add(`value="x"`, `value="([^"]+)"`)
+	f.Add("ab", "(a)|(b)")
+	f.Add("", "(")
+	f.Fuzz(func(t *testing.T, text, pattern string) {
+		got, err := functions.Extract(text, pattern)
+		if err == nil && !strings.Contains(text, got) {
+			t.Fatalf("%q is not in the text", got)
+		}
+	})
 }
 
 // Each letter is as likely as any other, also where 256 is no multiple of their

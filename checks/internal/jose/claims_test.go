@@ -1,6 +1,7 @@
 package jose_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
@@ -34,8 +35,8 @@ func TestVerifyClaims(t *testing.T) {
 		{"audience in a list", object{"aud": []string{"client"}}, nil, nil, ""},
 		{"several audiences", object{"aud": []string{"x", "client"}, "azp": "client"}, nil, nil, ""},
 		{"several audiences, no azp", object{"aud": []string{"x", "client"}}, nil, jose.ErrAudience, "token's aud has several members, and there is no azp"},
-		{"other audience", object{"aud": "hunter2"}, nil, jose.ErrAudience, "token's aud has not the client"},
-		{"no audience in the list", object{"aud": []any{7, "hunter2"}}, nil, jose.ErrAudience, "token's aud has not the client"},
+		{"other audience", object{"aud": "hunter2"}, nil, jose.ErrAudience, "token's aud lacks the client"},
+		{"no audience in the list", object{"aud": []any{7, "hunter2"}}, nil, jose.ErrAudience, "token's aud lacks the client"},
 		{"no audience", object{"aud": nil}, nil, jose.ErrAudience, "token has no aud"},
 		{"for another party", object{"azp": "hunter2"}, nil, jose.ErrAudience, "token's azp is not the client"},
 
@@ -159,6 +160,14 @@ func TestVerifyResponse(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"error": "access_denied", "state": "s"}, got); diff != "" || err != nil {
 		t.Errorf("an error: %v (-want +got):\n%s", err, diff)
 	}
+	fresh := trust
+	fresh.Fresh = time.Second
+	if _, err := jose.VerifyResponse(response(nil), keys, fresh); err != nil {
+		t.Errorf("fresh, without iat: %v", err)
+	}
+	if _, err := jose.VerifyResponse(response(object{"iat": 1_699_999_900}), keys, fresh); !errors.Is(err, jose.ErrStale) {
+		t.Errorf("fresh, and issued 100 s ago: %v", err)
+	}
 	for _, tc := range []struct {
 		name  string
 		token string
@@ -166,7 +175,7 @@ func TestVerifyResponse(t *testing.T) {
 		text  string
 	}{
 		{"issuer", response(object{"iss": "hunter2"}), jose.ErrIssuer, "token's iss is not the issuer"},
-		{"audience", response(object{"aud": "hunter2"}), jose.ErrAudience, "token's aud has not the client"},
+		{"audience", response(object{"aud": "hunter2"}), jose.ErrAudience, "token's aud lacks the client"},
 		{"expired", response(object{"exp": 1_699_999_000}), jose.ErrExpired, "token's exp was 16m41s ago"},
 		{"no exp", response(object{"exp": nil}), jose.ErrMalformed, "token has no exp"},
 		{"signature", strings.Replace(response(nil), ".e", ".f", 1), jose.ErrMalformed, "token's payload is no JSON object"},
@@ -200,6 +209,35 @@ func FuzzVerify(f *testing.F) {
 			}
 			if _, is := errors.AsType[*jose.Error](err); err != nil && !is {
 				t.Fatalf("the error is the caller's: %v", err)
+			}
+		}
+	})
+}
+
+// Whatever the payload is, if it is signed.
+func FuzzVerifyClaims(f *testing.F) {
+	f.Add([]byte(`{"iss":"https://bank.example","sub":"user","aud":"client","iat":1700000000,"exp":1700000300,"auth_time":1700000000,"acr":"a"}`))
+	f.Add([]byte(`{"iss":"https://bank.example","aud":["client","x"],"azp":"client","iat":1e9,"exp":9e15,"nbf":{}}`))
+	f.Add([]byte(`{"iss":{},"aud":[[]],"azp":[],"sub":7,"exp":null}`))
+	s, age := signer(f, "HS256"), time.Hour
+	x := jose.Expect{Trust: trust, MaxAge: &age, ACR: []string{"a"}, AccessToken: "t"}
+	x.Algorithms, x.Secret = []string{"HS256"}, pems()["HS256"]
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		b64 := base64.RawURLEncoding.EncodeToString
+		input := "eyJhbGciOiJIUzI1NiJ9." + b64(payload)
+		signature, err := s.Signature([]byte(input))
+		if err != nil {
+			t.Fatal(err)
+		}
+		token := input + "." + b64(signature)
+		for _, verify := range []func() (bool, error){
+			func() (bool, error) { c, err := jose.Verify(token, nil, x); return c != nil, err },
+			func() (bool, error) { p, err := jose.VerifyResponse(token, nil, x.Trust); return p != nil, err },
+		} {
+			got, err := verify()
+			e, is := errors.AsType[*jose.Error](err)
+			if got != (err == nil) || err != nil && !is || errors.Is(err, jose.ErrSignature) {
+				t.Fatalf("got %t, %v (%v)", got, err, e)
 			}
 		}
 	})

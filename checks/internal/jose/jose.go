@@ -146,8 +146,9 @@ var parsers = map[string]func([]byte) (any, error){
 }
 
 // Sign returns the claims as a signed JWT. header is added to the protected
-// header, such as kid and typ; there is no typ unless it is there. It must hold
-// neither alg, which the signer knows, nor b64, which is for other payloads.
+// header, such as kid and typ; there is no typ unless it is there, and no kid
+// unless it is there or the signer has one. It must hold neither alg, which the
+// signer knows, nor b64, which is for other payloads.
 //
 // Claims and header are encoded as JSON, their members sorted by name. Bytes in
 // them are an error: JSON has none, and whether base64 or base64url is meant is

@@ -61,7 +61,7 @@ func (t *Trust) times(claims map[string]any, wantIAT bool) error {
 	if d.exp.IsZero() {
 		return &Error{kind: ErrMalformed, text: "token has no exp"}
 	}
-	if d.iat.IsZero() && (wantIAT || t.Fresh > 0) {
+	if d.iat.IsZero() && wantIAT {
 		return &Error{kind: ErrMalformed, text: "token has no iat"}
 	}
 	leeway := t.leeway()
@@ -73,7 +73,7 @@ func (t *Trust) times(claims map[string]any, wantIAT bool) error {
 		return t.untimely(ErrNotYetValid, d, "token's nbf is %s ahead", d.nbf.Sub(t.Now))
 	case !t.Now.Before(d.exp.Add(leeway)):
 		return t.untimely(ErrExpired, d, "token's exp was %s ago", t.Now.Sub(d.exp))
-	case t.Fresh > 0 && d.iat.Before(t.Now.Add(-t.Fresh-leeway)):
+	case t.Fresh > 0 && !d.iat.IsZero() && d.iat.Before(t.Now.Add(-t.Fresh-leeway)):
 		return t.untimely(ErrStale, d, "token's iat was %s ago", t.Now.Sub(d.iat))
 	}
 	return nil

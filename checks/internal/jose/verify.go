@@ -32,7 +32,7 @@ type Trust struct {
 	Leeway time.Duration
 	// Fresh is how long before Now, beside the leeway, the token may have been
 	// issued; 0 means however long. Of a token that was just handed out this
-	// tells a clock that is behind. Where it is set there must be an iat.
+	// tells a clock that is behind. A response without iat is not held to it.
 	Fresh time.Duration
 }
 
@@ -144,7 +144,7 @@ func (t *Trust) audience(claims map[string]any) error {
 		return &Error{kind: ErrAudience, text: "token has no aud"}
 	}
 	if !slices.Contains(all, any(t.Audience)) {
-		return &Error{kind: ErrAudience, text: "token's aud has not the client"}
+		return &Error{kind: ErrAudience, text: "token's aud lacks the client"}
 	}
 	azp, there := claims["azp"]
 	if there && azp != t.Audience {

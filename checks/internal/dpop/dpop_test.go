@@ -274,8 +274,10 @@ func TestNonceWanted(t *testing.T) {
 			t.Errorf("%s: got %q, %t, want %q, %t", tc.name, nonce, wanted, tc.nonce, tc.wanted)
 		}
 	}
-	if got := dpop.Nonce(header("next")); got != "next" {
-		t.Errorf("got %q", got)
+	for value, want := range map[string]string{"next": "next", "!#[]~": "!#[]~", "a b": "", `a"`: "", `a\`: "", "a\x7f": "", "é": "", "a\n": "", "": ""} {
+		if got := dpop.Nonce(http.Header{"Dpop-Nonce": {value}}); got != want {
+			t.Errorf("%q: got %q, want %q", value, got, want)
+		}
 	}
 }
 

@@ -168,6 +168,16 @@ func TestVerifyResponse(t *testing.T) {
 	if _, err := jose.VerifyResponse(response(object{"iat": 1_699_999_900}), keys, fresh); !errors.Is(err, jose.ErrStale) {
 		t.Errorf("fresh, and issued 100 s ago: %v", err)
 	}
+	_, err = jose.VerifyResponse(response(object{"nbf": 1_700_000_090}), keys, trust)
+	if ahead, ok := jose.Skew(err); !ok || ahead != 89500*time.Millisecond || !errors.Is(err, jose.ErrNotYetValid) {
+		t.Errorf("clock 90 s ahead, without iat: %v, %s ahead, %t", err, ahead, ok)
+	}
+	if _, ok := jose.Skew(func() error {
+		_, err := jose.VerifyResponse(response(object{"exp": 1_699_999_000}), keys, trust)
+		return err
+	}()); ok {
+		t.Error("that a token has expired is the clock's, without iat and nbf")
+	}
 	for _, tc := range []struct {
 		name  string
 		token string

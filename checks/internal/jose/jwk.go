@@ -81,7 +81,7 @@ func (k *setKey) parse(kty string, m map[string]any) (what string) {
 	if err != nil {
 		return "it is malformed"
 	}
-	if crv, _ := m["crv"].(string); kty == "EC" && !slices.Contains([]string{"P-256", "P-384", "P-521"}, crv) ||
+	if crv, _ := m["crv"].(string); kty == "EC" && !slices.Contains(curves, crv) ||
 		kty == "OKP" && crv != "Ed25519" {
 		return "its crv is none that its kty has"
 	}

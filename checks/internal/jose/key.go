@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 )
 
@@ -113,6 +114,9 @@ func (s *Signer) PublicKey() (crypto.PublicKey, error) {
 	return publicOf(s.key)
 }
 
+// curves are those that EC keys may be on, RFC 7518 section 6.2.1.1.
+var curves = []string{"P-256", "P-384", "P-521"}
+
 // PublicJWK returns a public key as a JSON Web Key (RFC 7518 section 6.2 and
 // 6.3, RFC 8037 section 2), with none but the members that it must have.
 func PublicJWK(key crypto.PublicKey) (map[string]any, error) {
@@ -122,7 +126,7 @@ func PublicJWK(key crypto.PublicKey) (map[string]any, error) {
 		return map[string]any{"kty": "RSA", "n": b64(k.N.Bytes()), "e": b64(big.NewInt(int64(k.E)).Bytes())}, nil
 	case *ecdsa.PublicKey:
 		point, err := k.Bytes() // 4, x, y; SEC 1 section 2.3.3
-		if err != nil {
+		if err != nil || !slices.Contains(curves, k.Params().Name) {
 			return nil, errors.New("the key is on another curve than P-256, P-384 and P-521")
 		}
 		half := len(point) / 2

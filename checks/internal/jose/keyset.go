@@ -35,7 +35,7 @@ type setKey struct {
 // A Problem is something that is wrong with one key of a set. Such a key is not
 // used, except where it shares its kid with another.
 type Problem struct {
-	Key  int    // the how many'th of the set, from 1
+	Key  int    // its place in the set, from 1
 	What string // one of a closed list, such as "it has private members"
 }
 

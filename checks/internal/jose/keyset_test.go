@@ -81,6 +81,7 @@ func TestKeySetProblems(t *testing.T) {
 		{"symmetric", rfcOct, "it is symmetric, and published"},
 		{"private", rfcPrivate, "it has private members"},
 		{"private RSA", edit(rfcRSA, "{", `{"dp":"hunter2",`), "it has private members"},
+		{"RSA with a shared secret", edit(rfcRSA, "{", `{"k":"hunter2",`), "it has private members"},
 		{"wrong curve", edit(rfcEC, "P-256", "P-384"), "it is malformed, or not on its curve"},
 		{"off its curve", edit(rfcEC, "MKBC", "NKBC"), "it is malformed, or not on its curve"},
 		{"no curve", edit(rfcEC, "crv", "curve"), "its crv is none that its kty has"},

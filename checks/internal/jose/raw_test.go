@@ -2,9 +2,12 @@ package jose_test
 
 import (
 	"crypto"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -137,6 +140,35 @@ func TestKeys(t *testing.T) {
 			t.Errorf("got %v, %v, want %s", key, err, want)
 		}
 	}
+	ec := newEC(t, elliptic.P256())
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(1)}, &x509.Certificate{}, &ec.PublicKey, ec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key, err := jose.ParsePublicKey(block("CERTIFICATE", der)); err != nil || !ec.PublicKey.Equal(key) {
+		t.Errorf("the key of a certificate is read as %v, %v", key, err)
+	}
+	agreement, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spki, err := x509.MarshalPKIXPublicKey(agreement.PublicKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const other = "the key is of another kind than RSA, EC and Ed25519"
+	for _, text := range []string{pkcs8(t, agreement), block("PUBLIC KEY", spki)} {
+		if key, err := jose.ParsePublicKey(text); key != nil || fmt.Sprint(err) != other {
+			t.Errorf("a key that cannot sign: got %v, %v, want %s", key, err, other)
+		}
+	}
+	if jwk, err := jose.PublicJWK(agreement.PublicKey()); jwk != nil || fmt.Sprint(err) != other {
+		t.Errorf("got %v, %v, want %s", jwk, err, other)
+	}
+	jwk, err := jose.PublicJWK(&newEC(t, elliptic.P224()).PublicKey)
+	if jwk != nil || fmt.Sprint(err) != "the key is on another curve than P-256, P-384 and P-521" {
+		t.Errorf("P-224: got %v, %v", jwk, err)
+	}
 	if _, err := jose.GenerateKey("hunter2"); fmt.Sprint(err) != "algorithm is none of RS256, PS256, ES256, ES384, EdDSA" {
 		t.Error(err)
 	}
@@ -156,4 +188,17 @@ func FuzzParsePublicKey(f *testing.F) {
 			_, _ = jose.PublicJWK(key)
 		}
 	})
+}
+
+// The hash is that of the algorithm, and its left half is taken.
+func TestLeftHash(t *testing.T) {
+	sum256, sum384, sum512 := sha256.Sum256([]byte("x")), sha512.Sum384([]byte("x")), sha512.Sum512([]byte("x"))
+	for alg, want := range map[string][]byte{
+		"RS256": sum256[:16], "PS256": sum256[:16], "ES256": sum256[:16], "HS256": sum256[:16],
+		"ES384": sum384[:24], "PS512": sum512[:32], "EdDSA": sum512[:32], "none": nil,
+	} {
+		if got := jose.LeftHash(alg, "x"); got != base64.RawURLEncoding.EncodeToString(want) {
+			t.Errorf("%s: got %s", alg, got)
+		}
+	}
 }

@@ -190,24 +190,34 @@ func (p *DPoPSettings) proof(s *Session) (*proof, error) {
 	return made, nil
 }
 
+// A call is an exchange that a step wants to make.
+type call struct {
+	build  func() (*http.Request, error) // makes the request anew each time it is sent
+	proof  *proof                        // nil without one
+	sign   func(*http.Request) error     // signs what is ready but for its signatures; may be nil
+	follow int                           // redirects
+	limit  int64                         // of the answer's body, in bytes
+}
+
 // send makes one exchange of the step. With a proof the request is signed; where
 // the server answers that it wants a nonce in the proof, it is made and signed once
 // more with that nonce, which is how the protocol begins and no retry (RFC 9449
 // sections 8 and 9). A server that then wants another nonce is a challenge loop.
-func (s *Session) send(build func() (*http.Request, error), p *proof, follow int, limit int64) error {
+func (s *Session) send(c call) error {
+	p := c.proof
 	for again := false; ; again = true {
-		req, err := build()
+		req, err := c.build()
 		if err != nil {
 			return err
 		}
 		if p == nil {
-			return s.exchange(req, follow, limit)
+			return s.signAndExchange(c, req)
 		}
 		of := nonceOf{req.URL.Scheme + "://" + strings.ToLower(req.URL.Host), p.role}
 		if err := p.sign(req, s.nonces[of]); err != nil {
 			return err
 		}
-		if err := s.exchange(req, follow, limit); err != nil {
+		if err := s.signAndExchange(c, req); err != nil {
 			return err
 		}
 		s.noteNonce(of, dpop.Nonce(s.answer.header))
@@ -222,6 +232,15 @@ func (s *Session) send(build func() (*http.Request, error), p *proof, follow int
 		}
 		s.again()
 	}
+}
+
+func (s *Session) signAndExchange(c call, req *http.Request) error {
+	if c.sign != nil {
+		if err := c.sign(req); err != nil {
+			return err
+		}
+	}
+	return s.exchange(req, c.follow, c.limit)
 }
 
 func (p *proof) sign(req *http.Request, nonce string) error {

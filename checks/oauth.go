@@ -178,7 +178,7 @@ func (st *ClientStep) post(ctx context.Context, s *Session, endpoint string, par
 	if err != nil {
 		return err
 	}
-	return s.send(build, proof, 0, defaultBodyLimit)
+	return s.send(call{build: build, proof: proof, limit: defaultBodyLimit})
 }
 
 // set replaces parameters by those of the pairs; one whose text is empty is left out.

@@ -41,6 +41,12 @@ type RequestStep struct {
 	Basic *BasicAuth `yaml:"basic"`
 	// DPoP is an access token that is bound to a key, sent with a proof of having it (RFC 9449); or the settings of such a proof.
 	DPoP *DPoPSettings `yaml:"dpop"`
+	// Signature signs the request as RFC 9421 has it (HTTP Message Signatures).
+	Signature *SignatureSettings `yaml:"signature"`
+	// JWS signs the body by a detached JWS in a header field, as Open Banking has it.
+	JWS *JWSSettings `yaml:"jws"`
+	// Sign signs the request in a dialect of its own, such as that of draft-cavage-http-signatures.
+	Sign *SignSettings `yaml:"sign"`
 	// FollowRedirects is how many redirects are followed; 0, the default, follows none and makes the redirect the answer.
 	FollowRedirects int `yaml:"follow_redirects"`
 	// MaxBody is the most that is read of the answer's body; a longer one fails the step. The default is 1MiB.
@@ -73,6 +79,12 @@ func (r *RequestStep) templates(f func(*Template)) {
 	if r.DPoP != nil {
 		r.DPoP.templates(f)
 	}
+	if r.Signature != nil {
+		r.Signature.templates(f)
+	}
+	if r.JWS != nil {
+		r.JWS.templates(f)
+	}
 }
 
 // stays reports whether the request goes to the flow's target and nowhere else.
@@ -85,7 +97,11 @@ func (r *RequestStep) Shown() string { return r.Request.Method + " " + r.Request
 
 // Needs implements [Step].
 func (r *RequestStep) Needs(captured map[string]string) (names []string) {
-	r.templates(func(t *Template) { names = append(names, t.needs(captured)...) })
+	add := func(t *Template) { names = append(names, t.needs(captured)...) }
+	r.templates(add)
+	if r.Sign != nil { // its expressions see more, so it compiles them itself
+		r.Sign.templates(add)
+	}
 	return names
 }
 
@@ -103,30 +119,54 @@ func (r *RequestStep) Reasons() []prober.Reason {
 
 // Run implements [Step].
 func (r *RequestStep) Run(ctx context.Context, s *Session) error {
-	var p *proof
+	c := call{follow: r.FollowRedirects, limit: int64(r.MaxBody)}
 	if r.DPoP != nil {
 		var err error
-		if p, err = r.DPoP.proof(s); err != nil {
+		if c.proof, err = r.DPoP.proof(s); err != nil {
 			return err
 		}
 	}
-	return s.send(func() (*http.Request, error) { return r.build(ctx, s, p) }, p, r.FollowRedirects, int64(r.MaxBody))
+	var body []byte
+	c.build = func() (req *http.Request, err error) {
+		req, body, err = r.build(ctx, s, c.proof)
+		return req, err
+	}
+	c.sign = func(req *http.Request) error { return r.sign(req, body, s) }
+	return s.send(c)
 }
 
-func (r *RequestStep) build(ctx context.Context, s *Session, p *proof) (*http.Request, error) {
+// sign signs the request that is ready but for its signatures.
+func (r *RequestStep) sign(req *http.Request, body []byte, s *Session) error {
+	if r.JWS != nil {
+		if err := r.JWS.sign(req, body, s); err != nil {
+			return err
+		}
+	}
+	if r.Sign != nil {
+		if err := r.Sign.sign(req, body, s); err != nil {
+			return err
+		}
+	}
+	if r.Signature != nil {
+		return r.Signature.sign(req, body, s)
+	}
+	return nil
+}
+
+func (r *RequestStep) build(ctx context.Context, s *Session, p *proof) (*http.Request, []byte, error) {
 	to, err := r.url(s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	body, contentType, err := r.body(s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	req := s.newRequest(ctx, r.Request.Method, to, body, contentType)
 	if p != nil && p.token != "" { // RFC 9449 section 7.1
 		req.Header.Set("Authorization", "DPoP "+p.token)
 	}
-	return req, r.authorize(req, s)
+	return req, body, r.authorize(req, s)
 }
 
 // newRequest is a request with the run's header fields. It has no GetBody, so

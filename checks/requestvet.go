@@ -14,6 +14,7 @@ func (r *RequestStep) Vet(s *Scope) {
 	if r.Bearer.isSet() && r.Basic != nil {
 		s.doc.Errorf(r.Bearer.node, "bearer and basic are both set; a request has one Authorization")
 	}
+	r.vetSignatures(s)
 	if r.DPoP != nil {
 		r.DPoP.vet(s)
 		if r.FollowRedirects > 0 {
@@ -25,6 +26,21 @@ func (r *RequestStep) Vet(s *Scope) {
 	}
 	if r.FollowRedirects < 0 || r.FollowRedirects > 20 {
 		s.doc.Errorf(r.Request.URL.node, "follow_redirects is %d; want a number from 0 to 20", r.FollowRedirects)
+	}
+}
+
+func (r *RequestStep) vetSignatures(s *Scope) {
+	if r.Signature != nil {
+		r.Signature.vet(s)
+	}
+	if r.JWS != nil {
+		r.JWS.vet(s)
+	}
+	if r.Sign != nil {
+		r.Sign.vet(s)
+	}
+	if r.FollowRedirects > 0 && (r.Signature != nil || r.JWS != nil || r.Sign != nil) {
+		s.doc.Errorf(r.Request.URL.node, "a signed request and follow_redirects are both set; a signature is good for one request")
 	}
 }
 

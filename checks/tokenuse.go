@@ -56,11 +56,11 @@ func (st *UserinfoStep) Run(ctx context.Context, s *Session) error {
 	if proof != nil {
 		proof.token = token
 	}
-	return s.send(func() (*http.Request, error) {
+	return s.send(call{proof: proof, limit: defaultBodyLimit, build: func() (*http.Request, error) {
 		req := s.newRequest(ctx, http.MethodGet, to, nil, "")
 		req.Header.Set("Authorization", st.client.tokenType()+" "+token)
 		return req, st.Headers.setHeader(req, s)
-	}, proof, 0, defaultBodyLimit)
+	}})
 }
 
 // Verify implements [Verifier]: the subject is that of the ID token (section 5.3.2).

@@ -88,6 +88,18 @@ func (b *Bank) Deploy(backend, release string) error {
 	return nil
 }
 
+// checkFault returns f with its defaults, if a bank of these backends can have it.
+func (b *Bank) checkFault(f Fault) (Fault, error) {
+	f, err := f.finish(nil)
+	if err != nil {
+		return Fault{}, err
+	}
+	if err := b.checkBackend(f.Backend); err != nil {
+		return Fault{}, fmt.Errorf("fault: %w", err)
+	}
+	return f, nil
+}
+
 // checkBackend accepts the backends' names and "*".
 func (b *Bank) checkBackend(name string) error {
 	names := []string{"*"}

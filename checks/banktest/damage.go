@@ -9,7 +9,7 @@ import (
 )
 
 // damage sends the answer to what was asked, and done, in a damaged form.
-func (b *Bank) damage(w http.ResponseWriter, c *call, f *Fault, a answer) {
+func damage(w http.ResponseWriter, r *http.Request, f *Fault, a answer) {
 	switch f.Kind {
 	case KindWrongType:
 		a.withBody("[]").turned().write(w)
@@ -22,7 +22,7 @@ func (b *Bank) damage(w http.ResponseWriter, c *call, f *Fault, a answer) {
 	case KindReset:
 		a = a.withBody("{}")
 		sendPart(w, a, f.After)
-		reset(w, c.request)
+		reset(w, r)
 	}
 }
 

@@ -15,7 +15,7 @@ const page = `<!DOCTYPE html>
 
 // replace answers in place of what was asked, which is then not done. It
 // reports whether the fault is of a kind that does so.
-func (b *Bank) replace(w http.ResponseWriter, c *call, f *Fault) bool {
+func replace(w http.ResponseWriter, r *http.Request, f *Fault) bool {
 	switch {
 	case f.Kind == KindStatus:
 		failure(f.Status).write(w)
@@ -28,12 +28,12 @@ func (b *Bank) replace(w http.ResponseWriter, c *call, f *Fault) bool {
 	case f.Kind == KindEmpty:
 		answer{status: 200, body: []byte{}}.write(w)
 	case f.Kind == KindHang:
-		<-c.request.Context().Done()
+		<-r.Context().Done()
 		panic(http.ErrAbortHandler)
 	case f.Kind == KindReset && f.After == 0:
-		reset(w, c.request)
+		reset(w, r)
 	case f.Kind == KindHuge:
-		flood(w, c.request, f.Size)
+		flood(w, r, f.Size)
 	default:
 		return false
 	}

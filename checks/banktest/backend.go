@@ -43,6 +43,11 @@ func (b *Bank) ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, &connection{c, b.pick()})
 }
 
+// withConnection lets a reset find the connection, where there are no backends.
+func withConnection(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, &connection{Conn: c})
+}
+
 func (b *Bank) pick() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

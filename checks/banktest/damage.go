@@ -26,6 +26,15 @@ func damage(w http.ResponseWriter, r *http.Request, f *Fault, a answer) {
 	}
 }
 
+// spoils says whether damage changes the answer.
+func (f *Fault) spoils(a answer) bool {
+	if f.Kind != KindWrongType && f.Kind != KindInvalidUTF8 || len(a.body) == 0 {
+		return true
+	}
+	var object map[string]any
+	return json.Unmarshal(a.body, &object) == nil && object != nil
+}
+
 // withBody gives an answer that has no body one that can be damaged.
 func (a answer) withBody(body string) answer {
 	if len(a.body) == 0 {

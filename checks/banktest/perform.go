@@ -52,7 +52,8 @@ func (b *Bank) perform(w http.ResponseWriter, c *call, to route, a *Access) {
 	if c.skew != 0 {
 		w.Header().Set("Date", c.now.Add(c.skew).UTC().Format(http.TimeFormat))
 	}
-	if deciding != nil && replace(w, c.request, deciding) {
+	if deciding != nil && deciding.replaces() {
+		replace(w, c.request, deciding)
 		return
 	}
 	result := to.do(b, c)

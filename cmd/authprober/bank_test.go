@@ -70,3 +70,36 @@ func statusOf(t *testing.T, url string) int {
 	defer response.Body.Close()
 	return response.StatusCode
 }
+
+// What the prober says failed is what the proxy did, to the run.
+func TestBankInFrontOfCounts(t *testing.T) {
+	bank := banktest.NewServer(banktest.Options{Seed: 1})
+	defer bank.Close()
+	fault, err := banktest.ParseFault("path=/v1/login method=POST every=7 kind=truncate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy, err := banktest.NewProxy(bank.URL, banktest.ProxyOptions{Faults: []banktest.Fault{fault}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer proxy.Close()
+	dir := writeFlow(t, strings.Replace(`name: login
+target: URL
+schedule: {every: 10s, timeout: 5s}
+accounts: retail
+objective: {tolerate: 0.1%, detect: 2%, false_pages: 1 per 30d, blip: 0s}
+steps:
+  - name: login
+    request: POST /v1/login
+    json: {username: "${{ account.username }}", password: "${{ account.password }}"}
+    expect: [status == 200, body.challenge != ""]
+`, "URL", proxy.URL, 1), bank.Users())
+	got := invoke(t.Context(), nil, "once", "--runs", "70", dir)
+	if n := strings.Count(got.stdout, "\nlogin failed in "); n != 10 || got.code != 1 {
+		t.Errorf("%d runs failed, want 10; it ended with %d:\n%s%s", n, got.code, got.stdout, got.stderr)
+	}
+	if s := proxy.Stats(); s.Requests != 70 || s.Met != 10 || s.Unreached != 0 {
+		t.Errorf("the proxy did %+v", s)
+	}
+}

@@ -13,12 +13,12 @@
 // A program that is missing is a failure, never a skip. PocketBase and the example
 // of zitadel/oidc come from their modules, oidc-provider from npm. By hand it is
 //
-//	cd oidc-provider && npm ci && OIDC_PORT=3000 OIDC_DIR=/tmp node server.mjs
+//	cd oidc-provider && npm ci && OIDC_PORT=3000 OIDC_DIR=$(mktemp -d) node server.mjs
 //
 // and in front of it, with OIDC_ISSUER=http://127.0.0.1:3001 for the above:
 //
 //	authprober bank --in-front-of http://127.0.0.1:3000 --pass-host --listen 127.0.0.1:3001
 //
-// E2E_AUTHPROBER names a released binary to test in place of one
-// that is built from this checkout.
+// E2E_AUTHPROBER names a released binary to test in place of one that is built
+// from this checkout.
 package e2e

@@ -187,6 +187,40 @@ func TestProviderDPoP(t *testing.T) {
 	}
 }
 
+// The client dpop gets no token without a proof, and may go without nonces here.
+func TestProviderBoundTokens(t *testing.T) {
+	p := newProvider(t, providerOptions{})
+	r := newRelying(t, p.URL, nil)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := r.login(p, "dpop", "dora")
+	if a := r.want(400, "POST", "/token", form); a.member("error") != "invalid_grant" {
+		t.Errorf("without a proof: %s", a.text)
+	}
+	once := proof(t, key, "POST", p.URL+"/token", "", "")
+	tokens := r.want(200, "POST", "/token", form, "DPoP", once)
+	refresh := url.Values{"grant_type": {"refresh_token"}, "client_id": {"dpop"}, "refresh_token": {tokens.member("refresh_token")}}
+	r.want(400, "POST", "/token", refresh, "DPoP", once) // a proof is good once
+	tokens = r.want(200, "POST", "/token", refresh, "DPoP", proof(t, key, "POST", p.URL+"/token", "", ""))
+	access := tokens.member("access_token")
+	get := func(dpop string) answer {
+		return r.send("GET", "/resource", nil, "Authorization", "DPoP "+access, "DPoP", dpop)
+	}
+	once = proof(t, key, "GET", p.URL+"/resource", access, "")
+	if a := get(once); a.status != 200 {
+		t.Errorf("the API says %d: %s", a.status, a.text)
+	}
+	for name, dpop := range map[string]string{
+		"used": once, "of another method": proof(t, key, "POST", p.URL+"/resource", access, ""),
+		"of another token": proof(t, key, "GET", p.URL+"/resource", "other", ""),
+		"of another URL":   proof(t, key, "GET", p.URL+"/transfer", access, ""), "no JWT": "x",
+	} {
+		t.Run(name, func(t *testing.T) { challenged(t, get(dpop), "DPoP ", `error="invalid_dpop_proof"`) })
+	}
+}
+
 func TestProviderDevice(t *testing.T) {
 	p := newProvider(t, providerOptions{})
 	r, phone := newRelying(t, p.URL, nil), newRelying(t, p.URL, nil)

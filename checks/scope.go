@@ -32,6 +32,8 @@ type Scope struct {
 	env      map[string]string // allow-listed environment variables
 	secrets  types.Map
 	totp     map[string]bool // account fields that totp() reads
+	steps    []string        // the names of the steps before this place
+	aside    bool            // the answer in reach is a mail
 	totpSeen bool            // an expression compiled since this was last reset calls totp()
 }
 
@@ -53,11 +55,18 @@ func newScope(doc *strict.Document) *Scope {
 	}
 }
 
-// withAnswer is the scope of what is evaluated after the answer.
-func (s *Scope) withAnswer() *Scope {
+// ofTarget are those of the answerNames that only an answer of the target has.
+var ofTarget = []string{"status", "body", "location"}
+
+// withAnswer is the scope of what is evaluated after the answer, which is the
+// target's, or beside it a mail.
+func (s *Scope) withAnswer(aside bool) *Scope {
 	inner := *s
 	inner.names = maps.Clone(s.names)
 	maps.Copy(inner.names, answerNames)
+	if inner.aside = aside; aside {
+		maps.DeleteFunc(inner.names, func(name string, _ types.Type) bool { return slices.Contains(ofTarget, name) })
+	}
 	return &inner
 }
 
@@ -157,6 +166,9 @@ func (s *Scope) explain(message, before string) string {
 func (s *Scope) explainName(name string) string {
 	if step, ok := s.later[name]; ok {
 		return fmt.Sprintf("%s is read before it is captured; step %q captures it", name, step)
+	}
+	if s.aside && slices.Contains(ofTarget, name) {
+		return fmt.Sprintf("%s is not known here: a mail has header, text and took", name)
 	}
 	if _, ok := answerNames[name]; ok {
 		return fmt.Sprintf("%s is only known once the step has its answer", name)

@@ -47,6 +47,7 @@ type Verifier interface {
 
 // kinds are the kinds of steps, by the key that tells them.
 var kinds = map[string]func() Step{
+	"mail":    newMailStep,
 	"request": func() Step { return &RequestStep{MaxBody: defaultBodyLimit} },
 }
 

@@ -97,21 +97,13 @@ func (b *Inbox) begin(l Login) error {
 	return nil
 }
 
-// Close ends the connection, without waiting for the server, and what was started
-// for it.
+// Close ends the connection and what was started for it. It does not take leave
+// of the server first, which could make it wait.
 func (b *Inbox) Close() {
 	b.conn.Close()
 	if b.client != nil {
 		_ = b.client.Close() // that it breaks is what is wanted
 	}
-}
-
-// Logout takes leave of the server (RFC 9051 section 6.1.3) and closes the inbox.
-// What the server says to that is of no interest.
-func (b *Inbox) Logout(ctx context.Context) {
-	defer context.AfterFunc(ctx, func() { b.conn.Close() })()
-	_ = b.client.Logout().Wait()
-	b.Close()
 }
 
 // codes are the response codes that are shown; any other is the server's own text.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -245,5 +246,35 @@ func TestMailReportsHoldNoSecret(t *testing.T) {
 			}
 			noSecret(t, string(b)+fmt.Sprintf("%+v %#v", r, r), mailPassword, text, subject)
 		})
+	}
+}
+
+// The flow that the documentation shows is one.
+func TestMailFlowOfTheDocs(t *testing.T) {
+	text, err := os.ReadFile("../docs/flows.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "## One-time codes by mail and SMS\n\n```yaml\n")
+	flow, after, found := strings.Cut(after, "```\n")
+	_, after, _ = strings.Cut(after, "```yaml\n")
+	step, _, foundStep := strings.Cut(after, "```\n")
+	if !found || !foundStep {
+		t.Fatal("there is no flow")
+	}
+	sms := strings.Replace(strings.Replace(flow, "name: mail-login", "name: sms-login", 1), "{inbox: {env: INBOX_PASSWORD}}", "{sms: {env: SMS_TOKEN}}", 1)
+	before, rest, _ := strings.Cut(sms, "  - name: code by mail")
+	_, rest, _ = strings.Cut(rest, "  - name: verify")
+	c, err := writeFlows(t, Options{LookupEnv: func(string) (string, bool) { return "SentinelInbox", true }}, map[string]string{
+		"mail.yaml": flow, "sms.yaml": before + step + "  - name: verify" + rest,
+		"accounts.yaml": "pools: {retail: {accounts: [{name: a, username: u@example.test, password: ppp1, phone: '+431'}, {name: b, username: v@example.test, password: ppp2, phone: '+432'}]}}",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, check := range c.Checks {
+		if len(check.DeliverySteps) != 1 || len(check.Steps) != 3 {
+			t.Errorf("%s: got the steps %q, of which %q wait for a delivery", check.Name, check.Steps, check.DeliverySteps)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,6 +47,9 @@ func readMailServer(text string) (mailServer, error) {
 	port := u.Port()
 	if port == "" {
 		port = map[string]string{"imap": "143", "imaps": "993"}[u.Scheme]
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return mailServer{}, errMailURL
 	}
 	return mailServer{u.Hostname(), net.JoinHostPort(u.Hostname(), port), u.Scheme == "imaps"}, nil
 }

@@ -94,6 +94,9 @@ func (l *loader) compileFlow(src *source) *compiled {
 			if len(st.Refuse) > 0 {
 				f.check.RefuseSteps = append(f.check.RefuseSteps, st.Name)
 			}
+			if st.Poll != nil && st.Poll.Delivery {
+				f.check.DeliverySteps = append(f.check.DeliverySteps, st.Name)
+			}
 		}
 	}
 	f.check.Begin, f.check.BeginConfirm = f.begin, f.beginConfirm
@@ -182,8 +185,9 @@ func vetSteps(src *source, f *compiled, s *Scope) {
 		}
 		names[st.Name] = true
 		st.vet(s, max(f.check.Schedule.Timeout, f.check.Schedule.Cleanup))
+		s.steps = append(s.steps, st.Name)
 	}
-	after := s.withAnswer()
+	after := s.withAnswer(false)
 	for i := range f.tags {
 		f.tags[i].expr.compileAny(after)
 	}

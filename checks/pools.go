@@ -114,6 +114,13 @@ func (l *loader) scopeOfAccounts(src *source, f *compiled, s *Scope) {
 // an account of such a flow logs in at most once in a step of the clock.
 func (l *loader) vetTOTP(src *source, f *compiled, s *Scope) {
 	codes := slices.ContainsFunc(slices.Concat(pointers(f.steps), pointers(f.cleanup)), func(st *step) bool { return st.usesTOTP })
+	if codes {
+		for _, t := range f.tags {
+			if t.name == tagEdge {
+				src.doc.Errorf(t.expr.node, "the tag %s is set by authprober itself: the flow calls totp; choose another name", tagEdge)
+			}
+		}
+	}
 	if !codes || f.pool == nil {
 		return
 	}

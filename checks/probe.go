@@ -119,6 +119,9 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 	if err := s.prepare(st); err != nil {
 		return err
 	}
+	if st.usesTOTP {
+		s.noteEdge(time.Now())
+	}
 	if err := s.compute(st); err != nil {
 		return err
 	}
@@ -126,7 +129,9 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 		s.lease.CodeUsed(time.Now()) // a code is good once, and the lease may be of an earlier step of the clock
 	}
 	err = s.act(ctx, st)
-	s.tag()
+	if !st.isAside() {
+		s.tag()
+	}
 	if err != nil {
 		return err
 	}
@@ -225,6 +230,12 @@ func (s *Session) shownTags() map[string]string {
 		if value, ok := s.tags[t.name]; ok {
 			s.tags[t.name] = t.admit(s.redact(value))
 		}
+	}
+	if s.edge != "" {
+		if s.tags == nil {
+			s.tags = map[string]string{}
+		}
+		s.tags[tagEdge] = s.edge
 	}
 	return s.tags
 }

@@ -36,6 +36,8 @@ type Scope struct {
 	clients    map[*Client]*oauthSeen
 	remembered []string // names of what is remembered of an account
 	totpSeen   bool     // an expression compiled since this was last reset calls totp()
+	steps      []string // the names of the steps before this place
+	aside      bool     // the answer in reach is a mail
 }
 
 // answerNames are in reach once a step has its answer.
@@ -56,11 +58,18 @@ func newScope(doc *strict.Document) *Scope {
 	}
 }
 
-// withAnswer is the scope of what is evaluated after the answer.
-func (s *Scope) withAnswer() *Scope {
+// ofTarget are those of the answerNames that only an answer of the target has.
+var ofTarget = []string{"status", "body", "location"}
+
+// withAnswer is the scope of what is evaluated after the answer, which is the
+// target's, or beside it a mail.
+func (s *Scope) withAnswer(aside bool) *Scope {
 	inner := *s
 	inner.names = maps.Clone(s.names)
 	maps.Copy(inner.names, answerNames)
+	if inner.aside = aside; aside {
+		maps.DeleteFunc(inner.names, func(name string, _ types.Type) bool { return slices.Contains(ofTarget, name) })
+	}
 	return &inner
 }
 
@@ -160,6 +169,9 @@ func (s *Scope) explain(message, before string) string {
 func (s *Scope) explainName(name string) string {
 	if step, ok := s.later[name]; ok {
 		return fmt.Sprintf("%s is read before it is captured; step %q captures it", name, step)
+	}
+	if s.aside && slices.Contains(ofTarget, name) {
+		return fmt.Sprintf("%s is not known here: a mail has header, text and took", name)
 	}
 	if _, ok := answerNames[name]; ok {
 		return fmt.Sprintf("%s is only known once the step has its answer", name)

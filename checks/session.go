@@ -43,11 +43,13 @@ type Session struct {
 	secrets  []string // captured, to be redacted
 	redactor *secret.Redactor
 
+	inbox    *openInbox // nil where no mail server is connected to
 	answer   answer
 	previous answer // of the step before
 	timing   *timing
 	result   *prober.StepResult // of the step at hand
 	tags     map[string]string
+	edge     string // the value of tagEdge; "" before a code was computed
 	report   prober.Report
 }
 
@@ -61,7 +63,9 @@ type answer struct {
 	json    any
 	jsonErr error
 	parsed  bool
-	shown   bool // to the expressions
+	shown   bool   // to the expressions
+	private bool   // nothing of it is shown, whatever it looks like
+	beside  string // what there is to say where it is none yet
 }
 
 // newSession begins a run.
@@ -213,7 +217,14 @@ func (s *Session) evalAnswer(p *program) (any, error) {
 	if err != nil && strings.Contains(err.Error(), "memory budget exceeded") {
 		return nil, err // the flow asks for too much
 	}
-	if _, ok := errors.AsType[*failure](err); err != nil && !ok {
+	f, ok := errors.AsType[*failure](err)
+	switch {
+	case err == nil:
+	case ok && s.answer.private:
+		return nil, Failf(f.reason, "it finds nothing in the mail")
+	case s.answer.private:
+		return nil, Failf(prober.ReasonBadResponse, "it cannot be computed of the mail")
+	case !ok:
 		return nil, Failf(prober.ReasonBadResponse, "%v", err)
 	}
 	return v, err
@@ -274,4 +285,7 @@ func (s *Session) redact(text string) string {
 }
 
 // close gives back what the run holds of the network.
-func (s *Session) close() { s.wire.close() }
+func (s *Session) close() {
+	s.closeInbox()
+	s.wire.close()
+}

@@ -54,6 +54,7 @@ var kinds = map[string]func() Step{
 	"discovery":                  func() Step { return &DiscoveryStep{} },
 	"introspect":                 func() Step { return &IntrospectStep{} },
 	"jwks":                       func() Step { return &JWKSStep{} },
+	"mail":                       newMailStep,
 	"par":                        func() Step { return &PARStep{} },
 	"request":                    func() Step { return &RequestStep{MaxBody: defaultBodyLimit} },
 	"revoke":                     func() Step { return &RevokeStep{} },

@@ -18,7 +18,7 @@ func (st *step) vet(s *Scope, runTimeout time.Duration) {
 	letNeeds := st.vetLet(s)
 	st.Vet(before)
 	st.usesTOTP = s.totpSeen
-	after := s.withAnswer()
+	after := s.withAnswer(st.isAside())
 	st.vetPoll(after, runTimeout)
 	for i := range st.Expect {
 		st.Expect[i].compileBool(after)
@@ -29,7 +29,7 @@ func (st *step) vet(s *Scope, runTimeout time.Duration) {
 	st.needs = unique(slices.Concat(st.Needs(s.captured), letNeeds))
 	st.needs = slices.DeleteFunc(st.needs, func(name string) bool { return st.lets(name) })
 	st.vetCaptures(s, after)
-	st.vetMemory(s, s.withAnswer())
+	st.vetMemory(s, s.withAnswer(st.isAside()))
 }
 
 func exprNeeds(e *Expr, captured map[string]string) []string {
@@ -97,10 +97,16 @@ func hasKey(n *yaml.Node, keys ...string) bool {
 func (st *step) reasons() []prober.Reason {
 	rs := append(st.Reasons(), prober.ReasonTimeout)
 	if len(st.Expect) > 0 || len(st.Refuse) > 0 {
-		rs = append(rs, prober.ReasonAssertion, prober.ReasonStatus4xx, prober.ReasonStatus5xx, prober.ReasonRateLimited, prober.ReasonRedirect)
+		rs = append(rs, prober.ReasonAssertion)
+	}
+	if !st.isAside() && (len(st.Expect) > 0 || len(st.Refuse) > 0) {
+		rs = append(rs, prober.ReasonStatus4xx, prober.ReasonStatus5xx, prober.ReasonRateLimited, prober.ReasonRedirect)
 	}
 	if len(st.Capture) > 0 || st.usesBody {
 		rs = append(rs, prober.ReasonMissingValue, prober.ReasonBadResponse)
+	}
+	if st.Poll != nil && st.Poll.Delivery {
+		rs = append(rs, prober.ReasonUndelivered)
 	}
 	if len(st.Refuse) > 0 {
 		rs = append(rs, prober.ReasonNotRefused)

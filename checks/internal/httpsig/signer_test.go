@@ -116,6 +116,10 @@ func TestECDSAIsFixed(t *testing.T) {
 			if err != nil || len(signature) != 2*signing.size || !verifying.verify(data, signature) {
 				t.Fatalf("%s: %x, %v", name, signature, err)
 			}
+			longer := slices.Insert(slices.Clone(signature), signing.size, 0) // the same numbers
+			if verifying.verify(data, longer) {
+				t.Fatalf("%s: %x verifies", name, longer)
+			}
 			if signature[0] == 0 || signature[signing.size] == 0 {
 				short++
 			}

@@ -177,6 +177,9 @@ func TestSignerMistakes(t *testing.T) {
 		if _, err := NewSigner(o); err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}
+		if err := o.Check(); (err == nil) != strings.HasPrefix(want, "the key for") {
+			t.Errorf("without looking at the key: %v, want %s", err, want)
+		}
 	}
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {

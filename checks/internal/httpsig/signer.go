@@ -1,8 +1,6 @@
 package httpsig
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,38 +8,6 @@ import (
 	"strings"
 	"time"
 )
-
-// Options say how to sign. Of the zero value only Algorithm and Key must be set.
-type Options struct {
-	// Algorithm is one of [Algorithms].
-	Algorithm string
-	// Key is a private key in PEM of the kind the algorithm asks for, an RSA key
-	// of at least 2048 bits; for hmac-sha256 it is the shared secret, byte for
-	// byte, of at least 32.
-	Key string
-	// Label is the signature's name in the two fields: lower-case letters, digits
-	// and _-.*, beginning with a letter or *. The default is sig1.
-	Label string
-	// Components are what the signature covers, in this order: names of header
-	// fields, which may have ;bs, ;key=NAME or ;sf, and @method, @target-uri,
-	// @authority, @scheme, @request-target, @path, @query and
-	// @query-param;name=NAME. None means that nothing of the request is signed.
-	Components []string
-	// Parameters are those the signature has, in this order, out of created,
-	// expires, keyid, alg, nonce and tag. The default is created, then keyid,
-	// expires and tag, each if it is set.
-	Parameters []string
-	// KeyID and Tag are the values of keyid and tag, in printable ASCII.
-	KeyID, Tag string
-	// Lifetime is from created to expires, in whole seconds.
-	Lifetime time.Duration
-	// Nonce makes the nonces. It must be safe for concurrent use, and what it
-	// makes printable ASCII. The default is 128 random bits in base64url.
-	Nonce func() string
-	// Digest is the algorithm of the Content-Digest that is added, one of
-	// [DigestAlgorithms]. The default is sha-256.
-	Digest string
-}
 
 // A Signer signs requests with one key and one way of doing it. It is safe for
 // concurrent use. Making one for an RSA key takes about as long as signing does.
@@ -54,81 +20,16 @@ type Signer struct {
 // NewSigner reads the options, and finds whatever is wrong with them before there
 // is a request.
 func NewSigner(o Options) (*Signer, error) {
+	o.fill()
+	components, err := o.check()
+	if err != nil {
+		return nil, err
+	}
 	key, err := newSigningKey(o.Algorithm, o.Key)
 	if err != nil {
 		return nil, err
 	}
-	if o.Label == "" {
-		o.Label = "sig1"
-	}
-	if o.Digest == "" {
-		o.Digest = "sha-256"
-	}
-	if o.Nonce == nil {
-		o.Nonce = randomNonce
-	}
-	if o.Parameters == nil {
-		o.Parameters = o.defaults()
-	}
-	o.Parameters = slices.Clone(o.Parameters)
-	if err := o.check(); err != nil {
-		return nil, err
-	}
-	components, err := parseComponents(o.Components)
-	if err != nil {
-		return nil, err
-	}
 	return &Signer{o, key, components}, nil
-}
-
-func randomNonce() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails; see its documentation
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-func (o *Options) defaults() []string {
-	names := []string{"created"}
-	for _, p := range []struct {
-		name string
-		set  bool
-	}{{"keyid", o.KeyID != ""}, {"expires", o.Lifetime != 0}, {"tag", o.Tag != ""}} {
-		if p.set {
-			names = append(names, p.name)
-		}
-	}
-	return names
-}
-
-var allParameters = []string{"created", "expires", "keyid", "alg", "nonce", "tag"}
-
-func (o *Options) check() error {
-	if !isKey(o.Label) {
-		return errors.New("the label must be of a-z, 0-9 and _-.*, and begin with a letter or *")
-	}
-	if _, err := hash(nil, o.Digest); err != nil {
-		return err
-	}
-	if !printable(o.KeyID) || !printable(o.Tag) {
-		return errors.New("keyid and tag must be printable ASCII")
-	}
-	for i, name := range o.Parameters {
-		if !slices.Contains(allParameters, name) {
-			return fmt.Errorf("parameter %q is none of %s", name, strings.Join(allParameters, ", "))
-		}
-		if slices.Contains(o.Parameters[:i], name) {
-			return fmt.Errorf("parameter %q is there twice", name)
-		}
-	}
-	if o.Lifetime < 0 || o.Lifetime%time.Second != 0 {
-		return errors.New("the lifetime must be whole seconds")
-	}
-	for name, set := range map[string]bool{"keyid": o.KeyID != "", "expires": o.Lifetime > 0, "tag": o.Tag != ""} {
-		if listed := slices.Contains(o.Parameters, name); listed != set {
-			return fmt.Errorf("%s must be both among the parameters and set, or neither", name)
-		}
-	}
-	return nil
 }
 
 // Sign adds a signature, made at now, to a request that is ready but for it: its

@@ -116,6 +116,10 @@ func TestECDSAIsFixed(t *testing.T) {
 			if err != nil || len(signature) != 2*signing.size || !verifying.verify(data, signature) {
 				t.Fatalf("%s: %x, %v", name, signature, err)
 			}
+			longer := slices.Insert(slices.Clone(signature), signing.size, 0) // the same numbers
+			if i == 0 && verifying.verify(data, longer) {
+				t.Fatalf("%s: %x verifies", name, longer)
+			}
 			if signature[0] == 0 || signature[signing.size] == 0 {
 				short++
 			}
@@ -172,6 +176,9 @@ func TestSignerMistakes(t *testing.T) {
 		change(&o)
 		if _, err := NewSigner(o); err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
+		}
+		if err := o.Check(); (err == nil) != strings.HasPrefix(want, "the key for") {
+			t.Errorf("without looking at the key: %v, want %s", err, want)
 		}
 	}
 	small, err := rsa.GenerateKey(rand.Reader, 1024)

@@ -10,7 +10,8 @@ import (
 // A cborMap is a map of CBOR. Its order is of no importance.
 type cborMap []cborPair
 
-// A cborPair has an int, a string, a []byte or a cborMap as key and as value.
+// A cborPair has an int, a string or a []byte as key, and any of these or a cborMap
+// as value.
 type cborPair struct{ key, value any }
 
 // appendCBOR appends the canonical encoding of CTAP2 (FIDO CTAP 2.1 section 8) of
@@ -39,15 +40,9 @@ func appendMap(b []byte, m cborMap) []byte {
 	for i, p := range m {
 		pairs[i] = encoded{appendCBOR(nil, p.key), appendCBOR(nil, p.value)}
 	}
-	slices.SortFunc(pairs, func(x, y encoded) int {
-		if major := int(x.key[0]>>5) - int(y.key[0]>>5); major != 0 {
-			return major
-		}
-		if n := len(x.key) - len(y.key); n != 0 {
-			return n
-		}
-		return bytes.Compare(x.key, y.key)
-	})
+	// CTAP2 sorts by type, length, bytes. The head of a key begins with its type and
+	// its length, so that is the order of its bytes.
+	slices.SortFunc(pairs, func(x, y encoded) int { return bytes.Compare(x.key, y.key) })
 	b = appendHead(b, 5, uint64(len(m)))
 	for _, p := range pairs {
 		b = append(append(b, p.key...), p.value...)

@@ -382,6 +382,16 @@ func TestMistakes(t *testing.T) {
 	if _, err := Create(create, "https://example.org", key); err != nil {
 		t.Errorf("no algorithms, which means ES256 and RS256: %v", err)
 	}
+	_, edwards, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key, err = newKey(edwards); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Create(create, "https://example.org", key); err != ErrAlgorithm {
+		t.Errorf("no algorithms, and a key for EdDSA: %v, want %v", err, ErrAlgorithm)
+	}
 	for want, args := range map[string][4]any{
 		"the passkey: its counter is -1, want 0 to 4294967295":                             {"AQ", "", pemText, -1},
 		"the passkey: its id: it is not base64url":                                         {secret, "", pemText, 0},

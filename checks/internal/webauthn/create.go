@@ -2,56 +2,9 @@ package webauthn
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"math"
-	"slices"
 )
-
-// The flags of authenticator data, section 6.1.
-const (
-	userPresent  = 0x01
-	userVerified = 0x04
-	attested     = 0x40
-)
-
-// publicKey is the one type of credentials there is, section 5.8.2.
-const publicKey = "public-key"
-
-// A Credential is a passkey that exists.
-type Credential struct {
-	// ID is what the registration returned, decoded. 1 to 1023 bytes.
-	ID []byte
-	// Key is the key it was registered with.
-	Key *Key
-	// UserHandle is the user's id of the registration, decoded, at most 64 bytes. It
-	// is sent if there is one; a relying party that names no credentials needs it.
-	UserHandle []byte
-	// Counter is the signature counter to send. It must be larger each time, or
-	// else always zero, which says that there is none.
-	Counter uint32
-}
-
-// ParseCredential reads a passkey: its id and user handle in base64url, the latter
-// "" if there is none, and its key as [ParseKey] does.
-func ParseCredential(id, userHandle, key string, counter int) (Credential, error) {
-	c := Credential{Counter: uint32(counter)}
-	if counter < 0 || int64(counter) > math.MaxUint32 {
-		return c, fmt.Errorf("%w: its counter is %d, want 0 to %d", ErrCredential, counter, int64(math.MaxUint32))
-	}
-	var err error
-	if c.ID, err = decode(id); err != nil {
-		return c, fmt.Errorf("%w: its id: %w", ErrCredential, err)
-	}
-	if c.UserHandle, err = decode(userHandle); err != nil {
-		return c, fmt.Errorf("%w: its user handle: %w", ErrCredential, err)
-	}
-	if c.Key, err = ParseKey(key); err != nil {
-		return c, err
-	}
-	return c, c.check()
-}
 
 // Create answers a registration for a page or an app of origin, with a fresh id of
 // 32 random bytes: section 5.1.3. The result is a RegistrationResponseJSON of
@@ -130,11 +83,6 @@ func (c creation) authenticatorData(rp string, key *Key) []byte {
 	return appendCBOR(append(b, c.id...), key.cose)
 }
 
-func authenticatorData(rp string, flags byte, counter uint32) []byte {
-	sum := sha256.Sum256([]byte(rp))
-	return binary.BigEndian.AppendUint32(append(sum[:], flags), counter)
-}
-
 func relyingParty(o map[string]any, origin string) (string, error) {
 	rp, err := object(o, "rp")
 	if err != nil {
@@ -205,87 +153,4 @@ func extras(o map[string]any) (string, map[string]any, error) {
 		return "cross-platform", results, nil
 	}
 	return "platform", results, nil
-}
-
-// Get answers an authentication for a page or an app of origin: section 5.1.4.1.
-// The result is an AuthenticationResponseJSON of texts and maps.
-//
-// Of the options it reads challenge, rpId and allowCredentials.
-func Get(options map[string]any, origin string, c Credential) (map[string]any, error) {
-	return c.get(options, origin, userPresent|userVerified)
-}
-
-func (c Credential) get(options map[string]any, origin string, flags byte) (map[string]any, error) {
-	if err := c.check(); err != nil {
-		return nil, err
-	}
-	o, err := unwrap(options)
-	if err != nil {
-		return nil, err
-	}
-	challenge, err := octets(o, "challenge")
-	if err != nil {
-		return nil, err
-	}
-	id, err := text(o, "rpId")
-	if err != nil {
-		return nil, err
-	}
-	rp, err := rpID(origin, id)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.checkAllowed(o); err != nil {
-		return nil, err
-	}
-	return c.response(clientData("webauthn.get", challenge, origin), authenticatorData(rp, flags, c.Counter))
-}
-
-func (c Credential) check() error {
-	if len(c.ID) == 0 || len(c.ID) > 1023 {
-		return fmt.Errorf("%w: its id has %d bytes, want 1 to 1023", ErrCredential, len(c.ID))
-	}
-	if len(c.UserHandle) > 64 {
-		return fmt.Errorf("%w: its user handle has %d bytes, want at most 64", ErrCredential, len(c.UserHandle))
-	}
-	return nil
-}
-
-// checkAllowed holds the credential against allowCredentials, which allows any if
-// it is empty.
-func (c Credential) checkAllowed(o map[string]any) error {
-	allowed, err := list(o, "allowCredentials")
-	if err != nil || len(allowed) == 0 {
-		return err
-	}
-	for _, a := range allowed {
-		id, err := octets(a, "id")
-		if err != nil {
-			return fmt.Errorf("allowCredentials: %w", err)
-		}
-		if a["type"] == publicKey && slices.Equal(id, c.ID) {
-			return nil
-		}
-	}
-	return ErrNotAllowed
-}
-
-// response is an AuthenticationResponseJSON, section 5.1. What is signed is the
-// authenticator data and the hash of the client data, section 6.3.3.
-func (c Credential) response(client, data []byte) (map[string]any, error) {
-	hash := sha256.Sum256(client)
-	signature, err := c.Key.sign(append(slices.Clone(data), hash[:]...))
-	if err != nil {
-		return nil, fmt.Errorf("%w: it cannot sign", ErrKey)
-	}
-	response := map[string]any{
-		"clientDataJSON": encode(client), "authenticatorData": encode(data), "signature": encode(signature),
-	}
-	if len(c.UserHandle) > 0 {
-		response["userHandle"] = encode(c.UserHandle)
-	}
-	return map[string]any{
-		"id": encode(c.ID), "rawId": encode(c.ID), "type": publicKey, "response": response,
-		"authenticatorAttachment": "platform", "clientExtensionResults": map[string]any{},
-	}, nil
 }

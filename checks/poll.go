@@ -70,7 +70,7 @@ func (st *step) vetPoll(after *Scope, runTimeout time.Duration) {
 	case most > runTimeout:
 		after.doc.Errorf(p.node, "the step %q polls for %s, which is longer than the run's timeout, %s", st.Name, most, runTimeout)
 	}
-	if !p.Until.isSet() && !knows {
+	if !p.Until.isSet() && !knows && p.node.Kind == yaml.MappingNode {
 		after.doc.Errorf(p.node, "the poll of the step %q has no until: whatever the answer, it would be the one", st.Name)
 	}
 }
@@ -81,6 +81,8 @@ func (s *Session) act(ctx context.Context, st *step) error {
 		return st.Run(ctx, s)
 	}
 	begun, every := time.Now(), time.Duration(st.Poll.Every)
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(st.Poll.For), prober.ErrTimeout)
+	defer cancel()
 	for {
 		s.result.Polls++
 		if err := st.Run(ctx, s); err != nil {

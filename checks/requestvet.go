@@ -41,22 +41,31 @@ func (r *RequestStep) vetBody(s *Scope) {
 var managed = []string{"Content-Length", "Transfer-Encoding", "Connection", "Traceparent", "Trailer", "Upgrade"}
 
 func (r *RequestStep) vetHeaders(s *Scope) {
+	r.Headers.vetHeaders(s)
 	for _, h := range r.Headers {
-		name := textproto.CanonicalMIMEHeaderKey(h.Name)
-		switch {
-		case !validToken(h.Name):
-			s.doc.Errorf(h.node, "%q is no name of a header field", h.Name)
-		case slices.Contains(managed, name):
-			s.doc.Errorf(h.node, "the header field %s is written by authprober itself", name)
-		case name == "Cookie":
-			s.doc.Errorf(h.node, "cookies are set with the key cookies")
-		case name == "Authorization" && (r.Bearer.isSet() || r.Basic != nil):
+		if strings.EqualFold(h.Name, "Authorization") && (r.Bearer.isSet() || r.Basic != nil) {
 			s.doc.Errorf(h.node, "Authorization is set twice: here and by bearer or basic")
 		}
 	}
 	for _, c := range r.Cookies {
 		if !validToken(c.Name) {
 			s.doc.Errorf(c.node, "%q is no name of a cookie", c.Name)
+		}
+	}
+}
+
+// vetHeaders finds what cannot be header fields; those of the further names are
+// written by authprober too.
+func (p Pairs) vetHeaders(s *Scope, further ...string) {
+	for _, h := range p {
+		name := textproto.CanonicalMIMEHeaderKey(h.Name)
+		switch {
+		case !validToken(h.Name):
+			s.doc.Errorf(h.node, "%q is no name of a header field", h.Name)
+		case slices.Contains(managed, name) || slices.Contains(further, name):
+			s.doc.Errorf(h.node, "the header field %s is written by authprober itself", name)
+		case name == "Cookie":
+			s.doc.Errorf(h.node, "cookies are set with the key cookies")
 		}
 	}
 }

@@ -164,6 +164,13 @@ func (s *schemer) of(t reflect.Type) object {
 		return object{{"type", "object"}, {"propertyNames", namedSchema}, {"additionalProperties", secretSchema}}
 	case Captures:
 		return object{{"type", "object"}, {"propertyNames", namedSchema}, {"additionalProperties", object{{"anyOf", []any{expression, s.structure(reflect.TypeFor[Capture]())}}}}}
+	case FormChoice:
+		one := append(s.structure(t), member{"minProperties", 1}, member{"maxProperties", 1})
+		return object{{"anyOf", []any{object{{"const", "first"}}, one}}}
+	case ButtonChoice:
+		return object{{"anyOf", []any{textSchema, append(s.structure(t), member{"minProperties", 1})}}}
+	case FollowSettings:
+		return object{{"anyOf", []any{object{{"const", "location"}}, s.structure(t)}}}
 	case []step:
 		return object{{"type", "array"}, {"minItems", 1}, {"items", s.steps()}}
 	case Pools:
@@ -261,6 +268,7 @@ func TestSchemaIsCurrent(t *testing.T) {
 // beyondSchema are the bad files whose mistakes are not of form: the schema has
 // to accept them.
 var beyondSchema = []string{
+	"follow-first", "follow-settings", "let", "poll", "submit-first", "submit-settings",
 	"account-fields", "alias-bomb", "alias-loop", "answer-before-request", "bad-types", "binary", "bodies", "confirm",
 	"confirm-budget", "confirm-rare", "duplicate-key",
 	"empty", "env-not-allowed", "expect-nothing", "helper-calls", "no-accounts", "no-pool", "not-utf8", "not-yaml",
@@ -357,6 +365,9 @@ func TestReferenceIsCurrent(t *testing.T) {
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		section("The kind "+kind, reflect.TypeOf(kinds[kind]()).Elem())
 	}
+	section("submit", reflect.TypeFor[FormChoice]())
+	section("button", reflect.TypeFor[ButtonChoice]())
+	section("follow", reflect.TypeFor[FollowSettings]())
 	section("basic", reflect.TypeFor[BasicAuth]())
 	section("A capture", reflect.TypeFor[Capture]())
 	section("poll", reflect.TypeFor[PollSettings]())

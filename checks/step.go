@@ -45,9 +45,24 @@ type Verifier interface {
 	Verify(s *Session) error
 }
 
+// A judge is a Step with conditions of its own on answers, compiled by its Vet.
+type judge interface {
+	Step
+	conditions() []*Expr
+}
+
+// A successor is a Step that goes on from the answer of the step before, and so is
+// never a flow's first.
+type successor interface {
+	Step
+	succeeds()
+}
+
 // kinds are the kinds of steps, by the key that tells them.
 var kinds = map[string]func() Step{
+	"follow":  func() Step { return &FollowStep{MaxBody: defaultBodyLimit} },
 	"request": func() Step { return &RequestStep{MaxBody: defaultBodyLimit} },
+	"submit":  func() Step { return &SubmitStep{MaxBody: defaultBodyLimit} },
 }
 
 // StepSettings are the settings that steps of every kind have.

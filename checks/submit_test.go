@@ -1,6 +1,8 @@
 package checks
 
 import (
+	"bytes"
+	"context"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -132,9 +134,10 @@ func pageThen(t *testing.T, contentType, page string) (url string, sent func() [
 			return
 		}
 		body, _ := io.ReadAll(r.Body)
-		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		kept := r.Clone(context.WithoutCancel(r.Context())) // the server goes on with its own
+		kept.Body = io.NopCloser(bytes.NewReader(body))
 		mu.Lock()
-		all = append(all, r)
+		all = append(all, kept)
 		mu.Unlock()
 	}))
 	t.Cleanup(server.Close)

@@ -120,7 +120,7 @@ func (st *AuthorizeStep) Run(ctx context.Context, s *Session) error {
 	full.RawQuery = strings.TrimPrefix(to.RawQuery+"&"+params.Encode(), "&")
 	req := s.newRequest(ctx, http.MethodGet, &full, nil, "")
 	req.Header.Set("Accept", "text/html, application/xhtml+xml, */*;q=0.5")
-	if err := st.Headers.setHeader(req, s); err != nil {
+	if err := st.Headers.setHeaders(req, s); err != nil {
 		return err
 	}
 	s.grant(st.client).awaited = true

@@ -96,6 +96,9 @@ func (s *Session) compute(st *step) error {
 	for i := range st.Let {
 		c := &st.Let[i]
 		v, err := s.eval(c.Value.program)
+		if f, ok := errors.AsType[*failure](err); ok {
+			return Failf(f.reason, "computing %s from %s: %v", c.Name, c.Value.Source, err)
+		}
 		if err != nil {
 			return fmt.Errorf("computing %s: %w", c.Name, err)
 		}

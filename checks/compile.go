@@ -176,7 +176,7 @@ func vetSteps(src *source, f *compiled, s *Scope) {
 			}
 		}
 	}
-	for _, st := range all {
+	for i, st := range all {
 		if st.StepSettings == nil {
 			continue // its kind is not known, and that is noted
 		}
@@ -184,6 +184,9 @@ func vetSteps(src *source, f *compiled, s *Scope) {
 			src.doc.Errorf(st.node, "two steps are named %q", st.Name)
 		}
 		names[st.Name] = true
+		if _, ok := st.Step.(successor); ok && i == 0 {
+			src.doc.Errorf(st.node, "the step %q goes on from the answer of the step before, and it is the first", st.Name)
+		}
 		st.vet(s, max(f.check.Schedule.Timeout, f.check.Schedule.Cleanup))
 		s.steps = append(s.steps, st.Name)
 	}
@@ -222,6 +225,11 @@ func (f *compiled) mentions(name string) bool {
 		}
 		for i := range st.Capture {
 			if st.Capture[i].Value.mentions(name) {
+				return true
+			}
+		}
+		for _, e := range st.conditions() {
+			if e.mentions(name) {
 				return true
 			}
 		}

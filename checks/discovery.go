@@ -76,7 +76,7 @@ func wellKnown(issuer, document string) (*url.URL, error) {
 // get fetches a public document.
 func (st *ClientStep) get(ctx context.Context, s *Session, to *url.URL) error {
 	req := s.newRequest(ctx, http.MethodGet, to, nil, "")
-	if err := st.Headers.setHeader(req, s); err != nil {
+	if err := st.Headers.setHeaders(req, s); err != nil {
 		return err
 	}
 	return s.exchange(req, 0, defaultBodyLimit)

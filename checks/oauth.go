@@ -29,7 +29,7 @@ type ClientStep struct {
 // vetClient finds the client, notes what is wrong, and reports whether there is one.
 func (st *ClientStep) vetClient(s *Scope) bool {
 	st.clientTemplates(func(t *Template) { t.compile(s) })
-	vetHeaders(s, st.Headers, true)
+	st.Headers.vetHeaders(s, "Authorization")
 	all := s.flow.clients
 	switch {
 	case st.Client == "" && len(all) == 1:
@@ -172,7 +172,7 @@ func (st *ClientStep) post(ctx context.Context, s *Session, endpoint string, par
 		for name := range header {
 			req.Header.Set(name, header.Get(name))
 		}
-		return req, st.Headers.setHeader(req, s)
+		return req, st.Headers.setHeaders(req, s)
 	}
 	proof, err := c.proof(s, forAuthorizationServer)
 	if err != nil {

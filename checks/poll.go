@@ -71,7 +71,7 @@ func (st *step) vetPoll(after *Scope, runTimeout time.Duration) {
 	case most > runTimeout:
 		after.doc.Errorf(p.node, "the step %q polls for %s, which is longer than the run's timeout, %s", st.Name, most, runTimeout)
 	}
-	if !p.Until.isSet() && !knows {
+	if !p.Until.isSet() && !knows && p.node.Kind == yaml.MappingNode {
 		after.doc.Errorf(p.node, "the poll of the step %q has no until: whatever the answer, it would be the one", st.Name)
 	}
 }
@@ -82,6 +82,11 @@ func (s *Session) act(ctx context.Context, st *step) error {
 		return st.Run(ctx, s)
 	}
 	begun, every, most := time.Now(), time.Duration(st.Poll.Every), st.Poll.most(ctx)
+	if st.Poll.For > 0 { // the last request, too, has to be answered by then
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, most, prober.ErrTimeout)
+		defer cancel()
+	}
 	for {
 		s.result.Polls++
 		if err := st.Run(ctx, s); err != nil {

@@ -241,10 +241,11 @@ func (s *Session) shownTags() map[string]string {
 }
 
 // tag evaluates the flow's tags over the answer at hand. Where a step got none
-// over a connection of its own, nothing is known about who was to answer.
+// over a connection of its own, nothing is known about who was to answer; where it
+// asked nobody, what is wrong is with the answers before.
 func (s *Session) tag() {
 	if s.answer.status == 0 {
-		if !s.timing.reused {
+		if !s.timing.reused && s.stage() > preparing {
 			s.tags = nil
 		}
 		return

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/authprober/authprober/prober"
@@ -65,9 +66,7 @@ type BasicAuth struct {
 func (r *RequestStep) templates(f func(*Template)) {
 	f(&r.Request.URL)
 	for _, pairs := range []Pairs{r.Query, r.Headers, r.Cookies, r.Form} {
-		for i := range pairs {
-			f(&pairs[i].Value)
-		}
+		pairs.each(f)
 	}
 	r.JSON.templates(f)
 	f(&r.Body)
@@ -105,9 +104,12 @@ func (r *RequestStep) Needs(captured map[string]string) (names []string) {
 	return names
 }
 
+// exchangeReasons are why any exchange can fail.
+var exchangeReasons = []prober.Reason{prober.ReasonDNS, prober.ReasonConnect, prober.ReasonTLS, prober.ReasonReset, prober.ReasonBadResponse}
+
 // Reasons implements [Step].
 func (r *RequestStep) Reasons() []prober.Reason {
-	rs := []prober.Reason{prober.ReasonDNS, prober.ReasonConnect, prober.ReasonTLS, prober.ReasonReset, prober.ReasonBadResponse}
+	rs := slices.Clone(exchangeReasons)
 	if r.FollowRedirects > 0 {
 		rs = append(rs, prober.ReasonRedirect)
 	}
@@ -240,7 +242,7 @@ func (r *RequestStep) body(s *Session) (body []byte, contentType string, err err
 
 // authorize sets the header fields, the cookies and the credentials.
 func (r *RequestStep) authorize(req *http.Request, s *Session) error {
-	if err := r.Headers.setHeader(req, s); err != nil {
+	if err := r.Headers.setHeaders(req, s); err != nil {
 		return err
 	}
 	for i := range r.Cookies {
@@ -271,23 +273,4 @@ func (r *RequestStep) authorize(req *http.Request, s *Session) error {
 	password, err := r.Basic.Password.text(s, nil)
 	req.SetBasicAuth(username, password)
 	return err
-}
-
-// setHeader sets the header fields that the pairs are.
-func (p Pairs) setHeader(req *http.Request, s *Session) error {
-	for i := range p {
-		value, err := p[i].Value.text(s, nil)
-		if err != nil {
-			return err
-		}
-		if strings.ContainsAny(value, "\r\n\x00") {
-			return fmt.Errorf("the header field %s would hold a line end", p[i].Name)
-		}
-		if strings.EqualFold(p[i].Name, "Host") {
-			req.Host = value
-			continue
-		}
-		req.Header.Set(p[i].Name, value)
-	}
-	return nil
 }

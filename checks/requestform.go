@@ -1,6 +1,8 @@
 package checks
 
 import (
+	"fmt"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -97,4 +99,30 @@ func (p Pairs) needs(captured map[string]string) (names []string) {
 		names = append(names, p[i].Value.needs(captured)...)
 	}
 	return names
+}
+
+// setHeaders sets the pairs as header fields of the request.
+func (p Pairs) setHeaders(req *http.Request, s *Session) error {
+	for i := range p {
+		value, err := p[i].Value.text(s, nil)
+		if err != nil {
+			return err
+		}
+		if strings.ContainsAny(value, "\r\n\x00") {
+			return fmt.Errorf("the header field %s would hold a line end", p[i].Name)
+		}
+		if strings.EqualFold(p[i].Name, "Host") {
+			req.Host = value
+			continue
+		}
+		req.Header.Set(p[i].Name, value)
+	}
+	return nil
+}
+
+// each yields the pairs' templates.
+func (p Pairs) each(f func(*Template)) {
+	for i := range p {
+		f(&p[i].Value)
+	}
 }

@@ -66,7 +66,12 @@ func (r *RequestStep) vetBody(s *Scope) {
 var managed = []string{"Content-Length", "Transfer-Encoding", "Connection", "Traceparent", "Trailer", "Upgrade"}
 
 func (r *RequestStep) vetHeaders(s *Scope) {
-	vetHeaders(s, r.Headers, r.Bearer.isSet() || r.Basic != nil || r.DPoP != nil && r.DPoP.Token.isSet())
+	r.Headers.vetHeaders(s)
+	for _, h := range r.Headers {
+		if strings.EqualFold(h.Name, "Authorization") && r.authorizes() {
+			s.doc.Errorf(h.node, "Authorization is set twice: here and by bearer, basic or dpop")
+		}
+	}
 	for _, c := range r.Cookies {
 		if !validToken(c.Name) {
 			s.doc.Errorf(c.node, "%q is no name of a cookie", c.Name)
@@ -74,20 +79,23 @@ func (r *RequestStep) vetHeaders(s *Scope) {
 	}
 }
 
-// vetHeaders is for the header fields of any kind of step. authorized says that
-// another setting makes the Authorization.
-func vetHeaders(s *Scope, headers Pairs, authorized bool) {
-	for _, h := range headers {
+// authorizes reports whether a setting makes the Authorization.
+func (r *RequestStep) authorizes() bool {
+	return r.Bearer.isSet() || r.Basic != nil || r.DPoP != nil && r.DPoP.Token.isSet()
+}
+
+// vetHeaders finds what cannot be header fields; those of the further names are
+// written by authprober too.
+func (p Pairs) vetHeaders(s *Scope, further ...string) {
+	for _, h := range p {
 		name := textproto.CanonicalMIMEHeaderKey(h.Name)
 		switch {
 		case !validToken(h.Name):
 			s.doc.Errorf(h.node, "%q is no name of a header field", h.Name)
-		case slices.Contains(managed, name):
+		case slices.Contains(managed, name) || slices.Contains(further, name):
 			s.doc.Errorf(h.node, "the header field %s is written by authprober itself", name)
 		case name == "Cookie":
 			s.doc.Errorf(h.node, "cookies are set with the key cookies")
-		case name == "Authorization" && authorized:
-			s.doc.Errorf(h.node, "Authorization is set twice: here and by another setting")
 		}
 	}
 }

@@ -171,6 +171,13 @@ func (s *schemer) of(t reflect.Type) object {
 		return object{{"type", "object"}, {"propertyNames", namedSchema}, {"additionalProperties", secretSchema}}
 	case Captures:
 		return object{{"type", "object"}, {"propertyNames", namedSchema}, {"additionalProperties", object{{"anyOf", []any{expression, s.structure(reflect.TypeFor[Capture]())}}}}}
+	case FormChoice:
+		one := append(s.structure(t), member{"minProperties", 1}, member{"maxProperties", 1})
+		return object{{"anyOf", []any{object{{"const", "first"}}, one}}}
+	case ButtonChoice:
+		return object{{"anyOf", []any{textSchema, append(s.structure(t), member{"minProperties", 1})}}}
+	case FollowSettings:
+		return object{{"anyOf", []any{object{{"const", "location"}}, s.structure(t)}}}
 	case []step:
 		return object{{"type", "array"}, {"minItems", 1}, {"items", s.steps()}}
 	case Pools:
@@ -268,6 +275,7 @@ func TestSchemaIsCurrent(t *testing.T) {
 // beyondSchema are the bad files whose mistakes are not of form: the schema has
 // to accept them.
 var beyondSchema = []string{
+	"follow-first", "follow-settings", "let", "poll", "submit-first", "submit-settings",
 	"account-fields", "alias-bomb", "alias-loop", "answer-before-request", "bad-types", "binary", "bodies", "confirm",
 	"confirm-budget", "confirm-rare", "duplicate-key",
 	"empty", "env-not-allowed", "expect-nothing", "helper-calls", "mail-answer", "mail-server", "mail-settings", "no-accounts", "no-pool", "not-utf8", "not-yaml",
@@ -372,6 +380,9 @@ func TestReferenceIsCurrent(t *testing.T) {
 	section("signature of a request", reflect.TypeFor[SignatureSettings]())
 	section("jws of a request", reflect.TypeFor[JWSSettings]())
 	section("sign of a request", reflect.TypeFor[SignSettings]())
+	section("submit", reflect.TypeFor[FormChoice]())
+	section("button", reflect.TypeFor[ButtonChoice]())
+	section("follow", reflect.TypeFor[FollowSettings]())
 	section("basic", reflect.TypeFor[BasicAuth]())
 	section("A capture", reflect.TypeFor[Capture]())
 	section("A counter", reflect.TypeFor[Counter]())

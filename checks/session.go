@@ -56,6 +56,7 @@ type Session struct {
 // An answer is what came back to the last exchange.
 type answer struct {
 	status  int      // 0 where there was none
+	method  string   // of the request, the last one after redirects
 	url     *url.URL // that answered, after redirects
 	header  http.Header
 	body    []byte
@@ -140,7 +141,8 @@ func (s *Session) exchange(req *http.Request, follow int, limit int64) error {
 		return s.classify(stepCtx, ctx, req, err)
 	}
 	defer resp.Body.Close()
-	s.answer.status, s.answer.header, s.answer.url = resp.StatusCode, resp.Header, resp.Request.URL
+	s.answer.status, s.answer.header = resp.StatusCode, resp.Header
+	s.answer.method, s.answer.url = resp.Request.Method, resp.Request.URL
 	s.seen(resp)
 	body, err := readAll(resp.Body, resp.ContentLength, limit)
 	t.done(err == nil)
@@ -247,18 +249,22 @@ func (s *Session) parseBody() error {
 // a Content-Type is the target's own.
 var commonTypes = []string{
 	"application/json", "application/problem+json", "application/xml", "application/octet-stream",
-	"text/html", "text/plain", "text/xml",
+	"application/xhtml+xml", "text/html", "text/plain", "text/xml",
 }
 
-func describeBody(a *answer) string {
+func describeBody(a *answer) string { return fmt.Sprintf("%d bytes of %s", len(a.body), a.mediaType()) }
+
+// mediaType is the answer's media type if it is one of commonTypes, and otherwise
+// says in words that there is none or another.
+func (a *answer) mediaType() string {
 	kind, _, err := mime.ParseMediaType(a.header.Get("Content-Type"))
 	switch {
 	case a.header.Get("Content-Type") == "":
-		kind = "no type"
+		return "no type"
 	case err != nil || !slices.Contains(commonTypes, kind):
-		kind = "another type"
+		return "another type"
 	}
-	return fmt.Sprintf("%d bytes of %s", len(a.body), kind)
+	return kind
 }
 
 // run runs a compiled expression.

@@ -226,7 +226,7 @@ func (g *SignSettings) vet(s *Scope) {
 	g.Before.compile(before)
 	g.Text.compile(before)
 	g.Headers.compile(before.with("signature", types.TypeOf([]byte(nil))))
-	vetHeaders(s, slices.Concat(g.Before, g.Headers), false)
+	slices.Concat(g.Before, g.Headers).vetHeaders(s)
 	s.atLoad(&g.Key, func(key, of string) {
 		if _, err := functions.Sign(nil, key, g.Algorithm); err != nil {
 			s.doc.Errorf(g.node, "%s%v", of, err)
@@ -238,7 +238,7 @@ func (g *SignSettings) sign(req *http.Request, body []byte, s *Session) error {
 	defer delete(s.vars, "request")
 	defer delete(s.vars, "signature")
 	s.vars["request"] = describeRequest(req, body)
-	if err := g.Before.setHeader(req, s); err != nil {
+	if err := g.Before.setHeaders(req, s); err != nil {
 		return err
 	}
 	s.vars["request"] = describeRequest(req, body)
@@ -255,7 +255,7 @@ func (g *SignSettings) sign(req *http.Request, body []byte, s *Session) error {
 		return err
 	}
 	s.vars["signature"] = signature
-	return g.Headers.setHeader(req, s)
+	return g.Headers.setHeaders(req, s)
 }
 
 // describeRequest is a request as the expressions of a dialect see it.

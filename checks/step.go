@@ -45,6 +45,19 @@ type Verifier interface {
 	Verify(s *Session) error
 }
 
+// A judge is a Step with conditions of its own on answers, compiled by its Vet.
+type judge interface {
+	Step
+	conditions() []*Expr
+}
+
+// A successor is a Step that goes on from the answer of the step before, and so is
+// never a flow's first.
+type successor interface {
+	Step
+	succeeds()
+}
+
 // kinds are the kinds of steps, by the key that tells them.
 var kinds = map[string]func() Step{
 	"authorize":                  func() Step { return &AuthorizeStep{} },
@@ -52,12 +65,14 @@ var kinds = map[string]func() Step{
 	"coherence":                  func() Step { return &CoherenceStep{Fetch: defaultCopies} },
 	"device_authorization":       func() Step { return &DeviceAuthorizationStep{} },
 	"discovery":                  func() Step { return &DiscoveryStep{} },
+	"follow":                     func() Step { return &FollowStep{MaxBody: defaultBodyLimit} },
 	"introspect":                 func() Step { return &IntrospectStep{} },
 	"jwks":                       func() Step { return &JWKSStep{} },
 	"mail":                       newMailStep,
 	"par":                        func() Step { return &PARStep{} },
 	"request":                    func() Step { return &RequestStep{MaxBody: defaultBodyLimit} },
 	"revoke":                     func() Step { return &RevokeStep{} },
+	"submit":                     func() Step { return &SubmitStep{MaxBody: defaultBodyLimit} },
 	"token":                      func() Step { return &TokenStep{} },
 	"userinfo":                   func() Step { return &UserinfoStep{} },
 }

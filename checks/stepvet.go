@@ -24,12 +24,23 @@ func (st *step) vet(s *Scope, runTimeout time.Duration) {
 		st.Expect[i].compileBool(after)
 		st.usesBody = st.usesBody || st.Expect[i].mentions("body")
 	}
+	for _, e := range st.conditions() {
+		st.usesBody = st.usesBody || e.mentions("body")
+	}
 	st.sortExpectations()
 	st.vetVerdict(s, runTimeout)
 	st.needs = unique(slices.Concat(st.Needs(s.captured), letNeeds))
 	st.needs = slices.DeleteFunc(st.needs, func(name string) bool { return st.lets(name) })
 	st.vetCaptures(s, after)
 	st.vetMemory(s, s.withAnswer(st.isAside()))
+}
+
+// conditions are those that the kind has of its own.
+func (st *step) conditions() []*Expr {
+	if j, ok := st.Step.(judge); ok {
+		return j.conditions()
+	}
+	return nil
 }
 
 func exprNeeds(e *Expr, captured map[string]string) []string {
@@ -105,8 +116,11 @@ func (st *step) reasons() []prober.Reason {
 	if len(st.Capture) > 0 || st.usesBody {
 		rs = append(rs, prober.ReasonMissingValue, prober.ReasonBadResponse)
 	}
-	if st.Poll != nil && st.Poll.Delivery {
-		rs = append(rs, prober.ReasonUndelivered)
+	if st.Poll != nil {
+		rs = append(rs, prober.ReasonAssertion, prober.ReasonStatus4xx, prober.ReasonStatus5xx, prober.ReasonRateLimited, prober.ReasonRedirect)
+		if st.Poll.Delivery {
+			rs = append(rs, prober.ReasonUndelivered)
+		}
 	}
 	if len(st.Refuse) > 0 {
 		rs = append(rs, prober.ReasonNotRefused)

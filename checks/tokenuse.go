@@ -59,7 +59,7 @@ func (st *UserinfoStep) Run(ctx context.Context, s *Session) error {
 	return s.send(call{proof: proof, limit: defaultBodyLimit, build: func() (*http.Request, error) {
 		req := s.newRequest(ctx, http.MethodGet, to, nil, "")
 		req.Header.Set("Authorization", st.client.tokenType()+" "+token)
-		return req, st.Headers.setHeader(req, s)
+		return req, st.Headers.setHeaders(req, s)
 	}})
 }
 

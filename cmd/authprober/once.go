@@ -43,6 +43,8 @@ With --json, print one object for each run, in one line:
       reason, detail        why it failed, and what was expected and got; absent if it did not
       status, remote        the HTTP status and the address that answered
       attempts              requests written to the network
+      polls                 how often a step that polls has asked
+      delivery_seconds      how long it took until what it waits for was delivered
       took_seconds          how long it took
       phases_seconds        resolve, connect, tls, processing, transfer: those that happened
   tags                      the flow's tags

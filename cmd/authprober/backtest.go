@@ -30,9 +30,9 @@ its state. A line is
 
 with a time as in RFC 3339 or in Unix seconds, and passed, failed, errored or aborted.
 Those errored or aborted are counted and otherwise left aside, as the daemon does.
-Empty lines and a header that begins with time,outcome are passed over. A line older
-than the one before is taken as it is, a clock that was set back; the summary says how
-many there were.
+A tag without a value is none. Empty lines and a header that begins with time,outcome, in
+letters of any size, are passed over. A line older than the one before is taken as it is, a
+clock that was set back; the summary says how many there were.
 
 For each change it prints the time as given, the state, the evidence (a page at 1), the
 failure ratio with its 95 % interval, and, where runs have tags, who is to blame. The ratio is that of the
@@ -126,7 +126,8 @@ type backtest struct {
 	skipped     int  // as part of a blip
 	tagged      bool // some of them
 	backwards   int  // older than the run before
-	first, last time.Time
+	before      time.Time
+	first, last time.Time // the earliest and the latest of the runs that count
 	pages       int
 	suspicions  int
 	firing      time.Duration // in all, of the pages that have ended
@@ -185,14 +186,18 @@ func (b *backtest) read(ctx context.Context, r io.Reader, bad *badLines) error {
 
 func (b *backtest) observe(run *recorded) error {
 	b.counts[run.outcome]++
-	if b.first.IsZero() {
-		b.first = run.at
-	} else if run.at.Before(b.last) {
+	if run.at.Before(b.before) {
 		b.backwards++
 	}
-	b.last = run.at
+	b.before = run.at
 	if !run.outcome.Counted() {
 		return nil
+	}
+	if b.first.IsZero() || run.at.Before(b.first) {
+		b.first = run.at
+	}
+	if run.at.After(b.last) || b.last.IsZero() {
+		b.last = run.at
 	}
 	failed, since := run.outcome == prober.Failed, b.detector.Since()
 	j := b.detector.Observe(run.at, failed)

@@ -101,8 +101,8 @@ func vetConfirm(src *source, every time.Duration) detect.Confirm {
 		return detect.Confirm{}
 	}
 	if c.Limit(every) == 0 {
-		src.mistake("schedule", "confirm_budget is %.3g%% of the runs a day, which at one in %s is not one run; raise it or leave confirm out",
-			100*c.Budget, short(every))
+		src.mistake("schedule", "confirm_budget is %s%% of the runs a day, which at one in %s is not one run; raise it or leave confirm out",
+			detect.Figures(100*c.Budget, 3), short(every))
 		return detect.Confirm{}
 	}
 	return c

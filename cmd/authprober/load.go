@@ -23,11 +23,18 @@ func (e errNoPath) Error() string {
 
 // load reads the environment and the flows. The error is a configuration's.
 func (a *app) load(paths []string) (settings, *checks.Config, error) {
+	return a.loadFor(paths, func(*checks.Options) {})
+}
+
+// loadFor is load with options of the command's own.
+func (a *app) loadFor(paths []string, set func(*checks.Options)) (settings, *checks.Config, error) {
 	s, err := a.settings()
 	if err != nil {
 		return s, nil, err
 	}
-	config, err := checks.Load(paths, a.options(s))
+	o := a.options(s)
+	set(&o)
+	config, err := checks.Load(paths, o)
 	if err != nil {
 		return s, nil, misconfigured(err)
 	}

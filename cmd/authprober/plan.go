@@ -129,21 +129,14 @@ func planAll(ctx context.Context, config *checks.Config, chosen []*prober.Check,
 	return nil
 }
 
-// loadOf says what the check asks for. Which pool it leases from shows when a run
-// leases an account of it, so one is begun and not made.
+// loadOf says what the check asks for.
 func loadOf(c *prober.Check, config *checks.Config, now time.Time) load {
 	l := load{runs: float64(time.Hour) / float64(c.Schedule.Every)}
 	l.requests = l.runs * float64(len(c.Steps))
-	attempt, miss := c.Begin(now)
-	if miss != "" {
-		return l
-	}
-	if attempt.Release != nil {
-		defer attempt.Release(prober.Aborted, prober.Report{Err: prober.ErrShutdown})
-	}
+	pool, _ := config.Supply(c)
 	for _, p := range config.Accounts.Status(now) {
-		if attempt.Account != "" && p.Leased > 0 {
-			l.logins, l.pool, l.accounts = l.runs, p.Name, p.Free+p.Leased+p.Cooling+p.Quarantined
+		if p.Name == pool {
+			l.logins, l.pool, l.accounts = l.runs, pool, p.Free+p.Leased+p.Cooling+p.Quarantined
 		}
 	}
 	return l

@@ -38,6 +38,9 @@ For each change it prints the time as given, the state, the evidence (a page at 
 failure ratio with its 95 % interval, and, where runs have tags, who is to blame. The ratio is that of the
 counted runs since the failures began, as the detector estimates it, up to 4096 of them;
 of a check that has become healthy again, since it became suspect or firing.
+With --check group:NAME they are the outcomes of all the flows of that objective.group, for
+its detector; a tag check=FLOW lets a flow be blamed, as the daemon does.
+
 What is refused and let in anyway, which pages at once, is no outcome and not seen.
 
 With --json, print one object for each change, in one line, and the summary to standard
@@ -54,11 +57,11 @@ left out.`,
 				return err
 			}
 			a.printWarnings(config)
-			check, err := chooseOne(config.Checks, name)
+			check, params, err := chooseTested(config.Checks, name)
 			if err != nil {
 				return misconfigured(err)
 			}
-			b := newBacktest(check, printChange(a.stdout, a.paintFor(a.stdout)))
+			b := newBacktest(check, params, printChange(a.stdout, a.paintFor(a.stdout)))
 			summary := a.stdout
 			if asJSON {
 				b.print, summary = printChangeJSON(a.stdout), a.stderr
@@ -73,24 +76,30 @@ left out.`,
 			return errors.Join(bad.err(), b.mostlyBackwards())
 		}),
 	}
-	cmd.Flags().StringVar(&name, "check", "", "the flow of this `NAME`; needed where PATH has several")
+	cmd.Flags().StringVar(&name, "check", "", "the flow or group:NAME of this `NAME`; needed where PATH has several")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a change of state")
 	return cmd
 }
 
-// chooseOne returns the check of the given name, or the only one.
-func chooseOne(all []*prober.Check, name string) (*prober.Check, error) {
-	if name == "" {
-		if len(all) > 1 {
-			return nil, fmt.Errorf("there are several flows; choose one with --check: %s", strings.Join(checkNames(all), ", "))
+// chooseTested returns the check or the group of the given name, or the only check,
+// and the parameters of its detector.
+func chooseTested(flows []*prober.Check, name string) (*prober.Check, detect.Params, error) {
+	groups := prober.Groups(flows)
+	all := withGroups(flows, groups)
+	c := flows[0]
+	if name == "" && len(flows) > 1 {
+		return nil, detect.Params{}, fmt.Errorf("there are several flows; choose one with --check: %s", strings.Join(checkNames(all), ", "))
+	} else if name != "" {
+		chosen, err := choose(all, []string{name})
+		if err != nil {
+			return nil, detect.Params{}, err
 		}
-		return all[0], nil
+		c = chosen[0]
 	}
-	chosen, err := choose(all, []string{name})
-	if err != nil {
-		return nil, err
+	if g := groupOf(c, groups); g != nil {
+		return c, g.Params(), nil
 	}
-	return chosen[0], nil
+	return c, c.Objective.ParamsConfirming(c.Schedule.Every, c.Schedule.Confirming()), nil
 }
 
 // A badLines reports lines that say nothing, the first of them each by itself.
@@ -149,10 +158,10 @@ type stateChange struct {
 	failed int
 }
 
-func newBacktest(c *prober.Check, print func(*stateChange) error) *backtest {
+func newBacktest(c *prober.Check, params detect.Params, print func(*stateChange) error) *backtest {
 	return &backtest{
 		check:    c,
-		detector: detect.New(c.Objective.ParamsConfirming(c.Schedule.Every, c.Schedule.Confirming())),
+		detector: detect.New(params),
 		blame:    detect.NewBlame(),
 		print:    print,
 		counts:   map[prober.Outcome]int{},

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // summaryOf puts lines through a backtest of a check that runs every 10 s.
 func summaryOf(t *testing.T, lines string) string {
 	t.Helper()
-	b := newBacktest(backtested(), func(*stateChange) error { return nil })
+	b := newBacktest(backtested(), backtested().Objective.Params(10*time.Second), func(*stateChange) error { return nil })
 	bad := &badLines{w: &strings.Builder{}}
 	if err := b.read(t.Context(), strings.NewReader(lines), bad); err != nil || bad.n > 0 {
 		t.Fatalf("%v, %d bad lines", err, bad.n)

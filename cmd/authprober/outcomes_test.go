@@ -158,7 +158,7 @@ func TestOutcomeReaderForgets(t *testing.T) {
 func TestBadLines(t *testing.T) {
 	var out strings.Builder
 	bad := badLines{w: &out}
-	b := newBacktest(backtested(), func(*stateChange) error { return nil })
+	b := newBacktest(backtested(), backtested().Objective.Params(10*time.Second), func(*stateChange) error { return nil })
 	if err := b.read(t.Context(), strings.NewReader(strings.Repeat("x\n", 100)), &bad); err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func BenchmarkBacktest(b *testing.B) {
 				}
 				b.ReportAllocs()
 				for b.Loop() {
-					t := newBacktest(backtested(), func(*stateChange) error { return nil })
+					t := newBacktest(backtested(), backtested().Objective.Params(10*time.Second), func(*stateChange) error { return nil })
 					if err := t.read(b.Context(), bytes.NewReader(in), &badLines{w: io.Discard}); err != nil {
 						b.Fatal(err)
 					}

@@ -49,6 +49,11 @@ func loadText(plan *planned) string {
 			paced(l.logins, "login"), count(l.perAccount()*hours), l.accounts, plural(l.accounts, "account"), l.pool)
 	}
 	switch {
+	case plan.flows != nil:
+		text = "the runs of " + strings.Join(plan.flows, ", ") + ": " + text
+		if plan.ExtraRunsADay > 0 {
+			text += fmt.Sprintf("; their confirming, up to %s a day, is not in the table", counted(float64(plan.ExtraRunsADay), "extra run"))
+		}
 	case plan.tried:
 		text += fmt.Sprintf("; not confirming, and if it did: up to %s a day, %s of its runs while healthy",
 			counted(float64(plan.ExtraRunsADay), "extra run"), share2(plan.HealthyExtra))

@@ -31,7 +31,7 @@ func (l *loader) vetName(src *source) {
 
 // reservedLabels are set by authprober or by Prometheus.
 var reservedLabels = []string{
-	"check", "step", "reason", "state", "window", "outcome", "tag", "value", "alertname", "job", "instance", "pool", "le", "quantile",
+	"check", "group", "step", "reason", "state", "window", "outcome", "tag", "value", "alertname", "job", "instance", "pool", "le", "quantile",
 }
 
 func vetLabels(src *source) map[string]string {

@@ -84,7 +84,8 @@ func TestGroupInMetrics(t *testing.T) {
 	}
 	text := exposition(t, metrics)
 	for _, want := range []string{
-		`authprober_check_info{check="group:identity",country="",team="identity"} 1`,
+		`authprober_check_info{check="group:identity",country="",group="identity",team="identity"} 1`,
+		`authprober_check_info{check="a",country="a",group="identity",team="identity"} 1`,
 		`authprober_check_state{check="group:identity",state="healthy"} 1`,
 		`authprober_evidence{check="group:identity"}`,
 		`authprober_failure_ratio{check="group:identity",window="1h"} 1`,

@@ -82,7 +82,7 @@ func labelsOf(f *dto.MetricFamily) string {
 		}
 	}
 	if f.GetName() == "authprober_check_info" {
-		return "check, and the labels of the flows"
+		return "check, group, and the labels of the flows"
 	}
 	return strings.Join(slices.Sorted(maps.Keys(names)), ", ")
 }

@@ -95,22 +95,30 @@ func one(is bool) float64 {
 	return 0
 }
 
-// newCheckInfo has the labels that any check has. A label that one of them does
-// not have is empty there, which to Prometheus is the same as not there.
+// newCheckInfo has the labels that any check has, and its group, by which a page of
+// the group can keep those of its checks back. A label that one of them does not have is
+// empty there, which to Prometheus is the same as not there.
 func newCheckInfo(checks []*Check) prometheus.Collector {
 	keys := map[string]bool{}
 	for _, c := range checks {
 		for k := range c.Labels {
 			keys[k] = true
 		}
+		if c.Group != "" {
+			keys[groupLabel] = true
+		}
 	}
 	labels := slices.Sorted(maps.Keys(keys))
-	info := gauges("check_info", "1, with the labels that the check was given; join it to route a page.",
+	info := gauges("check_info", "1, with the labels that the check was given, and its group; join it to route a page.",
 		append([]string{"check"}, labels...)...)
 	for _, c := range checks {
 		values := []string{c.Name}
 		for _, k := range labels {
-			values = append(values, c.Labels[k])
+			if k == groupLabel {
+				values = append(values, c.Group)
+			} else {
+				values = append(values, c.Labels[k])
+			}
 		}
 		info.WithLabelValues(values...).Set(1)
 	}

@@ -76,8 +76,8 @@ Ends with
   0  good
   1  bad
   2  the configuration or the command line is wrong
-  3  something of our own is wrong: more runs were errored than passed or failed, or
-     none found an account; because says which
+  3  undecided by our own fault: more runs were errored than passed or failed, or none
+     found an account; because says which
   4  undecided at the deadline, or when it was interrupted`,
 		Example: `  authprober gate flows/ --max-failures 1%
   authprober gate flows/ --max-failures 0.5% --for 30m --junit gate.xml

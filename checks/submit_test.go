@@ -162,6 +162,8 @@ func TestSubmitFailures(t *testing.T) {
 		{"by index", "text/html", two, "submit: {index: 2}\nfields: {user: a}", "", ""},
 		{"by the action's end", "text/html", two, "submit: {action: /login}\nfields: {user: a}", "", ""},
 		{"by action", "text/html", two, "submit: {action: URL/do/login}\nfields: {user: a}", "", ""},
+		{"a page that a script would submit", "text/html", `<body onload="document.forms[0].submit()"><noscript><p>Press the button.</noscript>
+			<form method=post action=/acs><input type=hidden name=SAMLResponse value=PHNhbWw+><noscript><input type=submit></noscript></form>`, "submit: first", "", ""},
 		{"XHTML", "application/xhtml+xml", two, "submit: {id: login}", "", ""},
 		{"no type", "", "<html>" + two, "submit: {id: login}", "", ""},
 		{"no such id", "text/html", two, "submit: {id: logn}", prober.ReasonMissingValue, `want a form with id "logn" in the answer of the step before, got 200, text/html with 2 forms`},

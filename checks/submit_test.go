@@ -225,6 +225,22 @@ func TestSubmitHeaders(t *testing.T) {
 	}
 }
 
+// A number in a hidden field is secret; a short word is not, for a detail would lose
+// it everywhere.
+func TestWordsOfAForm(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			fmt.Fprint(w, `{"code": 48213}`)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, `<form method=post><input type=hidden name=n value=48213><input type=hidden name=response_type value=code></form>`)
+	}))
+	defer server.Close()
+	flow := strings.Replace(pageFlow(server.URL, "submit: first"), "    expect: [status == 200]\n", "    expect: [body.code == 1]\n", 1)
+	check(t, probeOnce(t, mustLoad(t, Options{}, flow)), prober.ReasonAssertion, "want body.code == 1, got [secret] (status 200)")
+}
+
 func TestSubmitMultipartAndExtra(t *testing.T) {
 	url, sent := pageThen(t, "text/html", `<form method=post enctype=multipart/form-data action=/x><input name=a value=1><input name=b disabled></form>`)
 	check(t, probeOnce(t, mustLoad(t, Options{}, pageFlow(url, "let: {device: '\"d-1\"'}\nsubmit: first\nfields: {a: '2'}\nextra: {b: '${{ device }}'}"))), "", "")

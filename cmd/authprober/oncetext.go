@@ -85,6 +85,9 @@ func writeStep(b *strings.Builder, p paint, s *prober.StepResult, column int, br
 	}
 	var phases []string
 	s.Phases.Each(func(name string, d time.Duration) { phases = append(phases, name+" "+human(d)) })
+	if s.Delivery > 0 {
+		phases = append(phases, "delivered in "+human(s.Delivery))
+	}
 	line := fmt.Sprintf("  %s  %7s  %s", status, human(s.Took), p.dim(strings.Join(phases, ", ")))
 	fmt.Fprintln(b, strings.TrimRight(line, " "))
 	if s.Reason != "" {

@@ -127,7 +127,10 @@ func (s *scanner) scan(p []byte) bool {
 
 // well reports whether the client can take the line at hand.
 func (s *scanner) well() bool {
-	if s.fetch || !capabilities.Match(s.line[:min(len(s.line), maxLine/2)]) {
+	if s.fetch || len(s.line) < maxLine && bytes.IndexByte(s.line, '(') < 0 {
+		return true
+	}
+	if !capabilities.Match(s.line[:min(len(s.line), maxLine/2)]) {
 		return true
 	}
 	list, _, _ := bytes.Cut(s.line, []byte("]"))
@@ -136,11 +139,14 @@ func (s *scanner) well() bool {
 
 // end notes a literal at the line's end, which only a FETCH has.
 func (s *scanner) end() {
+	if !bytes.Contains(s.line, []byte("}")) {
+		s.line, s.fetch = s.line[:0], false
+		return
+	}
 	s.fetch = s.fetch || fetched.Match(s.line[:min(len(s.line), maxLine/2)])
-	if m := literalAtEnd.FindSubmatch(s.line); m != nil && s.fetch {
+	m := literalAtEnd.FindSubmatch(s.line)
+	if s.fetch = s.fetch && m != nil; s.fetch {
 		s.skip, _ = strconv.ParseInt(string(m[1]), 10, 64)
-	} else {
-		s.fetch = false
 	}
 	s.line = s.line[:0]
 }

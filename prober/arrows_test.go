@@ -25,8 +25,9 @@ var arrows = []struct {
 	{"checks/internal", []string{"checks/internal/"}, nil},
 	{"checks/accounts", []string{"prober", "checks/internal/secret"}, nil},
 	{"checks/banktest", []string{"checks/internal/"}, nil},
+	{"checks/recording", nil, []string{"net/http", "os"}},
 	{"checks", []string{"prober", "prober/detect", "checks/accounts", "checks/internal/"}, nil},
-	{"cmd", []string{"prober", "prober/", "checks", "checks/accounts", "checks/banktest"}, nil},
+	{"cmd", []string{"prober", "prober/", "checks", "checks/accounts", "checks/banktest", "checks/recording"}, nil},
 }
 
 // heavy are what the main module does without: servers and drivers are for

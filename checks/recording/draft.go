@@ -48,6 +48,7 @@ func (rec *Recording) Draft(o Options) (*Draft, error) {
 		return nil, errors.New("nothing in it can be a step: " + d.droppedText())
 	}
 	d.trace()
+	d.gather()
 	if err := d.choose(o.Target); err != nil {
 		return nil, err
 	}
@@ -233,6 +234,9 @@ func (d *drafting) headLines() []string {
 		if strings.Contains(d.target, "{{"+name+"}}") && d.printable(value) != "" && cut(value, false).origin != "" && !strings.ContainsAny(value, "?@") {
 			lines = append(lines, "The collection has "+d.env(name)+" = "+d.printable(value))
 		}
+	}
+	if names := d.strangers(); len(names) > 0 {
+		lines = append(lines, "decide: cookies of an earlier session went along, and do not now: "+strings.Join(names, ", ")+".")
 	}
 	for _, note := range d.rec.Notes {
 		lines = append(lines, "Note: "+note)

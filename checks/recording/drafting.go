@@ -26,6 +26,8 @@ type drafting struct {
 	envs     []string
 	dropped  map[string]int    // why -> how many
 	steps    []*request        // those that are kept
+	sorted   []string          // the keys of known
+	cookies  []string          // values of cookies and credentials that look secret
 	now      *request          // the one that is being written
 	set      map[string]string // a collection's variables that scripts have set -> name
 }
@@ -57,11 +59,17 @@ func newDrafting(rec *Recording) *drafting {
 	return d
 }
 
+// maxSent is the most values of requests that are told apart.
+const maxSent = 2_000_000
+
 // trace finds out where values are from.
 func (d *drafting) trace() {
 	for _, r := range d.requests {
 		r.leaves(func(_, value string) {
 			for _, piece := range pieces(value) {
+				if len(d.sent) >= maxSent {
+					return
+				}
 				if _, ok := d.sent[piece]; !ok {
 					d.sent[piece] = r.index
 				}
@@ -166,10 +174,42 @@ func (d *drafting) draw(r *request, key, value string) {
 	case isDigits(value):
 		expr = fmt.Sprintf("random_digits(%d)", min(len(value), 128))
 	}
-	if d.times[value] > 1 {
-		expr = d.let(r, identifier(snake(key), "drawn"), expr)
+	back, name := d.sentBack(value)
+	if d.times[value] > 1 || back != nil {
+		expr = d.let(d.firstSender(value, r), identifier(snake(key), "drawn"), expr)
+	}
+	if back != nil {
+		back.expects = append(back.expects, "location.query"+memberExpr(name)+" == "+expr)
 	}
 	d.know(value, drawnRole, expr)
+}
+
+// sentBack finds the step whose answer sends a value back in a Location, as an
+// authorization server does with the state: an app compares them, RFC 6749
+// section 10.12.
+func (d *drafting) sentBack(value string) (*request, string) {
+	for _, r := range d.steps {
+		_, query, _ := strings.Cut(get(r.Answer.Header, "Location"), "?")
+		query, _, _ = strings.Cut(query, "#")
+		for _, f := range parseQuery(query) {
+			if f.Value == value && validName(f.Name) && !looksSecret(f.Name) {
+				return r, f.Name
+			}
+		}
+	}
+	return nil, ""
+}
+
+// firstSender is the first step that sends a value, on its own or within a text.
+func (d *drafting) firstSender(value string, otherwise *request) *request {
+	for _, r := range d.steps {
+		found := false
+		r.leaves(func(_, text string) { found = found || strings.Contains(text, value) })
+		if found {
+			return r
+		}
+	}
+	return otherwise
 }
 
 // let keeps an expression in a name before a request is sent.
@@ -199,7 +239,7 @@ func (d *drafting) learnPKCE() {
 			if !found && !looksLikeS256(value) {
 				return // plain: the verifier itself, which is drawn
 			}
-			proof := d.let(r, "proof", "pkce()")
+			proof := d.let(d.firstSender(value, r), "proof", "pkce()")
 			d.know(value, challengeRole, proof+".challenge")
 			if found {
 				d.know(verifier, verifierRole, proof+".verifier")
@@ -292,9 +332,9 @@ func (d *drafting) decide(what string) { d.say("decide: " + what) }
 
 // isKnown reports whether a text is a value that must not be shown.
 func (d *drafting) isKnown(text string, r *request) bool {
-	_, is := d.known[text]
+	k, is := d.known[text]
 	_, answered := d.source(text, r)
-	return is || answered || len(d.captured[text]) > 0
+	return is && stands(k.role, text, "path ") || answered
 }
 
 // printable is a text of the recording that is fit to be shown: of one line, and

@@ -33,17 +33,46 @@ func (d *drafting) leaks(text string) string {
 			return "a value of an answer"
 		}
 	}
-	for _, r := range d.steps {
-		if holds(text, r.auth.value) {
-			return "an Authorization"
-		}
-		for _, f := range append(parseCookies(get(r.Header, "Cookie")), parseCookies(get(r.Answer.Header, "Set-Cookie"))...) {
-			if looksSecret(f.Value) && holds(text, f.Value) {
-				return "a cookie"
-			}
+	for _, value := range d.cookies {
+		if holds(text, value) {
+			return "a cookie or an Authorization"
 		}
 	}
 	return ""
+}
+
+// strangers are the names of cookies that the steps sent and no answer had set:
+// of a session that was there before the recording.
+func (d *drafting) strangers() (names []string) {
+	set := map[string]bool{}
+	for _, r := range d.requests {
+		for _, f := range parseCookies(get(r.Header, "Cookie")) {
+			if name := d.printable(f.Name); r.kept && !set[f.Name] && name != "" && validName(name) {
+				names = append(names, name)
+			}
+			set[f.Name] = true
+		}
+		for _, f := range r.Answer.Header {
+			if name, _, _ := strings.Cut(f.Value, "="); strings.EqualFold(f.Name, "Set-Cookie") {
+				set[strings.TrimSpace(name)] = true
+			}
+		}
+	}
+	return names
+}
+
+// gather finds the cookies and the credentials of all requests.
+func (d *drafting) gather() {
+	seen := map[string]bool{}
+	for _, r := range d.requests {
+		all := append(parseCookies(get(r.Header, "Cookie")), Field{"", r.auth.value})
+		for _, f := range append(all, parseCookies(get(r.Answer.Header, "Set-Cookie"))...) {
+			if !seen[f.Value] && looksSecret(f.Value) {
+				d.cookies = append(d.cookies, f.Value)
+			}
+			seen[f.Value] = true
+		}
+	}
 }
 
 // holds reports whether a text holds a value that is long and odd enough not to

@@ -134,7 +134,7 @@ func (h *harReader) body(x *Exchange, e *harEntry) {
 	}
 	x.Body.Type = e.Request.Body.Type
 	text, ok := h.room.take(e.Request.Body.Text)
-	if !ok {
+	if !ok || len(text) > maxSentBody {
 		h.long++
 		x.Body.Missing = "it is long"
 		return

@@ -187,8 +187,8 @@ func (p *postmanReader) body(x *Exchange, b *postmanBody) {
 	switch b.Mode {
 	case "raw", "":
 		text, ok := p.room.take(b.Raw)
-		if !ok {
-			x.Body.Missing = "it is long"
+		if !ok || len(text) > maxSentBody {
+			text, x.Body.Missing = "", "it is long"
 		}
 		x.Body.Text, x.Body.Type = text, map[string]string{"json": "application/json", "xml": "application/xml"}[b.Options.Raw.Language]
 	case "urlencoded":

@@ -253,6 +253,7 @@ func (a *postmanAuth) applyKey(x *Exchange) {
 	name, value := orText(a.settings["key"], "X-API-Key"), orVariable(a.settings["value"], "api_key")
 	if a.settings["in"] == "query" {
 		x.URL = withParameter(x.URL, name, value)
+		x.keys = append(x.keys, name)
 		x.Notes = append(x.Notes, "an API key in a URL is in the logs of everyone it passes")
 		return
 	}

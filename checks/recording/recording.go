@@ -27,8 +27,9 @@ const (
 	MaxBytes = 256 << 20
 	// MaxExchanges is the most exchanges that are read.
 	MaxExchanges = 20_000
-	// maxBody is the longest body that is looked at; maxBodies the most of all.
-	maxBody, maxBodies = 1 << 20, 64 << 20
+	// maxBody is the longest body that is looked at; maxBodies the most of all;
+	// maxSentBody the longest that a step sends.
+	maxBody, maxBodies, maxSentBody = 1 << 20, 64 << 20, 64 << 10
 )
 
 // An Exchange is one request and its answer.
@@ -43,7 +44,7 @@ type Exchange struct {
 	Answer Answer
 	Sets   []Setting // what scripts keep of the answer
 	Notes  []string
-	keys   []string // names of header fields that hold an API key
+	keys   []string // names of fields that hold an API key
 }
 
 // A Field is a name with a value: of a header, a form or a query.

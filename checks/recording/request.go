@@ -21,6 +21,7 @@ type request struct {
 	name     string
 	lets     []pair
 	captures []pair
+	expects  []string // beside the status
 	comments []string
 }
 
@@ -43,7 +44,7 @@ func newRequest(x *Exchange, to place, index int, variables bool) *request {
 		}
 	}
 	r.parseBody(variables)
-	if t, err := parseTree(x.Answer.Text); err == nil && t.kind >= listTree {
+	if t, err := parseTree(x.Answer.Text); err == nil && (t.kind >= listTree || strings.Contains(x.Answer.Type, "json")) {
 		r.answer = t
 	}
 	return r
@@ -130,6 +131,10 @@ func (r *request) leaves(f func(key, value string)) {
 	}
 	for _, fields := range [][]Field{r.place.query, r.header, r.form} {
 		for _, one := range fields {
+			if slices.Contains(r.keys, one.Name) {
+				f("api_key", one.Value)
+				continue
+			}
 			f(one.Name, one.Value)
 		}
 	}

@@ -52,6 +52,10 @@ var roleOf = func() map[string]role {
 	return of
 }()
 
+// switches are what forms send that turns something on or off, or chooses: no
+// secret, whatever the field is called.
+var switches = []string{"true", "false", "yes", "on", "off", "null", "none", "self", "email", "phone", "sms", "password", "otp", "totp", "username", "required", "optional"}
+
 // roleFor is the role of a value in a field.
 func roleFor(key, value string) role {
 	if value == "" {
@@ -60,6 +64,8 @@ func roleFor(key, value string) role {
 	name := plain(key)
 	r := roleOf[name]
 	switch {
+	case len(value) < 3 || slices.Contains(switches, value):
+		return noRole
 	case r == otpRole && (!isDigits(value) || len(value) < 4 || len(value) > 10):
 		if looksRandom(value) || name != "code" {
 			return tokenRole // a code of OAuth, or what an app has encoded
@@ -105,17 +111,18 @@ func accountField(r role, key string) string {
 	return identifier(strings.TrimPrefix(snake(key), "x_"), "value")
 }
 
-// otpExpr is the expression of a one-time code, with what there is to decide.
-func otpExpr(digits int) (expr, note string) {
-	expr = "totp(account.totp_secret)"
-	switch digits {
-	case 6:
-	case 7, 8:
-		expr = fmt.Sprintf("totp(account.totp_secret, %d)", digits)
-	default:
-		return "account.code", fmt.Sprintf("decide: a code of %d digits is no TOTP; it is a fixed field of the account here", digits)
+// otp is the expression of a one-time code.
+func (d *drafting) otp(digits int) string {
+	if digits < 6 || digits > 8 {
+		d.decide(fmt.Sprintf("a code of %d digits is no TOTP; it is a fixed field of the account here", digits))
+		return d.account("code")
 	}
-	return expr, "decide: the code is taken to be a TOTP, of 30 seconds and SHA-1; one that comes by SMS or mail has to be fetched"
+	d.decide("the code is taken to be a TOTP, of 30 seconds and SHA-1; one that comes by SMS or mail has to be fetched")
+	secret := d.account("totp_secret")
+	if digits == 6 {
+		return "totp(" + secret + ")"
+	}
+	return fmt.Sprintf("totp(%s, %d)", secret, digits)
 }
 
 // variableExpr is what a collection's variable stands for, by its name.
@@ -137,12 +144,9 @@ func (d *drafting) variableExpr(name string) string {
 		d.decide("a variable that the recorder draws is a random text here")
 		return "random_string(8)"
 	}
-	digits := "000000"
-	switch r := roleFor(name, digits); r {
+	switch r := roleFor(name, "000000"); r {
 	case otpRole:
-		expr, note := otpExpr(len(digits))
-		d.say(note)
-		return expr
+		return d.otp(6)
 	case userRole, passwordRole, personalRole:
 		return d.account(accountField(r, name))
 	case secretRole, tokenRole:

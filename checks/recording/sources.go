@@ -47,7 +47,11 @@ func (ix index) read(r *request) {
 		}
 	}
 	ix.cookie(r)
-	if r.answer == nil {
+	switch text := strings.TrimSpace(r.Answer.Text); {
+	case r.answer != nil:
+	case len(text) <= 4096 && wordForm.FindString(text) == text: // a token and nothing else
+		ix.add(text, source{at: r, expr: "trim(text)", key: "token"})
+	default:
 		ix.page(r)
 	}
 }

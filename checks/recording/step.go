@@ -44,7 +44,7 @@ func (d *drafting) requestStep(r *request) *step {
 		s.settings = append(s.settings, setting{"headers", mapNode(headers)})
 	}
 	s.settings = append(s.settings, body...)
-	s.expect = d.expect(r)
+	s.expect = append(d.expect(r), r.expects...)
 	d.keep(r)
 	return s
 }
@@ -126,13 +126,17 @@ func (d *drafting) fieldsOf(r *request, fields []Field) (all []templated) {
 		if !ok {
 			continue
 		}
+		if slices.Contains(r.keys, f.Name) {
+			all = append(all, templated{name, d.credential(r, "api_key", f.Value)})
+			continue
+		}
 		all = append(all, templated{name, d.text(r, f.Name, f.Value)})
 	}
 	return all
 }
 
 func (d *drafting) fieldName(r *request, name string) (string, bool) {
-	if name == "" || !utf8.ValidString(name) || hasSecret(name) || stands(name, "path ") && d.isKnown(name, r) || strings.Contains(name, "{{") || d.leaks(name) != "" {
+	if name == "" || !utf8.ValidString(name) || hasSecret(name) || d.isKnown(name, r) || strings.Contains(name, "{{") || d.leaks(name) != "" {
 		d.decide("a field whose name is no fixed text was left out")
 		return "", false
 	}
@@ -180,11 +184,11 @@ func (d *drafting) headers(r *request) (all []setting) {
 		if !ok {
 			continue
 		}
-		key := f.Name
+		value := d.text(r, f.Name, f.Value)
 		if slices.Contains(r.keys, f.Name) {
-			key = "api_key"
+			value = d.credential(r, "api_key", f.Value)
 		}
-		all = append(all, setting{name, textNode(oneLine(template(d.text(r, key, f.Value))))})
+		all = append(all, setting{name, textNode(oneLine(template(value)))})
 	}
 	return all
 }
@@ -242,7 +246,7 @@ func (d *drafting) expect(r *request) []string {
 	case status >= 400:
 		d.decide("this was refused while it was recorded; where that is how it should be, refuse: [" + strconv.Itoa(status) + "] makes a fail-open page")
 	case status >= 300:
-		d.say("a redirect is not followed: the step after it goes there")
+		d.say("a redirect is an answer like any other, and is not followed")
 	}
 	return []string{"status == " + strconv.Itoa(status)}
 }

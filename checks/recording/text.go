@@ -58,7 +58,7 @@ func (d *drafting) whole(r *request, key, value string) (p piece, ok bool) {
 		return p, false
 	}
 	role := roleFor(key, value)
-	if k, ok := d.known[value]; ok && (k.role == role || stands(value, key)) {
+	if k, ok := d.known[value]; ok && (k.role == role || stands(k.role, value, key)) {
 		return piece{text: k.expr, expr: true}, true
 	}
 	if s, ok := d.source(value, r); ok && s.at.kept && role != publicRole {
@@ -66,14 +66,7 @@ func (d *drafting) whole(r *request, key, value string) (p piece, ok bool) {
 	}
 	switch {
 	case role == otpRole:
-		expr, note := otpExpr(len(value))
-		if account, field, _ := strings.Cut(expr, "."); account == "account" {
-			d.account(field)
-		} else {
-			d.account("totp_secret")
-		}
-		d.say(note)
-		return piece{text: expr, expr: true}, true
+		return piece{text: d.otp(len(value)), expr: true}, true
 	case role == tokenRole && (looksSecret(value) || len(value) >= 6 && !isWord(value)):
 		return d.unsourced(key, value), true
 	}
@@ -82,9 +75,12 @@ func (d *drafting) whole(r *request, key, value string) (p piece, ok bool) {
 
 // stands reports whether a value that is known from one field is to be taken for
 // the same in another: short and plain words are not, in a path.
-func stands(value, key string) bool {
-	if inPath := strings.HasPrefix(key, "path "); inPath {
+func stands(r role, value, key string) bool {
+	switch {
+	case strings.HasPrefix(key, "path "):
 		return len(value) >= 6 && !isWord(value)
+	case r == userRole || r == personalRole:
+		return len(value) >= 6
 	}
 	return len(value) >= 4
 }
@@ -138,7 +134,7 @@ func (d *drafting) unsourced(key, value string) piece {
 // parts looks for values within a text; with anything, also for what merely
 // looks like a secret.
 func (d *drafting) parts(r *request, key, text string, anything bool) (all []piece) {
-	for _, value := range slices.SortedFunc(maps.Keys(d.known), longestFirst) {
+	for _, value := range d.knownValues() {
 		if len(value) < 6 || !strings.Contains(text, value) || isWord(value) && len(value) < 12 {
 			continue
 		}
@@ -157,6 +153,14 @@ func (d *drafting) parts(r *request, key, text string, anything bool) (all []pie
 		rest = at[1]
 	}
 	return joinPieces(addText(all, text[rest:]))
+}
+
+// knownValues are the values that have an expression, the longest first.
+func (d *drafting) knownValues() []string {
+	if len(d.sorted) != len(d.known) {
+		d.sorted = slices.SortedFunc(maps.Keys(d.known), longestFirst)
+	}
+	return d.sorted
 }
 
 func longestFirst(a, b string) int {

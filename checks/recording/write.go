@@ -11,22 +11,34 @@ import (
 // textNode is a text, in quotes where it would otherwise mean something else.
 func textNode(s string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: strings.ToValidUTF8(s, "\uFFFD")}
-	if !plainText(s) {
+	switch {
+	case plainText(s):
+	case isASCII(s) && strings.ContainsAny(s, "\"\\") && !strings.Contains(s, "'"):
+		n.Style = yaml.SingleQuotedStyle
+	default:
 		n.Style = yaml.DoubleQuotedStyle
 	}
 	return n
 }
 
+// isASCII reports whether a text is made of what every terminal prints.
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
 // plainText reports whether a text stands in YAML without quotes, and is plainly
 // text to a reader: a word, a request line, an expression.
 func plainText(s string) bool {
-	if s == "" || len(s) > 200 || !isLetter(s[0]) && s[0] != '$' || s[len(s)-1] == ' ' || s[len(s)-1] == ':' {
+	if s == "" || len(s) > 200 || !isLetter(s[0]) && s[0] != '$' && s[0] != '_' || s[len(s)-1] == ' ' || s[len(s)-1] == ':' {
 		return false
 	}
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= 0x7f || c == '\\' || c == '`' {
-			return false
-		}
+	if !isASCII(s) || strings.ContainsAny(s, "\\`") {
+		return false
 	}
 	switch strings.ToLower(s) {
 	case "true", "false", "null", "yes", "no", "on", "off", "y", "n":

@@ -97,11 +97,13 @@ func (in *input) explain(err error, want string) error {
 	case errors.As(err, &syntax):
 		message = "it is not JSON; " + want
 		if at == 0 {
-			at = syntax.Offset
+			at = max(syntax.Offset-1, 0)
 		}
 	case errors.As(err, &kind):
 		message = fmt.Sprintf("%s holds a value of the wrong type; %s", fieldOf(kind), want)
-	case !errors.Is(err, errShape):
+	case errors.Is(err, errShape):
+		at-- // what was read last
+	default:
 		return err // of reading
 	}
 	return fmt.Errorf("%s: %s", in.place(at), message)

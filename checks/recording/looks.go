@@ -33,12 +33,12 @@ func isDigits(s string) bool {
 }
 
 // A census counts what a text is made of.
-type census struct{ lower, upper, digits, others, changes int }
+type census struct{ lower, upper, digits, changes int }
 
 func count(s string) (c census) {
 	last := byte(0)
 	for i := range len(s) {
-		class := byte('o')
+		var class byte
 		switch b := s[i]; {
 		case b >= 'a' && b <= 'z':
 			class, c.lower = 'a', c.lower+1
@@ -47,7 +47,7 @@ func count(s string) (c census) {
 		case isDigit(b):
 			class, c.digits = '0', c.digits+1
 		default:
-			c.others++
+			continue // between the parts of a name
 		}
 		if class != last && !(last == 'A' && class == 'a') { // a capital begins a word
 			c.changes++

@@ -191,5 +191,7 @@ var wordForm = regexp.MustCompile(`[\w+/=.~@-]+`)
 
 // hasSecret reports whether something within the text looks like a secret.
 func hasSecret(text string) bool {
-	return slices.ContainsFunc(wordForm.FindAllString(text, -1), looksSecret)
+	return slices.ContainsFunc(wordForm.FindAllString(text, -1), func(word string) bool {
+		return looksSecret(word) && !isPath(word) || slices.ContainsFunc(strings.FieldsFunc(word, isBetween), looksSecret)
+	})
 }

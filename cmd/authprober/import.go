@@ -59,7 +59,9 @@ Ends with 0, with 2 where FILE is not what it should be, and with 3 where a file
 cannot be read or written.`,
 		Example: example,
 		Args:    oneFile(format),
-		RunE:    action(func(_ *cobra.Command, args []string) error { return a.importFile(args[0], read, f) }),
+		RunE: action(func(cmd *cobra.Command, args []string) error {
+			return a.importFile(cmd.InOrStdin(), args[0], read, f)
+		}),
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&f.output, "output", "o", "", "write the flow to `FILE`, and the accounts to FILE-accounts.yaml beside it")
@@ -79,24 +81,20 @@ func oneFile(format string) cobra.PositionalArgs {
 	}
 }
 
-func (a *app) importFile(path string, read func(io.Reader) (*recording.Recording, error), f importFlags) error {
+func (a *app) importFile(stdin io.Reader, path string, read func(io.Reader) (*recording.Recording, error), f importFlags) error {
 	if err := f.vet(path); err != nil {
 		return misconfigured(err)
 	}
-	from := os.Stdin
+	from := io.Reader(struct{ io.Reader }{stdin}) // a pipe, as far as one can tell: read once
 	if path != "-" {
-		var err error
-		if from, err = os.Open(path); err != nil {
+		file, err := os.Open(path)
+		if err != nil {
 			return fmt.Errorf("reading the recording: %w", err)
 		}
-		defer from.Close()
+		defer file.Close()
+		from = file
 	}
-	// Standard input may be no file that can be read twice.
-	in := io.Reader(from)
-	if path == "-" {
-		in = struct{ io.Reader }{from}
-	}
-	rec, err := read(in)
+	rec, err := read(from)
 	if err != nil {
 		return misconfigured(fmt.Errorf("%s: %w", path, err))
 	}

@@ -37,8 +37,11 @@ type Draft struct {
 	Steps, Captures, Decisions int
 }
 
-// maxSteps is the most steps a flow may have.
-const maxSteps = 200
+// The most steps and bytes that a flow may have.
+const (
+	maxSteps = 200
+	maxFlow  = 1 << 20
+)
 
 // Draft writes the flow. It fails where nothing of the recording can be a step,
 // and where it cannot be written without a secret.
@@ -152,7 +155,9 @@ func (d *drafting) write(o Options) (*Draft, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing the flow: %w", err)
 	}
-	draft.Flow = flow
+	if draft.Flow = flow; len(flow) > maxFlow {
+		return nil, fmt.Errorf("the flow would have %d bytes; the limit is %d: record a login and little more", len(flow), maxFlow)
+	}
 	if draft.Accounts, err = d.accountsFile(pool); err != nil {
 		return nil, fmt.Errorf("writing the accounts: %w", err)
 	}
@@ -171,9 +176,7 @@ func (d *drafting) stepsOf() (steps, cleanup []*step) {
 	}
 	var all []*step
 	for _, r := range d.steps {
-		for _, note := range r.Notes {
-			r.comments = append(r.comments, note)
-		}
+		r.comments = append(r.comments, r.Notes...)
 		all = append(all, d.requestStep(r))
 	}
 	last := len(all)

@@ -99,9 +99,7 @@ func pieces(value string) []string {
 	}
 	for _, w := range wordForm.FindAllString(value, -1) {
 		all = append(all, w)
-		for _, part := range strings.FieldsFunc(w, isBetween) {
-			all = append(all, part)
-		}
+		all = append(all, strings.FieldsFunc(w, isBetween)...)
 	}
 	if u := unescape(value); u != value {
 		all = append(all, u)
@@ -128,7 +126,7 @@ func (d *drafting) learn() {
 }
 
 func (d *drafting) learnOne(r *request, key, value string) {
-	if _, ok := d.known[value]; ok || d.rec.Variables && strings.Contains(value, "{{") {
+	if _, ok := d.known[value]; ok || d.full() || d.rec.Variables && strings.Contains(value, "{{") {
 		return
 	}
 	if key == "app_client_id" {
@@ -151,6 +149,13 @@ func (d *drafting) learnOne(r *request, key, value string) {
 		}
 	}
 }
+
+// maxKnown is the most values that are told apart: beyond, a flow would not be
+// one that people read.
+const maxKnown = 500
+
+// full reports whether there is no room for another value.
+func (d *drafting) full() bool { return len(d.known)+len(d.captured) >= maxKnown }
 
 // fieldFor is the field of the account for a value: who logs in is the username,
 // and what is known of them besides goes by its own name.

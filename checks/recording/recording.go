@@ -29,7 +29,7 @@ const (
 	MaxExchanges = 20_000
 	// maxBody is the longest body that is looked at; maxBodies the most of all;
 	// maxSentBody the longest that a step sends.
-	maxBody, maxBodies, maxSentBody = 1 << 20, 64 << 20, 64 << 10
+	maxBody, maxBodies, maxSentBody = 1 << 20, 64 << 20, 16 << 10
 )
 
 // An Exchange is one request and its answer.

@@ -62,9 +62,11 @@ func (d *drafting) whole(r *request, key, value string) (p piece, ok bool) {
 		return piece{text: k.expr, expr: true}, true
 	}
 	if s, ok := d.source(value, r); ok && s.at.kept && role != publicRole {
-		return piece{text: d.capture(value, s), expr: true, number: s.number}, true
+		return d.carried(value, s), true
 	}
 	switch {
+	case d.full() && (role == userRole || role == passwordRole || role == personalRole || role == secretRole):
+		return d.stranger(value), true
 	case role == otpRole:
 		return piece{text: d.otp(len(value)), expr: true}, true
 	case role == tokenRole && (looksSecret(value) || len(value) >= 6 && !isWord(value)):
@@ -114,8 +116,25 @@ func (d *drafting) clock(r *request, value string) (p piece, ok bool) {
 	return piece{text: expr, expr: true, number: true}, true
 }
 
+// carried is a value of an answer.
+func (d *drafting) carried(value string, s source) piece {
+	if _, ok := d.captured[value]; !ok && d.full() {
+		return d.stranger(value)
+	}
+	return piece{text: d.capture(value, s), expr: true, number: s.number}
+}
+
+// stranger is a secret that there is no room for.
+func (d *drafting) stranger(value string) piece {
+	d.decide(fmt.Sprintf("this recording has more than %d values that look like secrets; the rest are random texts here", maxKnown))
+	return piece{text: fmt.Sprintf("random_string(%d)", min(max(len(value), 1), 64)), expr: true}
+}
+
 // unsourced is a secret that no answer had.
 func (d *drafting) unsourced(key, value string) piece {
+	if d.full() {
+		return d.stranger(value)
+	}
 	key = strings.TrimPrefix(key, "path ")
 	switch {
 	case looksPersonal(value):
@@ -199,7 +218,7 @@ func (d *drafting) find(r *request, key, word string) (p piece, ok bool) {
 		return piece{text: k.expr, expr: true}, true
 	}
 	if s, ok := d.source(word, r); ok && s.at.kept && len(word) >= 6 {
-		return piece{text: d.capture(word, s), expr: true, number: s.number}, true
+		return d.carried(word, s), true
 	}
 	return p, false
 }

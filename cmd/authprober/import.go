@@ -75,10 +75,19 @@ cannot be read or written.`,
 func oneFile(format string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return misconfigured(fmt.Errorf("got %d arguments, want one: the FILE to read\nRun 'authprober import %s --help' for usage.", len(args), format))
+			return misconfigured(errOneFile{len(args), format})
 		}
 		return nil
 	}
+}
+
+type errOneFile struct {
+	got    int
+	format string
+}
+
+func (e errOneFile) Error() string {
+	return fmt.Sprintf("got %d arguments, want one: the FILE to read\nRun 'authprober import %s --help' for usage.", e.got, e.format)
 }
 
 func (a *app) importFile(stdin io.Reader, path string, read func(io.Reader) (*recording.Recording, error), f importFlags) error {

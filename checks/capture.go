@@ -96,6 +96,9 @@ func (s *Session) compute(st *step) error {
 	for i := range st.Let {
 		c := &st.Let[i]
 		v, err := s.eval(c.Value.program)
+		if f, ok := errors.AsType[*failure](err); ok {
+			return Failf(f.reason, "computing %s from %s: %v", c.Name, c.Value.Source, err)
+		}
 		if err != nil {
 			return fmt.Errorf("computing %s: %w", c.Name, err)
 		}
@@ -107,21 +110,26 @@ func (s *Session) compute(st *step) error {
 // captureAll keeps what the step captures.
 func (s *Session) captureAll(st *step) error {
 	for i := range st.Capture {
-		c := &st.Capture[i]
-		v, err := s.evalAnswer(c.Value.program)
+		v, err := s.found(&st.Capture[i], "capturing")
 		if err != nil {
-			f, ok := errors.AsType[*failure](err)
-			if !ok {
-				return err
-			}
-			return Failf(f.reason, "capturing %s from %s: %v", c.Name, c.Value.Source, err)
+			return err
 		}
-		if v == nil || v == "" {
-			return Failf(prober.ReasonMissingValue, "capturing %s from %s: got %s", c.Name, c.Value.Source, describe(v))
-		}
-		s.keep(c, v)
+		s.keep(&st.Capture[i], v)
 	}
 	return nil
+}
+
+// found is the value of a capture. That the answer has none, or an empty one, is the
+// target's fault.
+func (s *Session) found(c *Capture, doing string) (any, error) {
+	v, err := s.evalAnswer(c.Value.program)
+	if f, ok := errors.AsType[*failure](err); ok {
+		return nil, Failf(f.reason, "%s %s from %s: %v", doing, c.Name, c.Value.Source, err)
+	}
+	if err == nil && (v == nil || v == "") {
+		err = Failf(prober.ReasonMissingValue, "%s %s from %s: got %s", doing, c.Name, c.Value.Source, describe(v))
+	}
+	return v, err
 }
 
 // keep stores a captured value; its texts are secret unless it may be shown.

@@ -12,6 +12,8 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/authprober/authprober/checks/accounts"
+	"github.com/authprober/authprober/checks/internal/dpop"
+	"github.com/authprober/authprober/checks/internal/jose"
 	"github.com/authprober/authprober/checks/internal/secret"
 	"github.com/authprober/authprober/checks/internal/strict"
 	"github.com/authprober/authprober/prober"
@@ -49,6 +51,12 @@ type compiled struct {
 	accountVars  map[string]map[string]any // what expressions see as account
 	env          map[string]any
 	secrets      map[string]any
+	remembered   []string // names of what is remembered of an account
+	clients      Clients
+	signers      map[signerKey]*jose.Signer
+	proofKeys    map[signerKey]*dpop.Key
+	certificates map[signerKey]*tls.Certificate
+	own          *TLSSettings // whose certificate and key are the client's own
 	redactor     *secret.Redactor
 }
 
@@ -58,6 +66,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 	f := &compiled{
 		options: l.options, steps: flow.Steps, cleanup: flow.Cleanup, tags: flow.Tags,
 		env: l.env(), redactor: secret.NewRedactor(), check: &prober.Check{Name: flow.Name, About: flow.About},
+		signers: map[signerKey]*jose.Signer{}, proofKeys: map[signerKey]*dpop.Key{}, certificates: map[signerKey]*tls.Certificate{},
 	}
 	l.vetName(src)
 	f.check.Labels = vetLabels(src)
@@ -66,12 +75,15 @@ func (l *loader) compileFlow(src *source) *compiled {
 	f.check.Group = l.vetGroup(src, f.check.Objective)
 	f.check.Thresholds = vetThresholds(src)
 	s := newScope(doc)
+	s.flow = f
 	l.scopeOfAccounts(src, f, s)
 	l.scopeOfSecrets(src, f, s)
 	s.env = l.options.allowedEnv()
 	s.names["env"] = stringFields(s.env)
 	f.setTarget(src, s)
 	f.setTLS(src)
+	l.vetCertificate(src, f, s)
+	f.vetClients(src, s)
 	vetSteps(src, f, s)
 	l.vetTOTP(src, f, s)
 	f.usesText, f.usesLocation = f.mentions("text"), f.mentions("location")
@@ -81,6 +93,9 @@ func (l *loader) compileFlow(src *source) *compiled {
 			f.check.Reasons = append(f.check.Reasons, f.possible(st))
 			if len(st.Refuse) > 0 {
 				f.check.RefuseSteps = append(f.check.RefuseSteps, st.Name)
+			}
+			if st.Poll != nil && st.Poll.Delivery {
+				f.check.DeliverySteps = append(f.check.DeliverySteps, st.Name)
 			}
 		}
 	}
@@ -106,7 +121,9 @@ func (f *compiled) possible(st *step) []prober.Reason {
 // and which is larger than what came out of it.
 func (f *compiled) forget() {
 	for _, st := range slices.Concat(pointers(f.steps), pointers(f.cleanup)) {
-		st.node = nil
+		if st.StepSettings != nil {
+			st.node = nil
+		}
 	}
 }
 
@@ -159,7 +176,7 @@ func vetSteps(src *source, f *compiled, s *Scope) {
 			}
 		}
 	}
-	for _, st := range all {
+	for i, st := range all {
 		if st.StepSettings == nil {
 			continue // its kind is not known, and that is noted
 		}
@@ -167,9 +184,13 @@ func vetSteps(src *source, f *compiled, s *Scope) {
 			src.doc.Errorf(st.node, "two steps are named %q", st.Name)
 		}
 		names[st.Name] = true
+		if _, ok := st.Step.(successor); ok && i == 0 {
+			src.doc.Errorf(st.node, "the step %q goes on from the answer of the step before, and it is the first", st.Name)
+		}
 		st.vet(s, max(f.check.Schedule.Timeout, f.check.Schedule.Cleanup))
+		s.steps = append(s.steps, st.Name)
 	}
-	after := s.withAnswer()
+	after := s.withAnswer(false)
 	for i := range f.tags {
 		f.tags[i].expr.compileAny(after)
 	}
@@ -207,6 +228,11 @@ func (f *compiled) mentions(name string) bool {
 				return true
 			}
 		}
+		for _, e := range st.conditions() {
+			if e.mentions(name) {
+				return true
+			}
+		}
 		if p := st.Poll; p != nil && (p.Until.mentions(name) || p.Pending.mentions(name)) {
 			return true
 		}
@@ -230,6 +256,17 @@ func (src *source) at(key string) *yaml.Node {
 	}
 	if at.Kind == yaml.AliasNode && at.Alias != nil {
 		at = at.Alias
+	}
+	return at
+}
+
+// inside is the place of a key's value below a top-level key, or that of the latter.
+func (src *source) inside(top, key string) *yaml.Node {
+	at := src.at(top)
+	for i := 0; at.Kind == yaml.MappingNode && i+1 < len(at.Content); i += 2 {
+		if at.Content[i].Value == key {
+			return at.Content[i+1]
+		}
 	}
 	return at
 }

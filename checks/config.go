@@ -3,6 +3,7 @@ package checks
 import (
 	"context"
 	"maps"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/authprober/authprober/checks/accounts"
 	"github.com/authprober/authprober/checks/internal/secret"
+	"github.com/authprober/authprober/checks/remember"
 	"github.com/authprober/authprober/prober"
 )
 
@@ -32,6 +34,13 @@ type Options struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Resolve looks up the addresses of a host; nil asks the system.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Remembered is where flows keep what lasts between runs; nil is memory that ends
+	// with the configuration.
+	Remembered *remember.Store
+	// AnyPace says that the flows are run at another pace than that of their schedules,
+	// and leaves out what only matters to these: whether a pool can give as many
+	// logins as they ask for, and whether it has an account for each concurrent run.
+	AnyPace bool
 	// HostOf, unless nil, is told the host of each flow's target as it is loaded.
 	HostOf func(check, host string)
 }
@@ -54,8 +63,29 @@ type Config struct {
 	Accounts *accounts.Set
 	// Warnings are what works and is still not as it should be.
 	Warnings []Mistake
+	// Remembers names the checks that keep something between runs.
+	Remembers []string
 	// Redactor knows every secret of the configuration.
 	Redactor *secret.Redactor
+
+	supply map[*prober.Check]supply
+}
+
+// A supply is what a check leases from.
+type supply struct {
+	pool *accounts.Pool
+	need accounts.Need
+}
+
+// Supply returns the name of the pool that the check leases from, and how many
+// logins a second that can give it in the long run if nobody else uses it, +Inf
+// where nothing limits that. The name is "" for a check without accounts.
+func (c *Config) Supply(check *prober.Check) (pool string, perSecond float64) {
+	s, ok := c.supply[check]
+	if !ok {
+		return "", math.Inf(1)
+	}
+	return s.pool.Name(), s.pool.Capacity(s.need)
 }
 
 // Load reads flows and accounts from files and directories, and compiles them.
@@ -75,6 +105,9 @@ func Load(paths []string, options Options) (*Config, error) {
 		options.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
+	}
+	if options.Remembered == nil {
+		options.Remembered = remember.NewMemory()
 	}
 	l := &loader{options: &options, flows: map[string]string{}, pools: map[string]*loadedPool{}, groups: map[string]*groupOfFlows{}, redactor: secret.NewRedactor()}
 	return l.load(paths)
@@ -103,6 +136,7 @@ func (l *loader) load(paths []string) (*Config, error) {
 			l.loadPools(src)
 		}
 	}
+	l.noteRemembered(sources)
 	var flows []*compiled
 	for _, src := range sources {
 		if src.flow != nil {
@@ -124,12 +158,19 @@ func (l *loader) load(paths []string) (*Config, error) {
 }
 
 func (l *loader) config(flows []*compiled) (*Config, error) {
-	c := &Config{Warnings: l.warnings.Sort(), Redactor: l.redactor}
+	c := &Config{Warnings: l.warnings.Sort(), Redactor: l.redactor, supply: map[*prober.Check]supply{}}
 	for _, f := range flows {
 		f.redactor = l.redactor
 		f.spare = l.spareOf(f)
 		c.Checks = append(c.Checks, f.check)
+		if len(f.remembered) > 0 {
+			c.Remembers = append(c.Remembers, f.check.Name)
+		}
+		if f.pool != nil {
+			c.supply[f.check] = supply{f.pool, f.need}
+		}
 	}
+	slices.Sort(c.Remembers)
 	slices.SortFunc(c.Checks, func(a, b *prober.Check) int { return strings.Compare(a.Name, b.Name) })
 	var pools []*accounts.Pool
 	for _, name := range slices.Sorted(maps.Keys(l.pools)) {

@@ -11,7 +11,7 @@
 // type-checked against the names in reach at their place. [Load] does all this,
 // and uses no network.
 //
-// A step is of a kind, told by its key: `request`. A kind is one file with one
+// A step is of a kind, told by its key, such as `request`. A kind is one file with one
 // type that implements [Step]; its fields are its settings, their comments the
 // reference, its Vet the validation, its Run the behaviour.
 //

@@ -31,8 +31,10 @@ type Flow struct {
 	Tags Tags `yaml:"tags"`
 	// Secrets are values every run uses, such as a client secret; expressions read them as secrets.NAME.
 	Secrets SecretRefs `yaml:"secrets"`
-	// TLS is how the target's certificate is verified, where the system's authorities do not.
+	// TLS is how the target's certificate is verified, where the system's authorities do not, and the client's own certificate.
 	TLS TLSSettings `yaml:"tls"`
+	// Clients are the OAuth 2.0 clients that the steps discovery, par, authorize, token and their like use, by name.
+	Clients Clients `yaml:"clients"`
 	// Steps are performed in order, until one fails.
 	Steps []step `yaml:"steps,required"`
 	// Cleanup are steps that give back what the run has taken: after success, failure, timeout and shutdown. A step whose captured values are missing is skipped. They never change the outcome.
@@ -92,12 +94,16 @@ func (t *ThresholdSettings) DecodeYAML(d *strict.Document, n *yaml.Node) {
 	t.node = n
 }
 
-// TLSSettings say how the target's certificate is verified.
+// TLSSettings say how the target's certificate is verified, and with which certificate the client shows who it is.
 type TLSSettings struct {
 	// CA is a file of certificates in PEM, trusted in place of the system's.
 	CA string `yaml:"ca"`
 	// ServerName is the name the certificate has to have, in place of the target's.
 	ServerName string `yaml:"server_name"`
+	// Certificate is the client's certificate, with its chain, in PEM: that of the flow or of an account. It is shown to whoever asks for one.
+	Certificate Template `yaml:"certificate"`
+	// Key is the private key of the client's certificate, in PEM.
+	Key Template `yaml:"key"`
 }
 
 // Labels are names with values, in the order of the file.

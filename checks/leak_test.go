@@ -23,6 +23,7 @@ func TestReportsHoldNoSecret(t *testing.T) {
 		token    = "SentinelTokenOfLetters"
 		clientID = "SentinelClientSecret"
 		fresh    = "SentinelOfTheLastAnswer" // known from the failing step only
+		let      = "SentinelOfTheLet"        // computed by the flow
 	)
 	var mode string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -48,7 +49,7 @@ func TestReportsHoldNoSecret(t *testing.T) {
 			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\n", token)
 			c.Close()
 		default:
-			fmt.Fprintf(w, `{"error": %q, "sent": %q, %q: 1, "again": %q, "pin": %s, "fresh": %q}`, password, sent, clientID, token, pin, fresh)
+			fmt.Fprintf(w, `{"error": %q, "sent": %q, %q: 1, "again": %q, "pin": %s, "fresh": %q, "let": %q}`, password, sent, clientID, token, pin, fresh, let)
 		}
 	}))
 	defer server.Close()
@@ -72,6 +73,12 @@ func TestReportsHoldNoSecret(t *testing.T) {
 		"match":     `expect: ['"x" matches body.error']`,
 		"panic":     "headers: {X: \"${{ totp(account.password) }}\"}\nexpect: [status == 200]",
 		"header in": "headers: {X: '${{ token + account.password + \"\\n\" }}'}\nexpect: [status == 200]",
+		"let":       "let: {a: '\"SentinelOf\" + \"TheLet\"'}\nexpect: ['body.let == \"x\"']",
+		"let deep":  "let: {a: '{\"b\": [\"SentinelOf\" + \"TheLet\"]}'}\nexpect: ['body.let == \"x\"']",
+		"let fails": "let: {a: token + account.password, b: 'jwt_claims(a)'}\nexpect: [status == 201]",
+		"poll":      "poll: {every: 100ms, for: 150ms, until: body.again == \"x\"}\nexpect: [status == 200]",
+		"polled":    "poll: {every: 100ms, for: 150ms, until: body.again != \"x\"}\nexpect: ['body.again == \"x\"']",
+		"neither":   "poll: {every: 100ms, for: 150ms, until: body.again == \"x\", pending: body.error == \"x\"}\nexpect: [status == 200]",
 		"url":       "query: {q: \"${{ token }}\"}\nexpect: [status == 201]",
 	}
 	for name, settings := range steps {
@@ -99,7 +106,7 @@ steps:
     ` + strings.ReplaceAll(settings, "\n", "\n    ") + "\n",
 			})
 			if err != nil {
-				if noSecret(t, err.Error(), password, token, clientID, pin, fresh); name != "panic" {
+				if noSecret(t, err.Error(), password, token, clientID, pin, fresh, let); name != "panic" {
 					t.Fatal(err)
 				}
 				return
@@ -112,7 +119,7 @@ steps:
 			if err != nil {
 				t.Fatal(err)
 			}
-			noSecret(t, string(text)+fmt.Sprintf("%+v %#v", r, r), password, token, clientID, pin, fresh)
+			noSecret(t, string(text)+fmt.Sprintf("%+v %#v", r, r), password, token, clientID, pin, fresh, let)
 		})
 	}
 }
@@ -126,5 +133,54 @@ func noSecret(t *testing.T, text string, secrets ...string) {
 				t.Errorf("the secret %s is in\n%s", s, text)
 			}
 		}
+	}
+}
+
+// The values that a page has in its forms, and the queries of redirects, are as
+// secret as what is captured.
+func TestPagesGiveNoSecretAway(t *testing.T) {
+	const (
+		csrf = "SentinelTokenOfTheForm"
+		code = "SentinelCodeOfTheQuery"
+		name = "SentinelNameOfAField"
+		note = "SentinelNote"
+	)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Echo", csrf)
+		switch r.URL.Path {
+		case "/page":
+			w.Header().Set("Content-Type", "text/html")
+			w.Header().Set("Location", "com.example."+strings.ToLower(code)+":/cb?code="+code)
+			w.WriteHeader(http.StatusFound)
+			fmt.Fprintf(w, `<form id=a action="/use?code=%s" method=post><input type=hidden name=%s value=%s><textarea name=t>%s</textarea></form>
+				<form id=b method=post action="%s:x"><input name=%s></form>`, code, name, csrf, note, code, name)
+		default:
+			fmt.Fprintf(w, `{"csrf": %q, "note": %q}`, csrf, note)
+		}
+	}))
+	defer server.Close()
+	for step, settings := range map[string]string{
+		"echo":         "submit: {id: a}\nexpect: ['body.csrf == \"x\"']",
+		"echo of text": "submit: {id: a}\nexpect: ['body.note == \"x\"']",
+		"header":       "submit: {id: a}\nexpect: ['header[\"X-Echo\"] == \"x\"']",
+		"field":        "submit: {id: a}\nfields: {user: x}\nexpect: [status == 200]",
+		"no form":      "submit: {id: c}\nexpect: [status == 200]",
+		"scheme":       "submit: {id: b}\nexpect: [status == 200]",
+		"redirect":     "follow: location\nexpect: [status == 200]",
+		"redirects":    "follow: {until: status == 200}\nexpect: [status == 200]",
+	} {
+		r := probeOnce(t, mustLoad(t, Options{}, "name: x\ntarget: "+server.URL+`
+tags: {echo: 'header["X-Echo"]'}
+steps:
+  - {name: page, request: GET /page, expect: [status == 302]}
+  - name: use
+    `+strings.ReplaceAll(settings, "\n", "\n    ")+"\n"))
+		if r.Outcome() != prober.Failed {
+			t.Errorf("%s: got %s: %v", step, r.Outcome(), r.Err)
+		}
+		if strings.HasPrefix(settings, "submit: {id: a}") {
+			noSecret(t, fmt.Sprintf("%+v", r), csrf)
+		}
+		noSecret(t, fmt.Sprintf("%+v", r.Steps), csrf, code, name, note)
 	}
 }

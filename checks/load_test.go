@@ -60,3 +60,14 @@ func TestMistakes(t *testing.T) {
 		})
 	}
 }
+
+// The files of good load, and are those that the bad ones refer to.
+func TestGoodFlows(t *testing.T) {
+	c, err := Load([]string{"testdata/good"}, testOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"retail-login", "retail-web"}, names(c)); diff != "" {
+		t.Errorf("flows (-want +got):\n%s", diff)
+	}
+}

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -70,7 +71,7 @@ func (st *step) vetPoll(after *Scope, runTimeout time.Duration) {
 	case most > runTimeout:
 		after.doc.Errorf(p.node, "the step %q polls for %s, which is longer than the run's timeout, %s", st.Name, most, runTimeout)
 	}
-	if !p.Until.isSet() && !knows {
+	if !p.Until.isSet() && !knows && p.node.Kind == yaml.MappingNode {
 		after.doc.Errorf(p.node, "the poll of the step %q has no until: whatever the answer, it would be the one", st.Name)
 	}
 }
@@ -80,7 +81,12 @@ func (s *Session) act(ctx context.Context, st *step) error {
 	if st.Poll == nil {
 		return st.Run(ctx, s)
 	}
-	begun, every := time.Now(), time.Duration(st.Poll.Every)
+	begun, every, most := time.Now(), time.Duration(st.Poll.Every), st.Poll.most(ctx)
+	if st.Poll.For > 0 { // the last request, too, has to be answered by then
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, most, prober.ErrTimeout)
+		defer cancel()
+	}
 	for {
 		s.result.Polls++
 		if err := st.Run(ctx, s); err != nil {
@@ -90,15 +96,18 @@ func (s *Session) act(ctx context.Context, st *step) error {
 		slower, yes, err := s.pending(st)
 		if !yes || err != nil {
 			if err == nil && st.Poll.Delivery {
-				s.result.Delivery = time.Since(begun)
+				s.result.Delivery = max(time.Since(begun), 1) // at once counts too
 			}
 			return err
 		}
 		every += slower
-		if time.Since(begun)+every > time.Duration(st.Poll.For) {
-			return st.late(s.result.Polls)
+		if time.Since(begun)+every > most {
+			return s.late(st, most)
 		}
 		if err := wait(ctx, every); err != nil {
+			if _, ok := errors.AsType[*failure](err); ok && st.Poll.Delivery { // the step's time was shorter
+				return s.late(st, time.Since(begun).Round(leastPoll))
+			}
 			return err
 		}
 		s.again()
@@ -132,13 +141,23 @@ func (s *Session) holds(e *Expr) bool {
 	return err == nil && v == true
 }
 
+// most is how long the step asks: For, or where that is not set, what is left of
+// its time but for one Every, so that the last answer has time to come.
+func (p *PollSettings) most(ctx context.Context) time.Duration {
+	if p.For > 0 {
+		return time.Duration(p.For)
+	}
+	deadline, _ := ctx.Deadline() // every run has one
+	return max(time.Until(deadline)-time.Duration(p.Every), 0)
+}
+
 // late is the failure of a step whose answer did not come in time.
-func (st *step) late(polls int) error {
+func (s *Session) late(st *step, took time.Duration) error {
 	reason := prober.ReasonTimeout
 	if st.Poll.Delivery {
 		reason = prober.ReasonUndelivered
 	}
-	return Failf(reason, "polled %d times in %s, and the answer was always \"not yet\"", polls, time.Duration(st.Poll.For))
+	return Failf(reason, "polled %d times in %s, and the answer was always \"not yet\"%s", s.result.Polls, short(took.Round(time.Millisecond)), s.answer.beside)
 }
 
 // wait waits, or returns early with the reason why ctx has ended.

@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/authprober/authprober/checks/internal/otp"
 	"github.com/authprober/authprober/checks/internal/secret"
 	"github.com/authprober/authprober/checks/internal/strict"
+	"github.com/authprober/authprober/prober/detect"
 )
 
 // A loadedPool is a pool with its secrets looked up.
@@ -27,6 +29,8 @@ type loadedPool struct {
 	used   float64                   // the same with the confirming runs that budgets allow
 	users  []string                  // flows that use it
 	spare  *spare                    // nil until it is asked for
+
+	remembered []string // names of what its flows remember of an account
 }
 
 func (l *loader) loadPools(src *source) {
@@ -98,8 +102,9 @@ func (l *loader) scopeOfAccounts(src *source, f *compiled, s *Scope) {
 	}
 	f.pool, f.accountVars = p.Pool, p.vars
 	s.account, s.names["account"] = p.fields, p.fields
-	if n := f.check.Schedule.Concurrency; p.Pool != nil && n > p.Len() {
-		src.mistake("schedule", "concurrency is %d, and the pool %q has %d accounts; a run leases one for itself", n, name, p.Len())
+	p.scopeOfMemory(f, s)
+	if n := f.check.Schedule.Concurrency; p.Pool != nil && n > p.Len() && !l.options.AnyPace {
+		src.mistake("schedule", "concurrency is %d, and the pool %q has %d %s; a run leases one for itself", n, name, p.Len(), plural(p.Len(), "account"))
 	}
 	p.users = append(p.users, src.flow.Name)
 	perSecond := 1 / f.check.Schedule.Every.Seconds()
@@ -111,6 +116,13 @@ func (l *loader) scopeOfAccounts(src *source, f *compiled, s *Scope) {
 // an account of such a flow logs in at most once in a step of the clock.
 func (l *loader) vetTOTP(src *source, f *compiled, s *Scope) {
 	codes := slices.ContainsFunc(slices.Concat(pointers(f.steps), pointers(f.cleanup)), func(st *step) bool { return st.usesTOTP })
+	if codes {
+		for _, t := range f.tags {
+			if t.name == tagEdge {
+				src.doc.Errorf(t.expr.node, "the tag %s is set by authprober itself: the flow calls totp; choose another name", tagEdge)
+			}
+		}
+	}
 	if !codes || f.pool == nil {
 		return
 	}
@@ -133,13 +145,16 @@ func (l *loader) vetTOTP(src *source, f *compiled, s *Scope) {
 
 // vetBudgets compares what the flows want of each pool with what it can give.
 func (l *loader) vetBudgets() {
+	if l.options.AnyPace {
+		return
+	}
 	for _, p := range l.pools {
 		if p.used == 0 || p.Pool == nil {
 			continue
 		}
 		if can := p.Capacity(p.need); p.used > can*(1+1e-9) {
 			p.src.doc.Errorf(p.set.node, "the pool %q can give %s and is asked for %s%s by %s; %s",
-				p.set.name, perMinute(can), perMinute(p.used), p.confirming(), strings.Join(p.users, ", "), p.remedy())
+				p.set.name, logins(can), logins(p.used), p.confirming(), strings.Join(p.users, ", "), p.remedy())
 		}
 	}
 }
@@ -149,7 +164,7 @@ func (p *loadedPool) confirming() string {
 	if p.used <= p.due {
 		return ""
 	}
-	return fmt.Sprintf(" (%.2g%% of them to confirm)", 100*(p.used-p.due)/p.used)
+	return fmt.Sprintf(" (%s%% of them to confirm)", detect.Figures(100*(p.used-p.due)/p.used, 2))
 }
 
 // remedy says what helps a pool that is asked for too much.
@@ -164,9 +179,29 @@ func (p *loadedPool) remedy() string {
 	return "add accounts, raise max_logins" + less
 }
 
-func perMinute(perSecond float64) string {
-	if perSecond < 1.0/60 {
-		return fmt.Sprintf("%.3g logins an hour", perSecond*3600)
+// logins writes a pace in the smallest unit of which there is at least one login.
+func logins(perSecond float64) string {
+	n, unit := perSecond*60, "a minute"
+	if n < 1 {
+		n, unit = n*60, "an hour"
 	}
-	return fmt.Sprintf("%.3g logins a minute", perSecond*60)
+	if n < 1 {
+		n, unit = n*24, "a day"
+	}
+	digits := 3
+	if n >= 1000 {
+		digits = 1 + int(math.Log10(n))
+	}
+	text := detect.Figures(n, digits)
+	if text == "1" {
+		return "1 login " + unit
+	}
+	return text + " logins " + unit
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
 }

@@ -17,6 +17,9 @@ func (f *compiled) probe(ctx context.Context, lease *accounts.Lease) prober.Repo
 	s := f.newSession(ctx, lease)
 	defer s.close()
 	s.report.TraceID = s.traceID
+	if s.report.Err != nil {
+		return s.report // what the run needs of ours is not to be had
+	}
 	s.report.Steps = make([]prober.StepResult, 0, len(f.steps))
 	for i := range f.steps {
 		if !s.step(ctx, &f.steps[i], &s.report.Steps) {
@@ -96,24 +99,28 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 	}
 	s.answer, s.timing = answer{}, &timing{}
 	s.vars["step"] = st.Name
-	for _, name := range st.needs {
-		if !s.captured[name] {
-			if s.result.Skipped = cleanup; cleanup {
-				return nil
-			}
-			return fmt.Errorf("step %q reads %s, which was not captured: the step that captures it was skipped", st.Name, name)
-		}
-	}
 	if st.If.isSet() {
+		if missing, err := s.missing(st, st.ifNeeds, cleanup); missing {
+			return err
+		}
 		if yes, err := s.eval(st.If.program); err != nil || yes != true {
 			s.result.Skipped = err == nil
 			return err
 		}
 	}
+	if missing, err := s.missing(st, st.needs, cleanup); missing {
+		return err
+	}
 	if st.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, time.Duration(st.Timeout), prober.ErrTimeout)
 		defer cancel()
+	}
+	if err := s.prepare(st); err != nil {
+		return err
+	}
+	if st.usesTOTP {
+		s.noteEdge(time.Now())
 	}
 	if err := s.compute(st); err != nil {
 		return err
@@ -122,16 +129,39 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 		s.lease.CodeUsed(time.Now()) // a code is good once, and the lease may be of an earlier step of the clock
 	}
 	err = s.act(ctx, st)
-	s.tag()
+	if !st.isAside() {
+		s.tag()
+	}
 	if err != nil {
 		return err
 	}
 	s.show()
+	if err := s.authorizationResponse(); err != nil {
+		return err
+	}
 	if err := s.judge(st); err != nil {
 		s.hideCaptures(st)
 		return err
 	}
-	return s.captureAll(st)
+	if err := s.captureAll(st); err != nil {
+		return err
+	}
+	return s.rememberAll(st)
+}
+
+// missing reports whether one of the names was never captured: then a step of the
+// clean-up is skipped, and any other is a mistake in the flow.
+func (s *Session) missing(st *step, names []string, cleanup bool) (bool, error) {
+	for _, name := range names {
+		if s.captured[name] {
+			continue
+		}
+		if s.result.Skipped = cleanup; cleanup {
+			return true, nil
+		}
+		return true, fmt.Errorf("step %q reads %s, which was not captured: the step that captures it was skipped", st.Name, name)
+	}
+	return false, nil
 }
 
 // firstFrame names the place of a panic: the frame after the runtime's own.
@@ -201,14 +231,21 @@ func (s *Session) shownTags() map[string]string {
 			s.tags[t.name] = t.admit(s.redact(value))
 		}
 	}
+	if s.edge != "" {
+		if s.tags == nil {
+			s.tags = map[string]string{}
+		}
+		s.tags[tagEdge] = s.edge
+	}
 	return s.tags
 }
 
 // tag evaluates the flow's tags over the answer at hand. Where a step got none
-// over a connection of its own, nothing is known about who was to answer.
+// over a connection of its own, nothing is known about who was to answer; where it
+// asked nobody, what is wrong is with the answers before.
 func (s *Session) tag() {
 	if s.answer.status == 0 {
-		if !s.timing.reused {
+		if !s.timing.reused && s.stage() > preparing {
 			s.tags = nil
 		}
 		return

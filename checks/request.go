@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/authprober/authprober/prober"
@@ -39,6 +40,14 @@ type RequestStep struct {
 	Bearer Template `yaml:"bearer"`
 	// Basic are a name and a password, sent as RFC 7617 says.
 	Basic *BasicAuth `yaml:"basic"`
+	// DPoP is an access token that is bound to a key, sent with a proof of having it (RFC 9449); or the settings of such a proof.
+	DPoP *DPoPSettings `yaml:"dpop"`
+	// Signature signs the request as RFC 9421 has it (HTTP Message Signatures).
+	Signature *SignatureSettings `yaml:"signature"`
+	// JWS signs the body by a detached JWS in a header field, as Open Banking has it.
+	JWS *JWSSettings `yaml:"jws"`
+	// Sign signs the request in a dialect of its own, such as that of draft-cavage-http-signatures.
+	Sign *SignSettings `yaml:"sign"`
 	// FollowRedirects is how many redirects are followed; 0, the default, follows none and makes the redirect the answer.
 	FollowRedirects int `yaml:"follow_redirects"`
 	// MaxBody is the most that is read of the answer's body; a longer one fails the step. The default is 1MiB.
@@ -57,9 +66,7 @@ type BasicAuth struct {
 func (r *RequestStep) templates(f func(*Template)) {
 	f(&r.Request.URL)
 	for _, pairs := range []Pairs{r.Query, r.Headers, r.Cookies, r.Form} {
-		for i := range pairs {
-			f(&pairs[i].Value)
-		}
+		pairs.each(f)
 	}
 	r.JSON.templates(f)
 	f(&r.Body)
@@ -67,6 +74,15 @@ func (r *RequestStep) templates(f func(*Template)) {
 	if r.Basic != nil {
 		f(&r.Basic.Username)
 		f(&r.Basic.Password)
+	}
+	if r.DPoP != nil {
+		r.DPoP.templates(f)
+	}
+	if r.Signature != nil {
+		r.Signature.templates(f)
+	}
+	if r.JWS != nil {
+		r.JWS.templates(f)
 	}
 }
 
@@ -80,39 +96,79 @@ func (r *RequestStep) Shown() string { return r.Request.Method + " " + r.Request
 
 // Needs implements [Step].
 func (r *RequestStep) Needs(captured map[string]string) (names []string) {
-	r.templates(func(t *Template) { names = append(names, t.needs(captured)...) })
+	add := func(t *Template) { names = append(names, t.needs(captured)...) }
+	r.templates(add)
+	if r.Sign != nil { // its expressions see more, so it compiles them itself
+		r.Sign.templates(add)
+	}
 	return names
 }
 
+// exchangeReasons are why any exchange can fail.
+var exchangeReasons = []prober.Reason{prober.ReasonDNS, prober.ReasonConnect, prober.ReasonTLS, prober.ReasonReset, prober.ReasonBadResponse}
+
 // Reasons implements [Step].
 func (r *RequestStep) Reasons() []prober.Reason {
-	rs := []prober.Reason{prober.ReasonDNS, prober.ReasonConnect, prober.ReasonTLS, prober.ReasonReset, prober.ReasonBadResponse}
+	rs := slices.Clone(exchangeReasons)
 	if r.FollowRedirects > 0 {
 		rs = append(rs, prober.ReasonRedirect)
+	}
+	if r.DPoP != nil {
+		rs = append(rs, prober.ReasonChallenge)
 	}
 	return rs
 }
 
 // Run implements [Step].
 func (r *RequestStep) Run(ctx context.Context, s *Session) error {
-	req, err := r.build(ctx, s)
-	if err != nil {
-		return err
+	c := call{follow: r.FollowRedirects, limit: int64(r.MaxBody)}
+	if r.DPoP != nil {
+		var err error
+		if c.proof, err = r.DPoP.proof(s); err != nil {
+			return err
+		}
 	}
-	return s.exchange(req, r.FollowRedirects, int64(r.MaxBody))
+	var body []byte
+	c.build = func() (req *http.Request, err error) {
+		req, body, err = r.build(ctx, s, c.proof)
+		return req, err
+	}
+	c.sign = func(req *http.Request) error { return r.sign(req, body, s) }
+	return s.send(c)
 }
 
-func (r *RequestStep) build(ctx context.Context, s *Session) (*http.Request, error) {
+// sign signs the request that is ready but for its signatures.
+func (r *RequestStep) sign(req *http.Request, body []byte, s *Session) error {
+	if r.JWS != nil {
+		if err := r.JWS.sign(req, body, s); err != nil {
+			return err
+		}
+	}
+	if r.Sign != nil {
+		if err := r.Sign.sign(req, body, s); err != nil {
+			return err
+		}
+	}
+	if r.Signature != nil {
+		return r.Signature.sign(req, body, s)
+	}
+	return nil
+}
+
+func (r *RequestStep) build(ctx context.Context, s *Session, p *proof) (*http.Request, []byte, error) {
 	to, err := r.url(s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	body, contentType, err := r.body(s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	req := s.newRequest(ctx, r.Request.Method, to, body, contentType)
-	return req, r.authorize(req, s)
+	if p != nil && p.token != "" { // RFC 9449 section 7.1
+		req.Header.Set("Authorization", "DPoP "+p.token)
+	}
+	return req, body, r.authorize(req, s)
 }
 
 // newRequest is a request with the run's header fields. It has no GetBody, so
@@ -186,19 +242,8 @@ func (r *RequestStep) body(s *Session) (body []byte, contentType string, err err
 
 // authorize sets the header fields, the cookies and the credentials.
 func (r *RequestStep) authorize(req *http.Request, s *Session) error {
-	for i := range r.Headers {
-		value, err := r.Headers[i].Value.text(s, nil)
-		if err != nil {
-			return err
-		}
-		if strings.ContainsAny(value, "\r\n\x00") {
-			return fmt.Errorf("the header field %s would hold a line end", r.Headers[i].Name)
-		}
-		if strings.EqualFold(r.Headers[i].Name, "Host") {
-			req.Host = value
-			continue
-		}
-		req.Header.Set(r.Headers[i].Name, value)
+	if err := r.Headers.setHeaders(req, s); err != nil {
+		return err
 	}
 	for i := range r.Cookies {
 		value, err := r.Cookies[i].Value.text(s, nil)

@@ -1,6 +1,8 @@
 package checks
 
 import (
+	"fmt"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -82,4 +84,45 @@ func (p Pairs) encode(b *strings.Builder, s *Session) error {
 		b.WriteString(url.QueryEscape(value))
 	}
 	return nil
+}
+
+// compile compiles the templates of the pairs.
+func (p Pairs) compile(s *Scope) {
+	for i := range p {
+		p[i].Value.compile(s)
+	}
+}
+
+// needs lists the captured names that the pairs read.
+func (p Pairs) needs(captured map[string]string) (names []string) {
+	for i := range p {
+		names = append(names, p[i].Value.needs(captured)...)
+	}
+	return names
+}
+
+// setHeaders sets the pairs as header fields of the request.
+func (p Pairs) setHeaders(req *http.Request, s *Session) error {
+	for i := range p {
+		value, err := p[i].Value.text(s, nil)
+		if err != nil {
+			return err
+		}
+		if strings.ContainsAny(value, "\r\n\x00") {
+			return fmt.Errorf("the header field %s would hold a line end", p[i].Name)
+		}
+		if strings.EqualFold(p[i].Name, "Host") {
+			req.Host = value
+			continue
+		}
+		req.Header.Set(p[i].Name, value)
+	}
+	return nil
+}
+
+// each yields the pairs' templates.
+func (p Pairs) each(f func(*Template)) {
+	for i := range p {
+		f(&p[i].Value)
+	}
 }

@@ -14,8 +14,33 @@ func (r *RequestStep) Vet(s *Scope) {
 	if r.Bearer.isSet() && r.Basic != nil {
 		s.doc.Errorf(r.Bearer.node, "bearer and basic are both set; a request has one Authorization")
 	}
+	r.vetSignatures(s)
+	if r.DPoP != nil {
+		r.DPoP.vet(s)
+		if r.FollowRedirects > 0 {
+			s.doc.Errorf(r.DPoP.node, "dpop and follow_redirects are both set; a proof is good for one URL")
+		}
+		if r.DPoP.Token.isSet() && (r.Bearer.isSet() || r.Basic != nil) {
+			s.doc.Errorf(r.DPoP.node, "the token of dpop and bearer or basic are both set; a request has one Authorization")
+		}
+	}
 	if r.FollowRedirects < 0 || r.FollowRedirects > 20 {
 		s.doc.Errorf(r.Request.URL.node, "follow_redirects is %d; want a number from 0 to 20", r.FollowRedirects)
+	}
+}
+
+func (r *RequestStep) vetSignatures(s *Scope) {
+	if r.Signature != nil {
+		r.Signature.vet(s)
+	}
+	if r.JWS != nil {
+		r.JWS.vet(s)
+	}
+	if r.Sign != nil {
+		r.Sign.vet(s)
+	}
+	if r.FollowRedirects > 0 && (r.Signature != nil || r.JWS != nil || r.Sign != nil) {
+		s.doc.Errorf(r.Request.URL.node, "a signed request and follow_redirects are both set; a signature is good for one request")
 	}
 }
 
@@ -41,22 +66,36 @@ func (r *RequestStep) vetBody(s *Scope) {
 var managed = []string{"Content-Length", "Transfer-Encoding", "Connection", "Traceparent", "Trailer", "Upgrade"}
 
 func (r *RequestStep) vetHeaders(s *Scope) {
+	r.Headers.vetHeaders(s)
 	for _, h := range r.Headers {
-		name := textproto.CanonicalMIMEHeaderKey(h.Name)
-		switch {
-		case !validToken(h.Name):
-			s.doc.Errorf(h.node, "%q is no name of a header field", h.Name)
-		case slices.Contains(managed, name):
-			s.doc.Errorf(h.node, "the header field %s is written by authprober itself", name)
-		case name == "Cookie":
-			s.doc.Errorf(h.node, "cookies are set with the key cookies")
-		case name == "Authorization" && (r.Bearer.isSet() || r.Basic != nil):
-			s.doc.Errorf(h.node, "Authorization is set twice: here and by bearer or basic")
+		if strings.EqualFold(h.Name, "Authorization") && r.authorizes() {
+			s.doc.Errorf(h.node, "Authorization is set twice: here and by bearer, basic or dpop")
 		}
 	}
 	for _, c := range r.Cookies {
 		if !validToken(c.Name) {
 			s.doc.Errorf(c.node, "%q is no name of a cookie", c.Name)
+		}
+	}
+}
+
+// authorizes reports whether a setting makes the Authorization.
+func (r *RequestStep) authorizes() bool {
+	return r.Bearer.isSet() || r.Basic != nil || r.DPoP != nil && r.DPoP.Token.isSet()
+}
+
+// vetHeaders finds what cannot be header fields; those of the further names are
+// written by authprober too.
+func (p Pairs) vetHeaders(s *Scope, further ...string) {
+	for _, h := range p {
+		name := textproto.CanonicalMIMEHeaderKey(h.Name)
+		switch {
+		case !validToken(h.Name):
+			s.doc.Errorf(h.node, "%q is no name of a header field", h.Name)
+		case slices.Contains(managed, name) || slices.Contains(further, name):
+			s.doc.Errorf(h.node, "the header field %s is written by authprober itself", name)
+		case name == "Cookie":
+			s.doc.Errorf(h.node, "cookies are set with the key cookies")
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"reflect"
 
 	"github.com/expr-lang/expr/ast"
+
+	"github.com/authprober/authprober/checks/internal/functions"
 )
 
 // The expression language answers nil for a field that is not there, so that
@@ -21,10 +23,9 @@ const (
 	headerFunc = "_header"
 )
 
-// errMissing is the error of an expression that reads what is not there.
-type errMissing struct{ what string }
-
-func (e errMissing) Error() string { return e.what + " is missing" }
+// errMissing is the error of an expression that reads what is not there. Helpers
+// have it too.
+type errMissing = functions.Missing
 
 // A rewriter is the ast.Visitor that does this, and notes which names the
 // expression mentions. Children are visited before their parents.
@@ -64,7 +65,7 @@ func (r *rewriter) member(node *ast.Node, n *ast.MemberNode) {
 		switch root.Value {
 		case "header":
 			name = headerFunc
-		case "account", "secrets", "env": // their fields are checked at load
+		case "account", "secrets", "env", "remembered", "age": // their fields are checked at load
 			return
 		}
 	}
@@ -108,7 +109,7 @@ func memberOf(params ...any) (any, error) {
 		if value, there := from[name]; there {
 			return value, nil
 		}
-		return nil, errMissing{"the field " + name}
+		return nil, errMissing{What: "the field " + name}
 	case []any:
 		i, ok := params[1].(int)
 		if !ok {
@@ -118,11 +119,11 @@ func memberOf(params ...any) (any, error) {
 			i += len(from)
 		}
 		if i < 0 || i >= len(from) {
-			return nil, errMissing{fmt.Sprintf("element %v of a list of %d", params[1], len(from))}
+			return nil, errMissing{What: fmt.Sprintf("element %v of a list of %d", params[1], len(from))}
 		}
 		return from[i], nil
 	case nil:
-		return nil, errMissing{fmt.Sprintf("the field %v of null", params[1])}
+		return nil, errMissing{What: fmt.Sprintf("the field %v of null", params[1])}
 	}
 	return reflectMember(params[0], params[1])
 }
@@ -135,7 +136,7 @@ func reflectMember(from, property any) (any, error) {
 		if value := v.MapIndex(reflect.ValueOf(name).Convert(v.Type().Key())); value.IsValid() {
 			return value.Interface(), nil
 		}
-		return nil, errMissing{"the field " + name}
+		return nil, errMissing{What: "the field " + name}
 	}
 	if name, ok := property.(string); ok && v.Kind() == reflect.Struct {
 		for field, value := range v.Fields() {
@@ -143,7 +144,7 @@ func reflectMember(from, property any) (any, error) {
 				return value.Interface(), nil
 			}
 		}
-		return nil, errMissing{"the field " + name}
+		return nil, errMissing{What: "the field " + name}
 	}
 	return nil, fmt.Errorf("%s has no field %v", kindOf(from), property)
 }

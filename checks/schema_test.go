@@ -117,9 +117,10 @@ type schemer struct {
 }
 
 var (
-	textSchema   = object{{"type", []string{"string", "number"}}}
-	namedSchema  = object{{"pattern", identifier.String()}}
-	secretSchema = object{{"anyOf", []any{
+	textSchema      = object{{"type", []string{"string", "number"}}}
+	namedTextSchema = object{{"type", "string"}, {"pattern", identifier.String()}}
+	namedSchema     = object{{"pattern", identifier.String()}}
+	secretSchema    = object{{"anyOf", []any{
 		textSchema,
 		object{{"type", "object"}, {"additionalProperties", false}, {"required", []string{"env"}}, {"properties", object{{"env", object{{"type", "string"}}}}}},
 		object{{"type", "object"}, {"additionalProperties", false}, {"required", []string{"file"}}, {"properties", object{{"file", object{{"type", "string"}}}}}},
@@ -160,10 +161,23 @@ func (s *schemer) of(t reflect.Type) object {
 		return object{{"type", "object"}, {"propertyNames", object{{"pattern", labelName.String()}}}, {"additionalProperties", object{{"type", []string{"string", "number"}}, {"minLength", 1}}}}
 	case Tags:
 		return object{{"type", "object"}, {"propertyNames", object{{"pattern", labelName.String()}}}, {"additionalProperties", expression}}
+	case Clients:
+		return object{{"type", "object"}, {"propertyNames", namedSchema}, {"additionalProperties", s.structure(reflect.TypeFor[Client]())}}
+	case Counter:
+		return object{{"anyOf", []any{namedTextSchema, s.structure(t)}}}
+	case DPoPSettings:
+		return object{{"anyOf", []any{textSchema, s.structure(t)}}}
 	case SecretRefs:
 		return object{{"type", "object"}, {"propertyNames", namedSchema}, {"additionalProperties", secretSchema}}
 	case Captures:
 		return object{{"type", "object"}, {"propertyNames", namedSchema}, {"additionalProperties", object{{"anyOf", []any{expression, s.structure(reflect.TypeFor[Capture]())}}}}}
+	case FormChoice:
+		one := append(s.structure(t), member{"minProperties", 1}, member{"maxProperties", 1})
+		return object{{"anyOf", []any{object{{"const", "first"}}, one}}}
+	case ButtonChoice:
+		return object{{"anyOf", []any{textSchema, append(s.structure(t), member{"minProperties", 1})}}}
+	case FollowSettings:
+		return object{{"anyOf", []any{object{{"const", "location"}}, s.structure(t)}}}
 	case []step:
 		return object{{"type", "array"}, {"minItems", 1}, {"items", s.steps()}}
 	case Pools:
@@ -261,9 +275,10 @@ func TestSchemaIsCurrent(t *testing.T) {
 // beyondSchema are the bad files whose mistakes are not of form: the schema has
 // to accept them.
 var beyondSchema = []string{
+	"follow-first", "follow-settings", "let", "poll", "submit-first", "submit-settings",
 	"account-fields", "alias-bomb", "alias-loop", "answer-before-request", "bad-types", "binary", "bodies", "confirm",
 	"confirm-budget", "confirm-rare", "duplicate-key",
-	"empty", "env-not-allowed", "expect-nothing", "helper-calls", "no-accounts", "no-pool", "not-utf8", "not-yaml",
+	"empty", "env-not-allowed", "expect-nothing", "helper-calls", "mail-answer", "mail-server", "mail-settings", "no-accounts", "no-pool", "not-utf8", "not-yaml",
 	"pool-budget", "pool-secret", "read-before-capture", "several-documents", "tab", "target-no-url",
 	"target-password", "target-query", "tls", "unclosed-template", "unknown-anchor", "unknown-name", "yaml-tags",
 }
@@ -357,8 +372,20 @@ func TestReferenceIsCurrent(t *testing.T) {
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		section("The kind "+kind, reflect.TypeOf(kinds[kind]()).Elem())
 	}
+	section("A client", reflect.TypeFor[Client]())
+	section("auth of a client", reflect.TypeFor[ClientAuth]())
+	section("request_object of a client", reflect.TypeFor[SigningKey]())
+	section("dpop of a client", reflect.TypeFor[DPoPKey]())
+	section("dpop of a request", reflect.TypeFor[DPoPSettings]())
+	section("signature of a request", reflect.TypeFor[SignatureSettings]())
+	section("jws of a request", reflect.TypeFor[JWSSettings]())
+	section("sign of a request", reflect.TypeFor[SignSettings]())
+	section("submit", reflect.TypeFor[FormChoice]())
+	section("button", reflect.TypeFor[ButtonChoice]())
+	section("follow", reflect.TypeFor[FollowSettings]())
 	section("basic", reflect.TypeFor[BasicAuth]())
 	section("A capture", reflect.TypeFor[Capture]())
+	section("A counter", reflect.TypeFor[Counter]())
 	section("poll", reflect.TypeFor[PollSettings]())
 	section("An accounts file", reflect.TypeFor[AccountsFile]())
 	section("A pool", reflect.TypeFor[Pool]())

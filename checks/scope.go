@@ -24,15 +24,20 @@ import (
 // what is wrong with them is noted. Steps are vetted in order, each of them
 // adding what it captures.
 type Scope struct {
-	doc      *strict.Document
-	names    types.Map         // in reach at this place, with their types
-	captured map[string]string // captured so far: name -> step
-	later    map[string]string // captured by a step further down: name -> step
-	account  types.Map         // the fields that every account of the pool has; nil without a pool
-	env      map[string]string // allow-listed environment variables
-	secrets  types.Map
-	totp     map[string]bool // account fields that totp() reads
-	totpSeen bool            // an expression compiled since this was last reset calls totp()
+	flow       *compiled // that is being compiled
+	doc        *strict.Document
+	names      types.Map         // in reach at this place, with their types
+	captured   map[string]string // captured so far: name -> step
+	later      map[string]string // captured by a step further down: name -> step
+	account    types.Map         // the fields that every account of the pool has; nil without a pool
+	env        map[string]string // allow-listed environment variables
+	secrets    types.Map
+	totp       map[string]bool // account fields that totp() reads
+	clients    map[*Client]*oauthSeen
+	remembered []string // names of what is remembered of an account
+	totpSeen   bool     // an expression compiled since this was last reset calls totp()
+	steps      []string // the names of the steps before this place
+	aside      bool     // the answer in reach is a mail
 }
 
 // answerNames are in reach once a step has its answer.
@@ -49,15 +54,22 @@ var answerNames = types.Map{
 func newScope(doc *strict.Document) *Scope {
 	return &Scope{
 		doc: doc, names: types.Map{"step": types.String, "check": types.String},
-		captured: map[string]string{}, later: map[string]string{}, totp: map[string]bool{},
+		captured: map[string]string{}, later: map[string]string{}, totp: map[string]bool{}, clients: map[*Client]*oauthSeen{},
 	}
 }
 
-// withAnswer is the scope of what is evaluated after the answer.
-func (s *Scope) withAnswer() *Scope {
+// ofTarget are those of the answerNames that only an answer of the target has.
+var ofTarget = []string{"status", "body", "location"}
+
+// withAnswer is the scope of what is evaluated after the answer, which is the
+// target's, or beside it a mail.
+func (s *Scope) withAnswer(aside bool) *Scope {
 	inner := *s
 	inner.names = maps.Clone(s.names)
 	maps.Copy(inner.names, answerNames)
+	if inner.aside = aside; aside {
+		maps.DeleteFunc(inner.names, func(name string, _ types.Type) bool { return slices.Contains(ofTarget, name) })
+	}
 	return &inner
 }
 
@@ -158,12 +170,17 @@ func (s *Scope) explainName(name string) string {
 	if step, ok := s.later[name]; ok {
 		return fmt.Sprintf("%s is read before it is captured; step %q captures it", name, step)
 	}
+	if s.aside && slices.Contains(ofTarget, name) {
+		return fmt.Sprintf("%s is not known here: a mail has header, text and took", name)
+	}
 	if _, ok := answerNames[name]; ok {
 		return fmt.Sprintf("%s is only known once the step has its answer", name)
 	}
 	switch name {
 	case "account":
 		return "account is not known here: the flow names no pool of accounts"
+	case "remembered", "age":
+		return name + " is not known here: no flow of the pool remembers anything"
 	case "secrets":
 		return "secrets is not known here: the flow has no secrets"
 	}
@@ -182,7 +199,7 @@ func (s *Scope) known() []string {
 }
 
 // fieldOf matches an expression up to the name of a field.
-var fieldOf = regexp.MustCompile(`(account|env|secrets)\??[.\[]\s*["']?$`)
+var fieldOf = regexp.MustCompile(`(account|env|secrets|remembered|age)\??[.\[]\s*["']?$`)
 
 func (s *Scope) explainField(field, before string) string {
 	of := ""
@@ -200,6 +217,8 @@ func (s *Scope) explainField(field, before string) string {
 			return "unknown field " + field + near
 		}
 		return fmt.Sprintf("the environment variable %s is not set, or not among those that AUTHPROBER_ALLOW_ENV names", field)
+	case "remembered", "age":
+		return "unknown field " + field + strict.Nearest(field, s.remembered) + "; no flow of the pool remembers it"
 	case "secrets":
 		return "unknown field " + field + strict.Nearest(field, fieldNames(s.secrets))
 	}

@@ -3,6 +3,7 @@ package checks
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/expr-lang/expr/vm"
 
 	"github.com/authprober/authprober/checks/accounts"
+	"github.com/authprober/authprober/checks/internal/dpop"
 	"github.com/authprober/authprober/checks/internal/secret"
 	"github.com/authprober/authprober/prober"
 )
@@ -33,21 +35,28 @@ type Session struct {
 	start   time.Time
 	traceID string
 
+	grants    map[*Client]*grant
+	proofKeys map[string]*dpop.Key // those of the run itself, by algorithm
+	nonces    map[nonceOf]string   // as servers hand them out
+
 	captured map[string]bool
 	secrets  []string // captured, to be redacted
 	redactor *secret.Redactor
 
+	inbox    *openInbox // nil where no mail server is connected to
 	answer   answer
 	previous answer // of the step before
 	timing   *timing
 	result   *prober.StepResult // of the step at hand
 	tags     map[string]string
+	edge     string // the value of tagEdge; "" before a code was computed
 	report   prober.Report
 }
 
 // An answer is what came back to the last exchange.
 type answer struct {
 	status  int      // 0 where there was none
+	method  string   // of the request, the last one after redirects
 	url     *url.URL // that answered, after redirects
 	header  http.Header
 	body    []byte
@@ -55,7 +64,9 @@ type answer struct {
 	json    any
 	jsonErr error
 	parsed  bool
-	shown   bool // to the expressions
+	shown   bool   // to the expressions
+	private bool   // nothing of it is shown, whatever it looks like
+	beside  string // what there is to say where it is none yet
 }
 
 // newSession begins a run.
@@ -64,14 +75,18 @@ func (f *compiled) newSession(ctx context.Context, lease *accounts.Lease) *Sessi
 		flow: f, lease: lease, start: time.Now(), traceID: randomHex(16),
 		vars: make(map[string]any, 16), captured: map[string]bool{}, timing: &timing{},
 	}
-	s.wire = newWire(ctx, f.tls, f.secure, f.options)
-	jar, _ := cookiejar.New(nil) // it never errs
-	s.client = &http.Client{Transport: s.wire.transport, Jar: jar}
 	s.vars["check"] = f.check.Name
 	s.vars["env"], s.vars["secrets"] = f.env, f.secrets
 	if lease != nil {
 		s.vars["account"] = f.accountVars[lease.Account().Name]
 	}
+	var config *tls.Config
+	if config, s.report.Err = s.tlsConfig(); s.report.Err == nil {
+		s.report.Err = s.recall()
+	}
+	s.wire = newWire(ctx, config, f.secure, f.options)
+	jar, _ := cookiejar.New(nil) // it never errs
+	s.client = &http.Client{Transport: s.wire.transport, Jar: jar}
 	return s
 }
 
@@ -126,7 +141,8 @@ func (s *Session) exchange(req *http.Request, follow int, limit int64) error {
 		return s.classify(stepCtx, ctx, req, err)
 	}
 	defer resp.Body.Close()
-	s.answer.status, s.answer.header, s.answer.url = resp.StatusCode, resp.Header, resp.Request.URL
+	s.answer.status, s.answer.header = resp.StatusCode, resp.Header
+	s.answer.method, s.answer.url = resp.Request.Method, resp.Request.URL
 	s.seen(resp)
 	body, err := readAll(resp.Body, resp.ContentLength, limit)
 	t.done(err == nil)
@@ -203,7 +219,14 @@ func (s *Session) evalAnswer(p *program) (any, error) {
 	if err != nil && strings.Contains(err.Error(), "memory budget exceeded") {
 		return nil, err // the flow asks for too much
 	}
-	if _, ok := errors.AsType[*failure](err); err != nil && !ok {
+	f, ok := errors.AsType[*failure](err)
+	switch {
+	case err == nil:
+	case ok && s.answer.private:
+		return nil, Failf(f.reason, "it finds nothing in the mail")
+	case s.answer.private:
+		return nil, Failf(prober.ReasonBadResponse, "it cannot be computed of the mail")
+	case !ok:
 		return nil, Failf(prober.ReasonBadResponse, "%v", err)
 	}
 	return v, err
@@ -226,18 +249,22 @@ func (s *Session) parseBody() error {
 // a Content-Type is the target's own.
 var commonTypes = []string{
 	"application/json", "application/problem+json", "application/xml", "application/octet-stream",
-	"text/html", "text/plain", "text/xml",
+	"application/xhtml+xml", "text/html", "text/plain", "text/xml",
 }
 
-func describeBody(a *answer) string {
+func describeBody(a *answer) string { return fmt.Sprintf("%d bytes of %s", len(a.body), a.mediaType()) }
+
+// mediaType is the answer's media type if it is one of commonTypes, and otherwise
+// says in words that there is none or another.
+func (a *answer) mediaType() string {
 	kind, _, err := mime.ParseMediaType(a.header.Get("Content-Type"))
 	switch {
 	case a.header.Get("Content-Type") == "":
-		kind = "no type"
+		return "no type"
 	case err != nil || !slices.Contains(commonTypes, kind):
-		kind = "another type"
+		return "another type"
 	}
-	return fmt.Sprintf("%d bytes of %s", len(a.body), kind)
+	return kind
 }
 
 // run runs a compiled expression.
@@ -264,4 +291,7 @@ func (s *Session) redact(text string) string {
 }
 
 // close gives back what the run holds of the network.
-func (s *Session) close() { s.wire.close() }
+func (s *Session) close() {
+	s.closeInbox()
+	s.wire.close()
+}

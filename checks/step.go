@@ -45,9 +45,36 @@ type Verifier interface {
 	Verify(s *Session) error
 }
 
+// A judge is a Step with conditions of its own on answers, compiled by its Vet.
+type judge interface {
+	Step
+	conditions() []*Expr
+}
+
+// A successor is a Step that goes on from the answer of the step before, and so is
+// never a flow's first.
+type successor interface {
+	Step
+	succeeds()
+}
+
 // kinds are the kinds of steps, by the key that tells them.
 var kinds = map[string]func() Step{
-	"request": func() Step { return &RequestStep{MaxBody: defaultBodyLimit} },
+	"authorize":                  func() Step { return &AuthorizeStep{} },
+	"backchannel_authentication": func() Step { return &BackchannelAuthenticationStep{} },
+	"coherence":                  func() Step { return &CoherenceStep{Fetch: defaultCopies} },
+	"device_authorization":       func() Step { return &DeviceAuthorizationStep{} },
+	"discovery":                  func() Step { return &DiscoveryStep{} },
+	"follow":                     func() Step { return &FollowStep{MaxBody: defaultBodyLimit} },
+	"introspect":                 func() Step { return &IntrospectStep{} },
+	"jwks":                       func() Step { return &JWKSStep{} },
+	"mail":                       newMailStep,
+	"par":                        func() Step { return &PARStep{} },
+	"request":                    func() Step { return &RequestStep{MaxBody: defaultBodyLimit} },
+	"revoke":                     func() Step { return &RevokeStep{} },
+	"submit":                     func() Step { return &SubmitStep{MaxBody: defaultBodyLimit} },
+	"token":                      func() Step { return &TokenStep{} },
+	"userinfo":                   func() Step { return &UserinfoStep{} },
 }
 
 // StepSettings are the settings that steps of every kind have.
@@ -68,6 +95,14 @@ type StepSettings struct {
 	Refuse []int `yaml:"refuse"`
 	// Capture keeps values of the answer under names, for the steps that follow. They are secret unless shown.
 	Capture Captures `yaml:"capture"`
+	// Remember keeps values of the answer beyond the run, of the leased account: they are stored before the run goes on. Every flow of the pool reads them as remembered.NAME, null where there is none yet, and how old they are as age.NAME.
+	Remember Captures `yaml:"remember"`
+	// Forget are names of what is remembered that the step uses up, such as a single-use refresh token: it is no longer stored when the step is sent. The run itself still has it.
+	Forget []string `yaml:"forget"`
+	// Counter counts one up and stores it before the step is sent, for codes and passkeys that are good once; read as remembered.NAME.
+	Counter *Counter `yaml:"counter"`
+
+	node *yaml.Node // where the step stands
 }
 
 // Common implements part of [Step] for the kinds that embed the settings.
@@ -77,10 +112,10 @@ func (c *StepSettings) Common() *StepSettings { return c }
 type step struct {
 	Step
 	*StepSettings
-	node     *yaml.Node
-	needs    []string
-	usesTOTP bool // its action sends a one-time code by the clock
-	usesBody bool // an expression reads the answer's body as JSON
+	ifNeeds  []string // captured names that the condition reads
+	needs    []string // and those that the step reads beside
+	usesTOTP bool     // its action sends a one-time code by the clock
+	usesBody bool     // an expression reads the answer's body as JSON
 	// judged are the expectations, those on the status first: what the status
 	// says is the better reason.
 	judged []*Expr
@@ -88,7 +123,6 @@ type step struct {
 
 // DecodeYAML implements strict.Decoder: the kind is told by its key.
 func (st *step) DecodeYAML(d *strict.Document, n *yaml.Node) {
-	st.node = n
 	var found []string
 	near, names := "", slices.Sorted(maps.Keys(kinds))
 	for key := range d.Pairs(n) {
@@ -106,6 +140,7 @@ func (st *step) DecodeYAML(d *strict.Document, n *yaml.Node) {
 	default:
 		st.Step = kinds[found[0]]()
 		st.StepSettings = st.Step.Common()
+		st.node = n
 		d.Decode(n, st.Step)
 	}
 }

@@ -14,20 +14,33 @@ func (st *step) vet(s *Scope, runTimeout time.Duration) {
 	before := s
 	st.If.compileBool(before)
 	s.totpSeen = false
+	st.ifNeeds = exprNeeds(&st.If, s.captured)
 	letNeeds := st.vetLet(s)
 	st.Vet(before)
 	st.usesTOTP = s.totpSeen
-	after := s.withAnswer()
+	after := s.withAnswer(st.isAside())
 	st.vetPoll(after, runTimeout)
 	for i := range st.Expect {
 		st.Expect[i].compileBool(after)
 		st.usesBody = st.usesBody || st.Expect[i].mentions("body")
 	}
+	for _, e := range st.conditions() {
+		st.usesBody = st.usesBody || e.mentions("body")
+	}
 	st.sortExpectations()
 	st.vetVerdict(s, runTimeout)
-	st.needs = unique(slices.Concat(st.Needs(s.captured), letNeeds, exprNeeds(&st.If, s.captured)))
+	st.needs = unique(slices.Concat(st.Needs(s.captured), letNeeds))
 	st.needs = slices.DeleteFunc(st.needs, func(name string) bool { return st.lets(name) })
 	st.vetCaptures(s, after)
+	st.vetMemory(s, s.withAnswer(st.isAside()))
+}
+
+// conditions are those that the kind has of its own.
+func (st *step) conditions() []*Expr {
+	if j, ok := st.Step.(judge); ok {
+		return j.conditions()
+	}
+	return nil
 }
 
 func exprNeeds(e *Expr, captured map[string]string) []string {
@@ -95,10 +108,19 @@ func hasKey(n *yaml.Node, keys ...string) bool {
 func (st *step) reasons() []prober.Reason {
 	rs := append(st.Reasons(), prober.ReasonTimeout)
 	if len(st.Expect) > 0 || len(st.Refuse) > 0 {
-		rs = append(rs, prober.ReasonAssertion, prober.ReasonStatus4xx, prober.ReasonStatus5xx, prober.ReasonRateLimited, prober.ReasonRedirect)
+		rs = append(rs, prober.ReasonAssertion)
+	}
+	if !st.isAside() && (len(st.Expect) > 0 || len(st.Refuse) > 0) {
+		rs = append(rs, prober.ReasonStatus4xx, prober.ReasonStatus5xx, prober.ReasonRateLimited, prober.ReasonRedirect)
 	}
 	if len(st.Capture) > 0 || st.usesBody {
 		rs = append(rs, prober.ReasonMissingValue, prober.ReasonBadResponse)
+	}
+	if st.Poll != nil {
+		rs = append(rs, prober.ReasonAssertion, prober.ReasonStatus4xx, prober.ReasonStatus5xx, prober.ReasonRateLimited, prober.ReasonRedirect)
+		if st.Poll.Delivery {
+			rs = append(rs, prober.ReasonUndelivered)
+		}
 	}
 	if len(st.Refuse) > 0 {
 		rs = append(rs, prober.ReasonNotRefused)

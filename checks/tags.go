@@ -3,6 +3,7 @@ package checks
 import (
 	"regexp"
 	"sync"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -12,6 +13,28 @@ const (
 	maxTagValues = 20
 	maxTagLength = 64
 )
+
+// tagEdge is the tag of every run that has computed a one-time code by the clock:
+// "yes" where that was near a change of the code, so that clocks which disagree, or
+// a network that is slow, make the difference. Such runs are labelled and not
+// avoided: to wait would shift the schedule and hide a server whose clock is off.
+const (
+	tagEdge  = "totp_edge"
+	totpStep = 30 * time.Second // RFC 6238 section 5.2
+	edgeOf   = 2 * time.Second
+)
+
+// noteEdge notes that a one-time code is computed. A run of which one is near an
+// edge is a run near an edge.
+func (s *Session) noteEdge(now time.Time) {
+	into := time.Duration(now.UnixNano() % int64(totpStep))
+	switch {
+	case into < edgeOf || into >= totpStep-edgeOf:
+		s.edge = "yes"
+	case s.edge == "":
+		s.edge = "no"
+	}
+}
 
 // otherValue stands for every value of a tag beyond the limits.
 const otherValue = "other"

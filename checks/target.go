@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/expr-lang/expr/types"
 )
 
 // setTarget evaluates the target, which is the same for every run.
@@ -17,16 +15,8 @@ func (f *compiled) setTarget(src *source, s *Scope) {
 	if !t.isSet() {
 		return
 	}
-	only := *s
-	only.names = types.Map{"env": s.names["env"]}
-	before := len(src.doc.Mistakes)
-	t.compile(&only)
-	if len(src.doc.Mistakes) > before {
-		return
-	}
-	text, err := t.text(&Session{flow: f, vars: map[string]any{"env": f.env}}, nil)
-	if err != nil {
-		src.mistake("target", "%v", err)
+	text, ok := f.constant(t, s)
+	if !ok {
 		return
 	}
 	to, err := url.Parse(text)

@@ -86,6 +86,9 @@ func (s *Session) judgeOne(st *step, e *Expr) error {
 		}
 		return Failf(reason, "%s: %v%s", want, err, s.statusBeside(e))
 	}
+	if s.answer.private {
+		return Failf(reason, "%s, and it is false", want)
+	}
 	return Failf(reason, "%s, got %s%s", want, s.got(e, v), s.statusBeside(e))
 }
 
@@ -132,7 +135,7 @@ func (s *Session) got(e *Expr, v any) string {
 
 // statusBeside adds the status to what an expectation on something else says.
 func (s *Session) statusBeside(e *Expr) string {
-	if e.mentions("status") {
+	if e.mentions("status") || s.answer.private {
 		return ""
 	}
 	return fmt.Sprintf(" (status %d)", s.answer.status)

@@ -24,8 +24,11 @@ type Check struct {
 	// RefuseSteps are the names of those steps whose acceptance by the target
 	// is a fail-open.
 	RefuseSteps []string
-	Schedule    Schedule
-	Objective   detect.Objective
+	// DeliverySteps are the names of those steps that wait for a delivery, such as
+	// that of a one-time code by mail.
+	DeliverySteps []string
+	Schedule      Schedule
+	Objective     detect.Objective
 	// Group is the name of the group whose checks pool their runs into one more
 	// detector; "" is none. It is spelled as the name of a check, and all checks of
 	// a group have the same Objective.

@@ -13,7 +13,7 @@ type instruments struct {
 	due, runs, failed, inconclusive, missed *prometheus.CounterVec
 	confirmed, unconfirmed                  *prometheus.CounterVec
 	failures, failOpen                      *prometheus.CounterVec
-	duration, step, phase                   *prometheus.HistogramVec
+	duration, step, phase, delivery         *prometheus.HistogramVec
 	lag                                     prometheus.Histogram
 	lastRun, lastPass                       *prometheus.GaugeVec
 	certificate, skew                       *prometheus.GaugeVec
@@ -58,6 +58,9 @@ func newInstruments() *instruments {
 			Help:      "Time that the phases of steps took; a connection that is used again is neither resolved nor connected.",
 			Buckets:   []float64{.01, .05, .1, .5, 1, 5},
 		}, []string{"check", "phase"}),
+		delivery: histograms("delivery_seconds",
+			"Time from the beginning of steps that wait for a delivery, such as that of a one-time code, until it was there; what never came is a run failure.",
+			[]float64{.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600}, "check", "step"),
 		lag: prometheus.NewHistogram(histogramOpts("schedule_lag_seconds",
 			"Time by which runs began after they were due: the prober's own lateness.",
 			[]float64{.001, .005, .01, .05, .1, .5, 1, 5, 10})),
@@ -89,7 +92,7 @@ func newInstruments() *instruments {
 func (in *instruments) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		in.due, in.runs, in.failed, in.inconclusive, in.missed, in.confirmed, in.unconfirmed, in.failures, in.failOpen, in.duration, in.step,
-		in.phase, in.lag, in.lastRun, in.lastPass, in.certificate, in.skew, in.tolerate, in.detect, in.threshold,
+		in.phase, in.delivery, in.lag, in.lastRun, in.lastPass, in.certificate, in.skew, in.tolerate, in.detect, in.threshold,
 		in.reloadOK, in.reloadAt, in.build,
 	}
 }

@@ -20,6 +20,7 @@ type checkInstruments struct {
 	failures          map[failure]prometheus.Counter    // filled on first use where the budget is exceeded
 	duration          map[Outcome]prometheus.Observer
 	steps             map[string]prometheus.Observer
+	deliveries        map[string]prometheus.Observer
 	phases            map[string]prometheus.Observer
 	lastRun, lastPass prometheus.Gauge
 }
@@ -42,6 +43,7 @@ func (in *instruments) forCheck(c *Check, joint bool) *checkInstruments {
 		failures:     map[failure]prometheus.Counter{},
 		duration:     map[Outcome]prometheus.Observer{},
 		steps:        map[string]prometheus.Observer{},
+		deliveries:   map[string]prometheus.Observer{},
 		phases:       map[string]prometheus.Observer{},
 		lastRun:      in.lastRun.WithLabelValues(c.Name),
 		lastPass:     in.lastPass.WithLabelValues(c.Name),
@@ -78,6 +80,9 @@ func (x *checkInstruments) zeroSteps(c *Check, joint bool) {
 				x.failure(step, reason)
 			}
 		}
+	}
+	for _, step := range c.DeliverySteps {
+		x.deliveries[step] = x.all.delivery.WithLabelValues(c.Name, step)
 	}
 	for _, step := range c.RefuseSteps {
 		x.all.failOpen.WithLabelValues(c.Name, step)
@@ -174,6 +179,9 @@ func (x *checkInstruments) observeSteps(steps []StepResult) {
 			continue
 		}
 		o.Observe(s.Took.Seconds())
+		if d := x.deliveries[s.Name]; d != nil && s.Delivery > 0 {
+			d.Observe(s.Delivery.Seconds())
+		}
 		s.Phases.Each(func(phase string, d time.Duration) { x.phases[phase].Observe(d.Seconds()) })
 	}
 }

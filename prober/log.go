@@ -3,6 +3,7 @@ package prober
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/authprober/authprober/prober/detect"
 	"go.uber.org/zap"
@@ -81,6 +82,9 @@ func runFields(r *Run) []zap.Field {
 		fields = append(fields, zap.String("account", r.Account))
 	}
 	fields = append(fields, zap.Duration("took", r.Took), zap.Duration("lag", r.Start.Sub(r.Due)))
+	if d := slowestDelivery(r); d > 0 {
+		fields = append(fields, zap.Duration("delivery", d))
+	}
 	if r.TraceID != "" {
 		fields = append(fields, zap.String("trace_id", r.TraceID))
 	}
@@ -97,6 +101,15 @@ func appendStep(fields []zap.Field, s *StepResult) []zap.Field {
 		fields = append(fields, zap.Int("status", s.Status))
 	}
 	return fields
+}
+
+// slowestDelivery is the longest that a step waited for a delivery which came; 0
+// where none did.
+func slowestDelivery(r *Run) (longest time.Duration) {
+	for i := range r.Steps {
+		longest = max(longest, r.Steps[i].Delivery)
+	}
+	return longest
 }
 
 func failedCleanup(r *Run) *StepResult {

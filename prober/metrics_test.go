@@ -95,10 +95,10 @@ func goldenRuns(c *Check, now time.Time) []*Run {
 			Account: "anna", Report: Report{TraceID: trace, HasClockSkew: true, ClockSkew: -2 * time.Second,
 				CertificateExpiry: now.Add(90 * 24 * time.Hour), Tags: map[string]string{"release": "1.4", "backend": "b"},
 				Steps: []StepResult{
-					{Name: "login", Took: 200 * time.Millisecond, Status: 200, Phases: Phases{Resolve: 1e6, Connect: 2e6, TLS: 3e7, Processing: 1e8, Transfer: 4e6}},
+					{Name: "login", Took: 200 * time.Millisecond, Status: 200, Polls: 3, Delivery: 150 * time.Millisecond, Phases: Phases{Resolve: 1e6, Connect: 2e6, TLS: 3e7, Processing: 1e8, Transfer: 4e6}},
 					{Name: "replay", Took: 90 * time.Millisecond, Phases: Phases{Processing: 8e7}}}}},
 		{Check: c, Seq: 2, Due: at(1), Start: at(1), Took: 5 * time.Second, Outcome: Failed,
-			Report: Report{TraceID: "not a trace id", Steps: []StepResult{{Name: "login", Took: 5 * time.Second, Reason: ReasonTimeout, Detail: "no answer in 5s"}}}},
+			Report: Report{TraceID: "not a trace id", Steps: []StepResult{{Name: "login", Took: 5 * time.Second, Polls: 6, Reason: ReasonTimeout, Detail: "no answer in 5s"}}}},
 		{Check: c, Seq: 3, Due: at(2), Start: at(2), Took: time.Second, Outcome: Failed,
 			Report: Report{Steps: []StepResult{{Name: "login", Took: time.Second, Skipped: true}, {Name: "replay", Reason: ReasonNotRefused, Status: 200, Detail: "status 200, want 401"}}}},
 		{Check: c, Seq: 4, Due: at(3), Start: at(3), Took: time.Second, Outcome: Errored,
@@ -111,6 +111,7 @@ func goldenChecks() []*Check {
 	a, b := testCheck("login", passing(0)), testCheck("transfer", passing(0))
 	a.Labels = map[string]string{"team": "identity", "severity": "page"}
 	b.Labels = map[string]string{"team": "payments", "country": "at"}
+	a.DeliverySteps = []string{"login"}
 	a.Thresholds = []Threshold{
 		{Ratio: 0.05, Window: 15 * time.Minute, MinRuns: 3, Severity: "ticket"},
 		{Ratio: 0.05, Window: 24 * time.Hour, MinRuns: 4, Severity: "ticket"},

@@ -65,7 +65,7 @@ type Report struct {
 	Steps []StepResult
 	// Cleanup are the results of the clean-up. They never change the outcome.
 	Cleanup []StepResult
-	// Tags are facts of the answers with few values, to blame later.
+	// Tags are facts of the answers, and of the moment, with few values, to blame later.
 	Tags map[string]string
 	// TraceID is the W3C trace id that the run's requests carried, 32 hex digits.
 	TraceID string

@@ -43,6 +43,11 @@ func (b *Bank) ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, &connection{c, b.pick()})
 }
 
+// withConnection lets a reset find the connection, where there are no backends.
+func withConnection(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, &connection{Conn: c})
+}
+
 func (b *Bank) pick() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -86,6 +91,18 @@ func (b *Bank) Deploy(backend, release string) error {
 		}
 	}
 	return nil
+}
+
+// checkFault returns f with its defaults, if a bank of these backends can have it.
+func (b *Bank) checkFault(f Fault) (Fault, error) {
+	f, err := f.finish(nil)
+	if err != nil {
+		return Fault{}, err
+	}
+	if err := b.checkBackend(f.Backend); err != nil {
+		return Fault{}, fmt.Errorf("fault: %w", err)
+	}
+	return f, nil
 }
 
 // checkBackend accepts the backends' names and "*".

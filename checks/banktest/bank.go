@@ -61,9 +61,9 @@ type Options struct {
 // sessions and faults. [Bank.Start] and its relatives put it behind an
 // address. All methods are safe for concurrent use.
 type Bank struct {
+	*faultSet
 	options Options
 	vault   *vault
-	faults  *faultSet
 	ledger  *ledger
 
 	mu       sync.Mutex
@@ -84,11 +84,11 @@ func New(o Options) (*Bank, error) {
 	b := &Bank{
 		options:  o,
 		vault:    newVault(o, customers),
-		faults:   &faultSet{seed: o.Seed},
 		ledger:   newLedger(),
 		backends: slices.Clone(o.Backends),
 		balancer: newRand(o.Seed, "balancer", 0),
 	}
+	b.faultSet = &faultSet{seed: o.Seed, check: b.checkFault}
 	if err := b.SetFaults(o.Faults...); err != nil {
 		return nil, fmt.Errorf("bank: %w", err)
 	}

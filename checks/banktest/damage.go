@@ -9,7 +9,7 @@ import (
 )
 
 // damage sends the answer to what was asked, and done, in a damaged form.
-func (b *Bank) damage(w http.ResponseWriter, c *call, f *Fault, a answer) {
+func damage(w http.ResponseWriter, r *http.Request, f *Fault, a answer) {
 	switch f.Kind {
 	case KindWrongType:
 		a.withBody("[]").turned().write(w)
@@ -22,8 +22,17 @@ func (b *Bank) damage(w http.ResponseWriter, c *call, f *Fault, a answer) {
 	case KindReset:
 		a = a.withBody("{}")
 		sendPart(w, a, f.After)
-		reset(w, c.request)
+		reset(w, r)
 	}
+}
+
+// spoils says whether damage changes the answer.
+func (f *Fault) spoils(a answer) bool {
+	if f.Kind != KindWrongType && f.Kind != KindInvalidUTF8 || len(a.body) == 0 {
+		return true
+	}
+	var object map[string]any
+	return json.Unmarshal(a.body, &object) == nil && object != nil
 }
 
 // withBody gives an answer that has no body one that can be damaged.

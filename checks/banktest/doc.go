@@ -55,13 +55,14 @@
 //
 // # Faults
 //
-// A [Fault] meets requests by step, backend and release: all that match, each
-// with a probability, or exactly each n-th. Faults can be changed at any time.
+// A [Fault] meets requests by step, backend and release, or by method and path:
+// all that match, each with a probability, or exactly each n-th. Faults can be changed at any time.
 // As text, for a flag or for curl, one reads
 //
 //	step=login rate=12% backend=b3 kind=status status=503
 //	step=accounts every=50 kind=hang
 //	release=2.0.0 kind=delay for=1500ms
+//	method=POST path=/v1/* rate=3% kind=reset
 //
 // and these are the kinds:
 //
@@ -97,6 +98,16 @@
 //	DELETE /-/faults, /-/faults/ID      drop all, or one: 204
 //	POST   /-/deploy {backend, release} put a release on a backend, or on all with *
 //	GET    /-/stats                     what the bank has seen: [Stats]
+//
+// # In front of another server
+//
+// A [Proxy] gives the same faults to a server that is not a bank:
+//
+//	proxy, err := banktest.NewProxy("http://127.0.0.1:8080", banktest.ProxyOptions{})
+//	defer proxy.Close()
+//	proxy.AddFault(fault) // and look what a prober makes of proxy.URL
+//
+// What it has done is in [Proxy.Stats], to be held against what the prober says.
 //
 // # What is the same again
 //

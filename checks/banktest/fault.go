@@ -42,14 +42,21 @@ func Kinds() []Kind {
 // form is an object with the same words as members, numbers as numbers and
 // durations and percentages as strings.
 type Fault struct {
-	// ID names a fault that a bank has: f1, f2, and so on in the order in which
-	// they were added. It is no part of the text form, and ignored by
-	// [Bank.AddFault].
+	// ID names a fault that a bank or a proxy has: f1, f2, and so on in the order
+	// in which they were added. It is no part of the text form, and ignored where
+	// one is added.
 	ID string
 
 	Step    string // one of [Steps], or "*" for all; "" is "*"
 	Backend string // the name of one, or "*" for all; "" is "*"
 	Release string // what the backend must run, or "*" for any; "" is "*"
+
+	// Method is the request's, like POST; "" is all.
+	Method string
+	// Path is what the request's must be, decoded and without the query: the
+	// same, or with a "*" at its end what it begins with, or after a "~" a
+	// regular expression that finds something in it. "" is all.
+	Path string
 
 	// Of the requests that match, a fault meets each with probability Rate,
 	// above 0 and at most 1, or exactly each Every-th; with neither it meets
@@ -115,6 +122,12 @@ func (f Fault) checkMatch() []error {
 			problems = append(problems, err)
 		}
 	}
+	if _, err := newPathMatch(f.Path); err != nil {
+		problems = append(problems, err)
+	}
+	if err := checkMethod(f.Method); err != nil {
+		problems = append(problems, err)
+	}
 	switch {
 	case f.Rate != 0 && f.Every != 0:
 		problems = append(problems, errors.New("rate and every exclude each other"))
@@ -179,12 +192,6 @@ func (f Fault) withDefaults() Fault {
 		f.Size = maxFaultSize
 	}
 	return f
-}
-
-func (f Fault) matches(step string, on Backend) bool {
-	return (f.Step == "*" || f.Step == step) &&
-		(f.Backend == "*" || f.Backend == on.Name) &&
-		(f.Release == "*" || f.Release == on.Release)
 }
 
 func oneOf[T ~string](names []T) string {

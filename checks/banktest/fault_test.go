@@ -275,6 +275,16 @@ func TestFaultsMatch(t *testing.T) {
 		wantReply(t, c.send("GET", "/v1/status", ""), 501, "")
 	}
 	wantReply(t, c.send("GET", "/nowhere", ""), 404, "") // no step, no fault
+	if err := s.SetFaults(parse(t, "path=/v1/log* method=POST kind=status status=507")); err != nil {
+		t.Fatal(err)
+	}
+	wantReply(t, c.password(u), 507, "")
+	wantReply(t, c.send("GET", "/v1/status", ""), 200, "")
+}
+
+func TestFaultsComeAndGo(t *testing.T) {
+	s, c, u := faulty(t, banktest.Options{Backends: []banktest.Backend{{"a", "3"}}},
+		"step=login backend=a release=2 kind=status status=500", "backend=* step=status kind=status status=501", "kind=status status=502 release=3")
 	if !s.RemoveFault("f2") || s.RemoveFault("f2") {
 		t.Error("removing a fault says the wrong thing")
 	}

@@ -7,9 +7,10 @@ import (
 	"sync"
 )
 
-// A faultSet is the faults that a bank has now.
+// A faultSet is the faults that a bank or a proxy has now.
 type faultSet struct {
-	seed uint64
+	seed  uint64
+	check func(Fault) (Fault, error) // fills in the defaults too
 
 	mu     sync.Mutex
 	added  int // ever: the number in the last ID
@@ -20,18 +21,20 @@ type faultSet struct {
 // requests another one meets.
 type activeFault struct {
 	Fault
+	path    func(string) bool
 	random  *mathrand.Rand
-	matched int // requests
+	matched int64 // requests
+	met     int64 // requests, by [faultSet.met]
 }
 
 // hits returns the faults that meet a request, in the order in which they
 // were added.
-func (s *faultSet) hits(step string, on Backend) []Fault {
+func (s *faultSet) hits(by sight) []Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var hits []Fault
 	for _, f := range s.active {
-		if f.matches(step, on) && f.draw() {
+		if f.matches(by) && f.draw() {
 			hits = append(hits, f.Fault)
 		}
 	}
@@ -41,44 +44,67 @@ func (s *faultSet) hits(step string, on Backend) []Fault {
 func (f *activeFault) draw() bool {
 	f.matched++
 	if f.Every > 0 {
-		return f.matched%f.Every == 0
+		return f.matched%int64(f.Every) == 0
 	}
 	return f.random.Float64() < f.Rate
 }
 
-// maxFaults is the most faults that a bank can have at once.
+// met notes that a request has felt a fault, which may be gone by now.
+func (s *faultSet) met(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.active {
+		if f.ID == id {
+			f.met++
+		}
+	}
+}
+
+// maxFaults is the most faults that a bank or a proxy can have at once.
 const maxFaults = 1000
 
-// put adds faults, after dropping those there are where replace is set. All
-// of them have passed [Fault.Check]. It returns them with their IDs.
+// put adds faults, after dropping those there are where replace is set, all of
+// them or none. It returns them with their IDs and defaults.
 func (s *faultSet) put(replace bool, faults ...Fault) ([]Fault, error) {
+	var checked []*activeFault
+	for _, f := range faults {
+		f, err := s.check(f)
+		if err != nil {
+			return nil, err
+		}
+		match, err := newPathMatch(f.Path)
+		if err != nil {
+			return nil, err // check has seen to it already
+		}
+		checked = append(checked, &activeFault{Fault: f, path: match})
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	kept := s.active
 	if replace {
 		kept = nil
 	}
-	if n := len(kept) + len(faults); n > maxFaults {
+	if n := len(kept) + len(checked); n > maxFaults {
 		return nil, fmt.Errorf("fault: %d at once, want at most %d", n, maxFaults)
 	}
 	s.active = kept
 	var added []Fault
-	for _, f := range faults {
-		f = f.withDefaults()
+	for _, f := range checked {
 		s.added++
 		f.ID = fmt.Sprintf("f%d", s.added)
-		s.active = append(s.active, &activeFault{Fault: f, random: newRand(s.seed, "fault", s.added)})
-		added = append(added, f)
+		f.random = newRand(s.seed, "fault", s.added)
+		s.active = append(s.active, f)
+		added = append(added, f.Fault)
 	}
 	return added, nil
 }
 
 // Faults returns the faults there are, in the order in which they were added.
-func (b *Bank) Faults() []Fault {
-	b.faults.mu.Lock()
-	defer b.faults.mu.Unlock()
-	faults := make([]Fault, len(b.faults.active))
-	for i, f := range b.faults.active {
+func (s *faultSet) Faults() []Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	faults := make([]Fault, len(s.active))
+	for i, f := range s.active {
 		faults[i] = f.Fault
 	}
 	return faults
@@ -86,24 +112,16 @@ func (b *Bank) Faults() []Fault {
 
 // SetFaults replaces all faults at once, or none of them: an error says what
 // is wrong with one.
-func (b *Bank) SetFaults(faults ...Fault) error {
-	for _, f := range faults {
-		if err := b.checkFault(f); err != nil {
-			return err
-		}
-	}
-	_, err := b.faults.put(true, faults...)
+func (s *faultSet) SetFaults(faults ...Fault) error {
+	_, err := s.put(true, faults...)
 	return err
 }
 
 // AddFault adds a fault behind those there are, and returns it with its ID
-// and its defaults filled in. A fault's draws depend on the bank's seed and
-// its number alone.
-func (b *Bank) AddFault(f Fault) (Fault, error) {
-	if err := b.checkFault(f); err != nil {
-		return Fault{}, err
-	}
-	added, err := b.faults.put(false, f)
+// and its defaults filled in. A fault's draws depend on the seed and its number
+// alone.
+func (s *faultSet) AddFault(f Fault) (Fault, error) {
+	added, err := s.put(false, f)
 	if err != nil {
 		return Fault{}, err
 	}
@@ -111,27 +129,17 @@ func (b *Bank) AddFault(f Fault) (Fault, error) {
 }
 
 // RemoveFault drops the fault with an ID. It reports whether there was one.
-func (b *Bank) RemoveFault(id string) bool {
-	b.faults.mu.Lock()
-	defer b.faults.mu.Unlock()
-	before := len(b.faults.active)
-	b.faults.active = slices.DeleteFunc(b.faults.active, func(f *activeFault) bool { return f.ID == id })
-	return len(b.faults.active) < before
+func (s *faultSet) RemoveFault(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := len(s.active)
+	s.active = slices.DeleteFunc(s.active, func(f *activeFault) bool { return f.ID == id })
+	return len(s.active) < before
 }
 
 // ClearFaults drops every fault.
-func (b *Bank) ClearFaults() {
-	b.faults.mu.Lock()
-	defer b.faults.mu.Unlock()
-	b.faults.active = nil
-}
-
-func (b *Bank) checkFault(f Fault) error {
-	if _, err := f.finish(nil); err != nil {
-		return err
-	}
-	if err := b.checkBackend(f.withDefaults().Backend); err != nil {
-		return fmt.Errorf("fault: %w", err)
-	}
-	return nil
+func (s *faultSet) ClearFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.active = nil
 }

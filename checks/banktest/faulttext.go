@@ -11,7 +11,7 @@ import (
 // faultKeys are the words of the text form, in the order in which they are
 // written.
 var faultKeys = []string{
-	"step", "backend", "release", "rate", "every", "kind",
+	"step", "backend", "release", "method", "path", "rate", "every", "kind",
 	"status", "for", "retry_after", "by", "after", "size",
 }
 
@@ -65,6 +65,10 @@ func (f *Fault) set(key, value string) (err error) {
 		f.Backend, err = nonEmpty(value)
 	case "release":
 		f.Release, err = nonEmpty(value)
+	case "method":
+		f.Method, err = nonEmpty(value)
+	case "path":
+		f.Path, err = nonEmpty(value)
 	case "kind":
 		var kind string
 		kind, err = nonEmpty(value)
@@ -124,6 +128,8 @@ func (f Fault) fields() []faultField {
 	name("step", f.Step)
 	name("backend", f.Backend)
 	name("release", f.Release)
+	name("method", f.Method)
+	name("path", f.Path)
 	add(f.Rate != 0, "rate", percent(f.Rate), percent(f.Rate))
 	count("every", int64(f.Every))
 	name("kind", string(f.Kind))

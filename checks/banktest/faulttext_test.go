@@ -20,6 +20,7 @@ func TestParseFault(t *testing.T) {
 		"kind=rate_limit":                      {Step: "*", Backend: "*", Release: "*", Rate: 1, Kind: "rate_limit", RetryAfter: 30 * time.Second},
 		"kind=delay for=1500ms release=2.0+b1": {Step: "*", Backend: "*", Release: "2.0+b1", Rate: 1, Kind: "delay", For: 1500 * time.Millisecond},
 		"kind=clock_skew by=-90s":              {Step: "*", Backend: "*", Release: "*", Rate: 1, Kind: "clock_skew", By: -90 * time.Second},
+		"kind=hang method=POST path=/token":    {Step: "*", Backend: "*", Release: "*", Method: "POST", Path: "/token", Rate: 1, Kind: "hang"},
 		"kind=reset after=40":                  {Step: "*", Backend: "*", Release: "*", Rate: 1, Kind: "reset", After: 40},
 	} {
 		got, err := banktest.ParseFault(text)
@@ -35,6 +36,7 @@ func TestFaultTexts(t *testing.T) {
 		"kind=hang rate=0.07":                     "step=* backend=* release=* rate=7% kind=hang",
 		"kind=hang rate=0.1%":                     "step=* backend=* release=* rate=0.1% kind=hang",
 		"kind=hang rate=0.333333333333333333":     "step=* backend=* release=* rate=0.3333333333333333 kind=hang",
+		"kind=hang path=~^/t(a=b)?$ method=GET":   "step=* backend=* release=* method=GET path=~^/t(a=b)?$ rate=100% kind=hang",
 		"kind=huge size=1MB every=3":              "step=* backend=* release=* every=3 kind=huge size=1000000",
 		"kind=rate_limit retry_after=90s":         "step=* backend=* release=* rate=100% kind=rate_limit retry_after=1m30s",
 		"kind=fail_open step=accounts release=2-": "step=accounts backend=* release=2- rate=100% kind=fail_open",
@@ -48,7 +50,7 @@ func TestFaultTexts(t *testing.T) {
 const (
 	allKinds = "status, delay, hang, reset, truncate, html, wrong_type, rate_limit, clock_skew, fail_open, huge, invalid_utf8, empty"
 	allSteps = "login, otp, accounts, refresh, logout, revoke, status or *"
-	allWords = "step, backend, release, rate, every, kind, status, for, retry_after, by, after, size"
+	allWords = "step, backend, release, method, path, rate, every, kind, status, for, retry_after, by, after, size"
 )
 
 func TestParseFaultErrors(t *testing.T) {
@@ -61,6 +63,10 @@ func TestParseFaultErrors(t *testing.T) {
 		"kind=hang step=lgin":                 `fault: unknown step "lgin", want ` + allSteps,
 		"kind=hang step=":                     "fault: step=: want a name, or * for all",
 		"kind=hang backend=b/3":               `fault: backend name "b/3", want 1 to 64 of letters, digits and ._-+`,
+		"kind=hang method=post":               `fault: method "post", want one in capitals, like POST`,
+		"kind=hang path=token":                `fault: path "token", want one like /token, /users/* or ~^/token$`,
+		"kind=hang path=~(":                   "fault: path is no regular expression: missing closing ): `(`",
+		"kind=hang path=":                     "fault: path=: want a name, or * for all",
 		"kind=hang rate=0":                    "fault: rate=0: want above 0% and at most 100%, like 3% or 0.03",
 		"kind=hang rate=120%":                 "fault: rate=120%: want above 0% and at most 100%, like 3% or 0.03",
 		"kind=hang rate=NaN":                  "fault: rate=NaN: want above 0% and at most 100%, like 3% or 0.03",
@@ -114,7 +120,7 @@ func TestFaultJSON(t *testing.T) {
 func FuzzParseFault(f *testing.F) {
 	for _, text := range []string{
 		"step=login rate=12% backend=b3 kind=status status=503", "kind=hang every=50", "kind=delay for=1500ms",
-		"kind=clock_skew by=-90s", "kind=huge size=64KB", "kind=reset after=3", "rate=1e-300 kind=empty", "kind=rate_limit retry_after=1m",
+		"kind=hang method=POST path=~^/a(b|c)$ every=2", "kind=hang path=/a/*", "kind=clock_skew by=-90s", "kind=huge size=64KB", "kind=reset after=3", "rate=1e-300 kind=empty", "kind=rate_limit retry_after=1m",
 	} {
 		f.Add(text)
 	}

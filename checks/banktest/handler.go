@@ -43,7 +43,7 @@ func (b *Bank) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (b *Bank) handle(w http.ResponseWriter, c *call, a *Access) {
 	r := c.request
 	if c.step == stepAdmin {
-		b.admin(w, r).write(w)
+		b.administer(w, r).write(w)
 		return
 	}
 	to, ok := routes[r.URL.Path]

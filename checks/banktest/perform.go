@@ -6,51 +6,68 @@ import (
 	"time"
 )
 
-// perform does what a request asks, as the faults that meet it will have it.
+// A meeting is what the faults that meet one request come to together.
 //
 // The first fault of a kind that replaces or damages the answer decides what
 // becomes of it. Delays add up before that, as clock skews do, and a fault
 // that fails open lets the request in whatever else happens.
-func (b *Bank) perform(w http.ResponseWriter, c *call, to route, a *Access) {
-	var deciding *Fault
-	var delay time.Duration
-	for _, f := range b.faults.hits(c.step, c.backend) {
+type meeting struct {
+	deciding    *Fault
+	delay, skew time.Duration
+	failOpen    bool
+	felt        []Fault // those above; one that fails open is felt only by a dead token
+}
+
+func combine(hits []Fault) (m meeting) {
+	for _, f := range hits {
 		switch {
 		case f.Kind == KindFailOpen:
-			c.failOpen = true
-			continue // it has met the request only if it lets a dead token in
+			m.failOpen = true
+			continue
 		case f.Kind == KindDelay:
-			delay += f.For
+			m.delay += f.For
 		case f.Kind == KindClockSkew:
-			c.skew += f.By
-		case deciding == nil:
-			deciding = &f
+			m.skew += f.By
+		case m.deciding == nil:
+			m.deciding = &f
 		default:
 			continue
 		}
-		b.met(c, f.Kind, a)
+		m.felt = append(m.felt, f)
 	}
-	if !wait(c.request.Context(), delay) {
+	return m
+}
+
+// perform does what a request asks, as the faults that meet it will have it.
+func (b *Bank) perform(w http.ResponseWriter, c *call, to route, a *Access) {
+	meet := combine(b.hits(sight{c.step, c.backend, c.request.Method, c.request.URL.Path}))
+	deciding := meet.deciding
+	c.failOpen, c.skew = meet.failOpen, meet.skew
+	for _, f := range meet.felt {
+		b.noteFault(c, f.Kind, a)
+	}
+	if !wait(c.request.Context(), meet.delay) {
 		panic(http.ErrAbortHandler)
 	}
 	if c.skew != 0 {
 		w.Header().Set("Date", c.now.Add(c.skew).UTC().Format(http.TimeFormat))
 	}
-	if deciding != nil && b.replace(w, c, deciding) {
+	if deciding != nil && deciding.replaces() {
+		replace(w, c.request, deciding)
 		return
 	}
 	result := to.do(b, c)
 	if c.accepted {
-		b.met(c, KindFailOpen, a)
+		b.noteFault(c, KindFailOpen, a)
 	}
 	if deciding == nil {
 		result.write(w)
 		return
 	}
-	b.damage(w, c, deciding, result)
+	damage(w, c.request, deciding, result)
 }
 
-func (b *Bank) met(c *call, kind Kind, a *Access) {
+func (b *Bank) noteFault(c *call, kind Kind, a *Access) {
 	a.Faults = append(a.Faults, kind)
 	b.ledger.fault(FaultCount{Step: c.step, Backend: c.backend.Name, Kind: kind})
 }

@@ -13,31 +13,37 @@ const page = `<!DOCTYPE html>
 <body><h1>We will be back soon</h1><p>Our online services are being improved.</p></body></html>
 `
 
-// replace answers in place of what was asked, which is then not done. It
-// reports whether the fault is of a kind that does so.
-func (b *Bank) replace(w http.ResponseWriter, c *call, f *Fault) bool {
-	switch {
-	case f.Kind == KindStatus:
+// replaces says whether the fault answers in place of what was asked, which is
+// then not done.
+func (f *Fault) replaces() bool {
+	switch f.Kind {
+	case KindStatus, KindRateLimit, KindHTML, KindEmpty, KindHang, KindHuge:
+		return true
+	}
+	return f.Kind == KindReset && f.After == 0
+}
+
+// replace answers for a fault that does so.
+func replace(w http.ResponseWriter, r *http.Request, f *Fault) {
+	switch f.Kind {
+	case KindStatus:
 		failure(f.Status).write(w)
-	case f.Kind == KindRateLimit:
+	case KindRateLimit:
 		limited := failure(429)
 		limited.header = http.Header{"Retry-After": {strconv.Itoa(int(f.RetryAfter / time.Second))}}
 		limited.write(w)
-	case f.Kind == KindHTML:
+	case KindHTML:
 		answer{status: 200, body: []byte(page), header: http.Header{"Content-Type": {"text/html; charset=utf-8"}}}.write(w)
-	case f.Kind == KindEmpty:
+	case KindEmpty:
 		answer{status: 200, body: []byte{}}.write(w)
-	case f.Kind == KindHang:
-		<-c.request.Context().Done()
+	case KindHang:
+		<-r.Context().Done()
 		panic(http.ErrAbortHandler)
-	case f.Kind == KindReset && f.After == 0:
-		reset(w, c.request)
-	case f.Kind == KindHuge:
-		flood(w, c.request, f.Size)
-	default:
-		return false
+	case KindReset:
+		reset(w, r)
+	case KindHuge:
+		flood(w, r, f.Size)
 	}
-	return true
 }
 
 // failure is an error answer that says no more than its status.

@@ -41,7 +41,7 @@ func (o TLS) withDefaults(now time.Time) TLS {
 }
 
 // useTLS makes an authority and a certificate for the server.
-func (s *Server) useTLS(o TLS) error {
+func (l *listening) useTLS(o TLS) error {
 	o = o.withDefaults(time.Now())
 	if !o.NotAfter.After(o.NotBefore) {
 		return fmt.Errorf("certificate is valid until %v, which is before %v", o.NotAfter, o.NotBefore)
@@ -54,16 +54,12 @@ func (s *Server) useTLS(o TLS) error {
 	if err != nil {
 		return fmt.Errorf("making a certificate: %w", err)
 	}
-	s.CA = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw})
-	s.pool = x509.NewCertPool()
-	s.pool.AddCert(ca)
-	s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{leaf}, MinVersion: tls.VersionTLS12}
-	s.URL = "https://" + strings.TrimPrefix(s.URL, "http://")
+	l.ca = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw})
+	l.pool = x509.NewCertPool()
+	l.pool.AddCert(ca)
+	l.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{leaf}, MinVersion: tls.VersionTLS12}
+	l.url = "https://" + strings.TrimPrefix(l.url, "http://")
 	return nil
-}
-
-func (s *Server) clientTLS() *tls.Config {
-	return &tls.Config{RootCAs: s.pool, MinVersion: tls.VersionTLS12}
 }
 
 // newAuthority makes a certificate that signs itself, valid long enough for

@@ -46,7 +46,7 @@ func TestMoreSecretsThanAFlowHasNamesFor(t *testing.T) {
 	if strings.Contains(string(draft.Flow), "plain-") {
 		t.Error("a password is shown")
 	}
-	if !strings.Contains(string(draft.Flow), "the rest are random texts here") {
+	if !strings.Contains(string(draft.Flow), "${{ random_string(26) }}") {
 		t.Error("it is not said that values were left out")
 	}
 	if _, err := load(t, draft, nil); err != nil {

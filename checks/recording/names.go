@@ -4,16 +4,24 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/authprober/authprober/checks/internal/functions"
 )
 
 // taken are the names that mean something in expressions of the flow language,
 // so that no capture can have them.
-var taken = strings.Fields(`status header body text location took step check account secrets env value
-	totp hotp base64 base64_decode base64url base64url_decode hex hex_decode sha256 hmac_sha256 pkce jwt_claims jwt_sign uuid random_string random_digits unix
+var taken = slices.Concat(helperNames(), strings.Fields(`status header body text location took step check account secrets env remembered age value
 	all any none one filter map count len sum mean median min max first last take keys values sort reduce find group split join trim upper lower repeat replace
 	int float string type now date duration timezone abs ceil floor round not and or in let if else nil true false matches contains get sortBy groupBy findIndex
 	findLast findLastIndex countBy uniq reverse concat flatten toJSON fromJSON toBase64 fromBase64 toPairs fromPairs bitand bitor bitxor bitnand bitnot bitshl bitshr bitushr
-	trimPrefix trimSuffix splitAfter indexOf lastIndexOf hasPrefix hasSuffix startsWith endsWith`)
+	trimPrefix trimSuffix splitAfter indexOf lastIndexOf hasPrefix hasSuffix startsWith endsWith`))
+
+func helperNames() (names []string) {
+	for _, f := range functions.All() {
+		names = append(names, f.Name)
+	}
+	return names
+}
 
 // snake is a name in small letters with underscores: accessToken is
 // access_token, X-CSRF-Token is x_csrf_token.

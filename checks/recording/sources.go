@@ -150,7 +150,7 @@ func (ix index) cookie(r *request) {
 	text, _, _ = strings.Cut(text, "\n") // some recorders put all into one
 	name, rest, ok := strings.Cut(text, "=")
 	if value, _, _ := strings.Cut(rest, ";"); ok && validName(name) && !looksRandom(name) {
-		ix.add(value, source{at: r, expr: `split(split(header["Set-Cookie"], ` + quoteExpr(name+"=") + `)[1], ";")[0]`, key: name})
+		ix.add(value, source{at: r, expr: `extract(header["Set-Cookie"], ` + quoteExpr("^"+regexp.QuoteMeta(name)+"=([^;]*)") + ")", key: name})
 	}
 }
 
@@ -183,8 +183,8 @@ func (ix index) between(r *request, key, before, value string) {
 	if value == "" || len(before) > 200 || html.UnescapeString(value) != value || strings.Count(r.Answer.Text, before) != 1 || hasSecret(before) {
 		return
 	}
-	quote := quoteExpr(before[len(before)-1:])
-	ix.add(value, source{at: r, expr: "split(split(text, " + quoteExpr(before) + ")[1], " + quote + ")[0]", key: key})
+	pattern := regexp.QuoteMeta(before) + "([^" + before[len(before)-1:] + "]*)"
+	ix.add(value, source{at: r, expr: "extract(text, " + quoteExpr(pattern) + ")", key: key})
 }
 
 var wordForm = regexp.MustCompile(`[\w+/=.~@-]+`)

@@ -21,6 +21,8 @@ type bankFlags struct {
 	backends     int
 	faults       []string
 	accountsFile string
+	inFrontOf    string
+	passHost     bool
 }
 
 func (a *app) bankCommand() *cobra.Command {
@@ -34,11 +36,21 @@ interrupted. Nothing in it is worth protecting: its admin endpoints, which chang
 faults and releases, ask for no password.
 
 A fault is words like step=login rate=3% kind=status status=503. Steps are login,
-otp, accounts, refresh, logout, revoke and status; kinds are ` + kinds() + `.`,
+otp, accounts, refresh, logout, revoke and status; kinds are ` + kinds() + `.
+
+With --in-front-of the server is one of yours, and what starts is a proxy that passes
+requests on, but for those that faults meet. They match by method and path: path=/token
+is that path, path=/users/* all that begins so, path=~^/v[12]/token$ a regular
+expression.`,
 		Example: `  authprober bank --accounts-file accounts.yaml
-  authprober bank --fault 'step=login backend=b3 rate=12% kind=status status=503'`,
+  authprober bank --fault 'step=login backend=b3 rate=12% kind=status status=503'
+  authprober bank --in-front-of https://staging.bank.example \
+      --fault 'path=/oauth/token method=POST rate=3% kind=hang'`,
 		Args: cobra.NoArgs,
 		RunE: action(func(cmd *cobra.Command, _ []string) error {
+			if f.inFrontOf != "" || f.passHost {
+				return f.serveProxy(cmd, a.stdout)
+			}
 			bank, err := f.bank()
 			if err != nil {
 				return misconfigured(err)
@@ -58,6 +70,8 @@ otp, accounts, refresh, logout, revoke and status; kinds are ` + kinds() + `.`,
 	flags.IntVar(&f.backends, "backends", 5, "how many backends there are: b1, b2, …")
 	flags.StringArrayVar(&f.faults, "fault", nil, "a `FAULT` to begin with; may be given more than once")
 	flags.StringVar(&f.accountsFile, "accounts-file", "", "write a pool named retail of all customers to `PATH`")
+	flags.StringVar(&f.inFrontOf, "in-front-of", "", "no bank, but a proxy that passes requests on to `URL`")
+	flags.BoolVar(&f.passHost, "pass-host", false, "let the server behind the proxy see the Host that the client asked for")
 	return cmd
 }
 
@@ -77,20 +91,34 @@ func (f *bankFlags) bank() (*banktest.Bank, error) {
 	if f.backends < 1 || f.backends > 100 {
 		return nil, fmt.Errorf("--backends is %d, want 1 to 100", f.backends)
 	}
-	if _, port, err := net.SplitHostPort(f.listen); err != nil {
-		return nil, fmt.Errorf("--listen is %q, want host:port, like 127.0.0.1:8480", f.listen)
-	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return nil, fmt.Errorf("--listen is %q, want a port from 0 to 65535", f.listen)
+	if err := f.checkListen(); err != nil {
+		return nil, err
 	}
-	o := banktest.Options{Seed: f.seed, Users: f.users, Backends: backends(f.backends, "1.0.0")}
+	faults, err := f.parseFaults()
+	if err != nil {
+		return nil, err
+	}
+	return banktest.New(banktest.Options{Seed: f.seed, Users: f.users, Backends: backends(f.backends, "1.0.0"), Faults: faults})
+}
+
+func (f *bankFlags) checkListen() error {
+	if _, port, err := net.SplitHostPort(f.listen); err != nil {
+		return fmt.Errorf("--listen is %q, want host:port, like 127.0.0.1:8480", f.listen)
+	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("--listen is %q, want a port from 0 to 65535", f.listen)
+	}
+	return nil
+}
+
+func (f *bankFlags) parseFaults() (faults []banktest.Fault, err error) {
 	for _, text := range f.faults {
 		fault, err := banktest.ParseFault(text)
 		if err != nil {
 			return nil, fmt.Errorf("--fault %q: %w", text, err)
 		}
-		o.Faults = append(o.Faults, fault)
+		faults = append(faults, fault)
 	}
-	return banktest.New(o)
+	return faults, nil
 }
 
 func backends(n int, release string) (all []banktest.Backend) {

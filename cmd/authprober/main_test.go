@@ -95,6 +95,7 @@ var changing = []struct {
 }{
 	{regexp.MustCompile(`trace [0-9a-f]{32}`), "trace TRACE"},
 	{regexp.MustCompile(`"trace_id":"[0-9a-f]{32}"`), `"trace_id":"TRACE"`},
+	{regexp.MustCompile(`totp_edge=(yes|no)`), "totp_edge=EDGE"}, // as the clock has it
 	{regexp.MustCompile(`"start":"[^"]+Z"`), `"start":"START"`},
 	{regexp.MustCompile(`"(took_seconds|connect|processing|transfer)":[0-9.e-]+`), `"$1":TIME`},
 	{regexp.MustCompile(`time="[0-9.]+"`), `time="TIME"`},

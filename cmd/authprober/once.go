@@ -43,6 +43,8 @@ With --json, print one object for each run, in one line:
       reason, detail        why it failed, and what was expected and got; absent if it did not
       status, remote        the HTTP status and the address that answered
       attempts              requests written to the network
+      polls                 how often a step that polls has asked
+      delivery_seconds      how long it took until what it waits for was delivered
       took_seconds          how long it took
       phases_seconds        resolve, connect, tls, processing, transfer: those that happened
   tags                      the flow's tags
@@ -55,11 +57,12 @@ failed, otherwise with 3: a run was errored or aborted, or found no account.`,
   authprober once flows/ --check retail-login
   authprober once flows/ --json | jq 'select(.outcome == "failed")'`,
 		Args: somePaths,
-		RunE: action(func(cmd *cobra.Command, args []string) error {
-			_, config, err := a.load(args)
+		RunE: action(func(cmd *cobra.Command, args []string) (err error) {
+			_, config, closeState, err := a.loadToRun(args, asLoaded)
 			if err != nil {
 				return err
 			}
+			defer func() { err = errors.Join(err, closeState()) }()
 			a.printWarnings(config)
 			chosen, err := choose(config.Checks, only)
 			if err != nil {

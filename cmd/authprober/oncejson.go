@@ -32,6 +32,8 @@ type jsonStep struct {
 	Status   int                `json:"status,omitempty"`
 	Remote   string             `json:"remote,omitempty"`
 	Attempts int                `json:"attempts,omitempty"`
+	Polls    int                `json:"polls,omitempty"`
+	Delivery float64            `json:"delivery_seconds,omitempty"`
 	Took     float64            `json:"took_seconds"`
 	Phases   map[string]float64 `json:"phases_seconds,omitempty"`
 }
@@ -59,7 +61,8 @@ func jsonSteps(steps []prober.StepResult) []jsonStep {
 		s := &steps[i]
 		one := jsonStep{
 			Name: s.Name, Request: s.Request, Skipped: s.Skipped, Reason: s.Reason, Detail: s.Detail,
-			Status: s.Status, Remote: s.Remote, Attempts: s.Attempts, Took: s.Took.Seconds(),
+			Status: s.Status, Remote: s.Remote, Attempts: s.Attempts,
+			Polls: s.Polls, Delivery: s.Delivery.Seconds(), Took: s.Took.Seconds(),
 		}
 		s.Phases.Each(func(name string, d time.Duration) {
 			if one.Phases == nil {

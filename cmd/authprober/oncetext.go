@@ -85,11 +85,27 @@ func writeStep(b *strings.Builder, p paint, s *prober.StepResult, column int, br
 	}
 	var phases []string
 	s.Phases.Each(func(name string, d time.Duration) { phases = append(phases, name+" "+human(d)) })
+	phases = append(phases, waitOf(s)...)
 	line := fmt.Sprintf("  %s  %7s  %s", status, human(s.Took), p.dim(strings.Join(phases, ", ")))
 	fmt.Fprintln(b, strings.TrimRight(line, " "))
 	if s.Reason != "" {
 		fmt.Fprintf(b, "      %s: %s\n", p.red(string(s.Reason)), oneLine(s.Detail))
 	}
+}
+
+// waitOf says how a step has waited: how often it has polled, and how long until
+// what it waited for was delivered.
+func waitOf(s *prober.StepResult) (facts []string) {
+	switch {
+	case s.Polls == 1:
+		facts = append(facts, "polled once")
+	case s.Polls > 1:
+		facts = append(facts, fmt.Sprintf("polled %d times", s.Polls))
+	}
+	if s.Delivery > 0 {
+		facts = append(facts, "delivered in "+human(s.Delivery))
+	}
+	return facts
 }
 
 // factsOf is what identifies a run elsewhere: in the target's logs, in traces.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -35,12 +36,13 @@ Environment:
 }
 
 // daemon runs the flows until ctx is done.
-func (a *app) daemon(ctx context.Context, paths []string) error {
+func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	settle := frugal()
-	s, config, err := a.load(paths)
+	s, config, closeState, err := a.loadToRun(paths, asLoaded)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, closeState()) }()
 	log := a.logger(s)
 	defer zap.RedirectStdLog(log.Logger)() // net/http speaks to it
 	a.logWarnings(log, config)
@@ -67,7 +69,11 @@ func (a *app) daemon(ctx context.Context, paths []string) error {
 
 func (a *app) logWarnings(log logger, config *checks.Config) {
 	for _, w := range config.Warnings {
-		log.Warn("configuration", zap.String("file", w.File), zap.Int("line", w.Line), zap.String("warning", w.Message))
+		at := []zap.Field{zap.String("file", w.File), zap.Int("line", w.Line), zap.String("warning", w.Message)}
+		if w.File == "" { // it is of no file
+			at = at[2:]
+		}
+		log.Warn("configuration", at...)
 	}
 	for _, w := range a.unknownVariables() {
 		log.Warn("configuration", zap.String("warning", w))

@@ -19,14 +19,16 @@ const envPrefix = "AUTHPROBER_"
 // docs/environment.md are made from these. A variable that is set and empty
 // counts as not set, but for those whose text says otherwise.
 type settings struct {
-	Listen       address    `env:"LISTEN" envDefault:"127.0.0.1:9870" about:"Where the daemon serves metrics, health and the status page, as host:port. Port 0 is any free one, which the log names. An empty host is every interface."`
-	WebConfig    webConfig  `env:"WEB_CONFIG_FILE" about:"A web configuration file of Prometheus' exporter-toolkit, for TLS and basic authentication. Without one the daemon serves plain HTTP to whoever asks."`
-	LogLevel     level      `env:"LOG_LEVEL" envDefault:"info" about:"debug, info, warn or error: the least that is logged. /-/log-level changes it while the daemon runs: curl -X PUT -d level=debug."`
-	LogFormat    logFormat  `env:"LOG_FORMAT" envDefault:"auto" about:"json, console, or auto: console on a terminal and json elsewhere. Logs go to standard error."`
-	AllowEnv     names      `env:"ALLOW_ENV" about:"Names of environment variables, separated by commas, that flows may read as env.NAME. Secrets need no mention here: {env: NAME} reads any."`
-	Contact      contact    `env:"CONTACT" about:"Whom the target's owners may ask, such as a mail address or a URL. It is put into the User-Agent: authprober/VERSION (+CONTACT)."`
-	MarkerHeader headerLine `env:"MARKER_HEADER" envDefault:"X-Synthetic-Probe: authprober" about:"A header field sent with every request, so that the target can tell probes from customers. Set and empty, none is sent."`
-	Grace        period     `env:"GRACE" envDefault:"10s" about:"How long runs may go on, after a signal and beyond the time of their clean-up, before they are given up."`
+	Listen       address      `env:"LISTEN" envDefault:"127.0.0.1:9870" about:"Where the daemon serves metrics, health and the status page, as host:port. Port 0 is any free one, which the log names. An empty host is every interface."`
+	WebConfig    webConfig    `env:"WEB_CONFIG_FILE" about:"A web configuration file of Prometheus' exporter-toolkit, for TLS and basic authentication. Without one the daemon serves plain HTTP to whoever asks."`
+	LogLevel     level        `env:"LOG_LEVEL" envDefault:"info" about:"debug, info, warn or error: the least that is logged. /-/log-level changes it while the daemon runs: curl -X PUT -d level=debug."`
+	LogFormat    logFormat    `env:"LOG_FORMAT" envDefault:"auto" about:"json, console, or auto: console on a terminal and json elsewhere. Logs go to standard error."`
+	AllowEnv     names        `env:"ALLOW_ENV" about:"Names of environment variables, separated by commas, that flows may read as env.NAME. Secrets need no mention here: {env: NAME} reads any."`
+	Contact      contact      `env:"CONTACT" about:"Whom the target's owners may ask, such as a mail address or a URL. It is put into the User-Agent: authprober/VERSION (+CONTACT)."`
+	MarkerHeader headerLine   `env:"MARKER_HEADER" envDefault:"X-Synthetic-Probe: authprober" about:"A header field sent with every request, so that the target can tell probes from customers. Set and empty, none is sent."`
+	Grace        period       `env:"GRACE" envDefault:"10s" about:"How long runs may go on, after a signal and beyond the time of their clean-up, before they are given up."`
+	StateDir     stateDir     `env:"STATE_DIR" about:"A folder, which has to be there, for what flows remember between runs: single-use refresh tokens, counters of one-time codes. Each account has a file below remember/ in it, which only its owner can read. Each process needs a folder of its own, one that outlives it. Without one, what flows remember ends with the process."`
+	StateKeyFile stateKeyFile `env:"STATE_KEY_FILE" about:"A file of age identities, AGE-SECRET-KEY-1… as age-keygen writes them, one a line, with which what flows remember is encrypted. The first encrypts, all decrypt: to change keys, put the new one on top. Files that are not encrypted yet are when they are next written."`
 }
 
 // A variable is one setting as people know it.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -72,6 +73,10 @@ func TestSettingsThatAreEmpty(t *testing.T) {
 // of them, and repeats no value.
 func TestWrongSettings(t *testing.T) {
 	const sesame = "sesame-4711"
+	noKey := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(noKey, []byte("# ours\n"+sesame+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct{ name, value, want string }{
 		{"LISTEN", sesame, "want host:port, like 127.0.0.1:9870 or :9870"},
 		{"LISTEN", sesame + ":99999", "want a port from 0 to 65535"},
@@ -89,6 +94,11 @@ func TestWrongSettings(t *testing.T) {
 		{"GRACE", sesame, "want a time above 0s and at most 1h, like 10s"},
 		{"GRACE", "0s", "want a time above 0s and at most 1h, like 10s"},
 		{"GRACE", "10", "want a time above 0s and at most 1h, like 10s"},
+		{"STATE_DIR", sesame, "want a folder that is there: no such file or directory"},
+		{"STATE_DIR", os.Args[0], "want a folder that is there: it is none"},
+		{"STATE_KEY_FILE", sesame, "want a file that can be read: no such file or directory"},
+		{"STATE_KEY_FILE", os.TempDir(), "want a file that can be read: it is not a regular file"},
+		{"STATE_KEY_FILE", noKey, "line 2: want an age identity, AGE-SECRET-KEY-1… as age-keygen writes it"},
 	}
 	tried := map[string]bool{}
 	for _, test := range tests {

@@ -3,10 +3,13 @@ package functions
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"strings"
+
+	"github.com/authprober/authprober/checks/internal/httpsig"
 )
 
 func encodings() []Func {
@@ -53,6 +56,27 @@ func encodings() []Func {
 			Call: call("sha256", 1, 1, func(a *arguments) (any, error) {
 				sum := sha256.Sum256(a.data(0))
 				return sum[:], nil
+			}),
+		}, {
+			Name: "sha512", Usage: "sha512(data)",
+			Doc:     "The SHA-512 digest of the data, as 64 bytes: encode them with hex, base64 or base64url.",
+			Example: `base64(sha512("abc"))`,
+			Types:   []any{new(func(string) []byte), new(func([]byte) []byte)},
+			Call: call("sha512", 1, 1, func(a *arguments) (any, error) {
+				sum := sha512.Sum512(a.data(0))
+				return sum[:], nil
+			}),
+		}, {
+			Name: "digest", Usage: "digest(data, algorithm)",
+			Doc:     "The data's digest as a Content-Digest field has it, RFC 9530: sha-256=:…:, or sha-512=:…:.",
+			Example: `digest("abc", "sha-256")`,
+			Types:   []any{new(func(string, string) string), new(func([]byte, string) string)},
+			Call: call("digest", 2, 2, func(a *arguments) (any, error) {
+				data, algorithm := a.data(0), a.text(1)
+				if a.err != nil {
+					return nil, nil
+				}
+				return httpsig.Digest(data, algorithm, httpsig.FormField)
 			}),
 		}, {
 			Name: "hmac_sha256", Usage: "hmac_sha256(key, data)",

@@ -22,6 +22,7 @@ package functions
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -46,8 +47,14 @@ type Func struct {
 // All returns every function, in the order in which the reference has them. Each
 // is safe for concurrent use.
 func All() []Func {
-	return append(append(codes(), encodings()...), append(tokens(), values()...)...)
+	return slices.Concat(codes(), encodings(), tokens(), keys(), passkeys(), texts(), values())
 }
+
+// Missing is the error of an expression that reads what is not there: only an
+// answer can lack it. What names it, in words of this program.
+type Missing struct{ What string }
+
+func (e Missing) Error() string { return e.What + " is missing" }
 
 // arguments reads the arguments of one call. Its first mistake stays in err.
 type arguments struct {

@@ -81,11 +81,18 @@ func decode(part string) ([]byte, error) {
 	return b, nil
 }
 
+// object reads a part of a token that is a JSON object in base64url.
 func object(part string) (map[string]any, error) {
 	text, err := decode(part)
 	if err != nil {
 		return nil, err
 	}
+	return parseObject(text)
+}
+
+// parseObject reads a JSON object. Names are as they are written: unlike with a
+// struct, "Exp" is not "exp". Of a name that occurs twice the last one counts.
+func parseObject(text []byte) (map[string]any, error) {
 	if !utf8.Valid(text) {
 		return nil, errUTF8
 	}

@@ -25,7 +25,10 @@ type Mistake struct {
 
 // String is "file:line:column: message", the form editors jump to.
 func (m Mistake) String() string {
-	if m.Line == 0 {
+	switch {
+	case m.File == "": // it is of no file
+		return m.Message
+	case m.Line == 0:
 		return m.File + ": " + m.Message
 	}
 	return fmt.Sprintf("%s:%d:%d: %s", m.File, m.Line, m.Column, m.Message)

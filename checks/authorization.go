@@ -1,0 +1,263 @@
+package checks
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/authprober/authprober/checks/internal/jose"
+	"github.com/authprober/authprober/checks/internal/pkce"
+	"github.com/authprober/authprober/prober"
+)
+
+// A PARStep pushes an authorization request (RFC 9126). It makes the run's state,
+// nonce and PKCE verifier; the step authorize then sends the reference that came back.
+type PARStep struct {
+	ClientStep `yaml:",inline"`
+	// PAR are parameters of the authorization request, beside those that the client's settings make.
+	PAR Pairs `yaml:"par,required"`
+}
+
+// Vet implements [Step].
+func (st *PARStep) Vet(s *Scope) {
+	st.PAR.compile(s)
+	if st.vetClient(s) {
+		s.vetEndpoint(&st.ClientStep, "pushed_authorization_request_endpoint")
+		st.client.vetAuthorization(&st.ClientStep, s)
+		s.oauth(st.client).pushed = true
+	}
+}
+
+// Needs implements [Step].
+func (st *PARStep) Needs(captured map[string]string) []string {
+	return append(st.ClientStep.Needs(captured), st.PAR.needs(captured)...)
+}
+
+// Shown implements [Step].
+func (st *PARStep) Shown() string { return "POST pushed_authorization_request_endpoint" }
+
+// Run implements [Step].
+func (st *PARStep) Run(ctx context.Context, s *Session) error {
+	params, err := st.client.authorizationParams(s, st.PAR)
+	if err != nil {
+		return err
+	}
+	return st.post(ctx, s, "pushed_authorization_request_endpoint", func() (url.Values, error) {
+		again := url.Values{}
+		for name, values := range params {
+			again[name] = values
+		}
+		return again, nil
+	})
+}
+
+// Verify implements [Verifier]: RFC 9126 section 2.2.
+func (st *PARStep) Verify(s *Session) error {
+	object, err := s.object(http.StatusCreated)
+	if err != nil {
+		return err
+	}
+	if _, err := secondsMember(object, "expires_in"); err != nil {
+		return err
+	}
+	uri, err := textMember(object, "request_uri")
+	if err == nil {
+		s.hide(uri)
+		s.grant(st.client).requestURI = uri
+	}
+	return err
+}
+
+// An AuthorizeStep sends the user to the authorization endpoint, as a browser
+// would (RFC 6749 section 4.1.1). Its answer is a login page or a redirect; the
+// steps that follow go on from there. As soon as an answer redirects to the
+// client's redirect_uri it is read as the authorization response.
+type AuthorizeStep struct {
+	ClientStep `yaml:",inline"`
+	// Authorize are parameters of the authorization request, beside those that the client's settings make, such as prompt, acr_values or max_age.
+	Authorize Pairs `yaml:"authorize,required"`
+}
+
+// Vet implements [Step].
+func (st *AuthorizeStep) Vet(s *Scope) {
+	st.Authorize.compile(s)
+	if !st.vetClient(s) {
+		return
+	}
+	s.vetEndpoint(&st.ClientStep, "authorization_endpoint")
+	st.client.vetAuthorization(&st.ClientStep, s)
+	seen := s.oauth(st.client)
+	if seen.pushed && len(st.Authorize) > 0 {
+		s.doc.Errorf(st.Authorize[0].node, "the authorization request of the client %s is pushed before; its parameters stand there", st.client.name)
+	}
+	seen.authorized = true
+}
+
+// Needs implements [Step].
+func (st *AuthorizeStep) Needs(captured map[string]string) []string {
+	return append(st.ClientStep.Needs(captured), st.Authorize.needs(captured)...)
+}
+
+// Shown implements [Step].
+func (st *AuthorizeStep) Shown() string { return "GET authorization_endpoint" }
+
+// Run implements [Step].
+func (st *AuthorizeStep) Run(ctx context.Context, s *Session) error {
+	to, err := st.client.endpoint(s, "authorization_endpoint")
+	if err != nil {
+		return err
+	}
+	params, err := st.params(s)
+	if err != nil {
+		return err
+	}
+	if err := st.Params.set(params, s); err != nil {
+		return err
+	}
+	full := *to
+	full.RawQuery = strings.TrimPrefix(to.RawQuery+"&"+params.Encode(), "&")
+	req := s.newRequest(ctx, http.MethodGet, &full, nil, "")
+	req.Header.Set("Accept", "text/html, application/xhtml+xml, */*;q=0.5")
+	if err := st.Headers.setHeaders(req, s); err != nil {
+		return err
+	}
+	s.grant(st.client).awaited = true
+	return s.exchange(req, 0, defaultBodyLimit)
+}
+
+// params are those of the request: after PAR the reference to what was pushed
+// (RFC 9126 section 4).
+func (st *AuthorizeStep) params(s *Session) (url.Values, error) {
+	g := s.grant(st.client)
+	if g.requestURI == "" {
+		return st.client.authorizationParams(s, st.Authorize)
+	}
+	id, err := st.client.ClientID.text(s, nil)
+	return url.Values{"client_id": {id}, "request_uri": {g.requestURI}}, err
+}
+
+// Verify implements [Verifier]: a page or a redirect is fine.
+func (st *AuthorizeStep) Verify(s *Session) error {
+	if status := s.answer.status; status >= 200 && status < 300 || s.answer.redirect() != nil && status >= 300 && status < 400 {
+		return nil
+	}
+	return s.wrongStatus("want a page or a redirect")
+}
+
+// vetAuthorization is for what an authorization request needs.
+func (c *Client) vetAuthorization(st *ClientStep, s *Scope) {
+	if !c.RedirectURI.isSet() {
+		s.doc.Errorf(st.node, "the client %s has no redirect_uri, which an authorization request needs", c.name)
+	}
+}
+
+// authorizationParams makes a new authorization request: RFC 6749 section 4.1.1,
+// with PKCE (RFC 7636), state and nonce, signed where the client does so.
+func (c *Client) authorizationParams(s *Session, extra Pairs) (url.Values, error) {
+	g := s.grant(c)
+	*g = grant{metadata: g.metadata, keys: g.keys, verifier: pkce.NewVerifier(), state: randomHex(16), nonce: randomHex(16)}
+	s.secrets = append(s.secrets, g.verifier, g.state, g.nonce)
+	challenge, err := pkce.Challenge(g.verifier)
+	if err != nil {
+		return nil, err
+	}
+	params := url.Values{
+		"response_type": {c.responseType()}, "state": {g.state},
+		"code_challenge": {challenge}, "code_challenge_method": {pkce.Method},
+	}
+	for name, t := range map[string]*Template{"client_id": &c.ClientID, "redirect_uri": &c.RedirectURI, "scope": &c.Scope} {
+		text, err := textOr(t, s, "")
+		if err != nil {
+			return nil, err
+		}
+		if text != "" {
+			params.Set(name, text)
+		}
+	}
+	if wantsIDToken(params.Get("scope")) {
+		params.Set("nonce", g.nonce)
+	}
+	if c.ResponseMode != "" {
+		params.Set("response_mode", c.ResponseMode)
+	}
+	if c.DPoP != nil { // RFC 9449 section 10: the code is bound to the key as well
+		if err := c.bindCode(s, params); err != nil {
+			return nil, err
+		}
+	}
+	if err := extra.set(params, s); err != nil {
+		return nil, err
+	}
+	if c.RequestObject == nil {
+		return params, nil
+	}
+	return c.signRequest(s, params)
+}
+
+func (c *Client) responseType() string {
+	if c.ResponseType == "" {
+		return "code"
+	}
+	return c.ResponseType
+}
+
+// wantsIDToken reports whether an ID token has to come of the scope.
+func wantsIDToken(scope string) bool {
+	for one := range strings.FieldsSeq(scope) {
+		if one == "openid" {
+			return true
+		}
+	}
+	return false
+}
+
+// signRequest puts the parameters into a request object (RFC 9101). Those that
+// OpenID Connect Core section 6.1 wants outside as well stay there.
+func (c *Client) signRequest(s *Session, params url.Values) (url.Values, error) {
+	k := c.RequestObject
+	key, err := k.Key.text(s, nil)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := s.flow.signer(key, k.Algorithm)
+	if err != nil {
+		return nil, err
+	}
+	audience, err := textOr(&k.Audience, s, c.issuer)
+	if err != nil {
+		return nil, err
+	}
+	keyID, err := textOr(&k.KeyID, s, "")
+	if err != nil {
+		return nil, err
+	}
+	claims := make(map[string]any, len(params))
+	for name := range params {
+		claims[name] = params.Get(name)
+	}
+	object, err := jose.RequestObject{
+		ClientID: params.Get("client_id"), Issuer: audience, Params: claims, Now: time.Now(), Lifetime: orDefault(k.Lifetime, time.Minute),
+	}.Sign(signer.WithKeyID(keyID))
+	if err != nil {
+		return nil, err
+	}
+	s.secrets = append(s.secrets, object)
+	outside := url.Values{"request": {object}}
+	for _, name := range []string{"client_id", "response_type", "scope"} {
+		if params.Has(name) {
+			outside.Set(name, params.Get(name))
+		}
+	}
+	return outside, nil
+}
+
+// authorized is the failure of a step that needs an authorization response where
+// none has come.
+func (g *grant) authorized() error {
+	if g.code == "" {
+		return Failf(prober.ReasonMissingValue, "no answer has redirected to the redirect_uri with a code")
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package functions
+
+import (
+	"crypto/ecdsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/authprober/authprober/checks/internal/jose"
+)
+
+func keys() []Func {
+	return []Func{{
+		Name: "new_key", Usage: "new_key(algorithm)",
+		Doc: "A fresh private key for ES256, ES384, EdDSA, RS256 or PS256, as PKCS #8 in PEM. Every call makes another. " +
+			"RSA keys have 2048 bits and take about a tenth of a second.",
+		Example: `new_key("ES256")`,
+		Types:   []any{new(func(string) string)},
+		Call: call("new_key", 1, 1, func(a *arguments) (any, error) {
+			algorithm := a.text(0)
+			if a.err != nil {
+				return nil, nil
+			}
+			return jose.GenerateKey(algorithm)
+		}),
+	}, {
+		Name: "public_key", Usage: "public_key(key, form)",
+		Doc: "The public half of a key in PEM. The form is pem; spki, the bytes of the SubjectPublicKeyInfo; " +
+			"point, the bytes of an EC key's uncompressed point; or jwk, a JSON Web Key as an object. Encode bytes with hex, base64 or base64url.",
+		Example: `base64(public_key(account.key, "spki"))`,
+		Types:   []any{new(func(string, string) any)},
+		Call: call("public_key", 2, 2, func(a *arguments) (any, error) {
+			key, form := a.text(0), a.text(1)
+			if a.err != nil {
+				return nil, nil
+			}
+			return PublicKey(key, form)
+		}),
+	}, {
+		Name: "jwk_thumbprint", Usage: "jwk_thumbprint(key)",
+		Doc:     "The SHA-256 thumbprint of a key, RFC 7638, in base64url. The key is in PEM or a JSON Web Key, private or public.",
+		Example: `jwk_thumbprint(account.key)`,
+		Types:   []any{new(func(map[string]any) string), new(func(string) string)},
+		Call: call("jwk_thumbprint", 1, 1, func(a *arguments) (any, error) {
+			if jwk, ok := a.args[0].(map[string]any); ok {
+				return jose.Thumbprint(jwk)
+			}
+			key, ok := a.args[0].(string)
+			if !ok {
+				a.fail(0, "text or an object")
+				return nil, nil
+			}
+			return Thumbprint(key)
+		}),
+	}, {
+		Name: "sign", Usage: "sign(data, key, algorithm)",
+		Doc: "The signature of the data, as bytes: encode them with hex, base64 or base64url. Key and algorithm are those of jwt_sign. " +
+			"ES256 and ES384 give r and s at full length, as JOSE has it; ES256-DER and ES384-DER the ASN.1 structure that phones make.",
+		Example: `base64(sign("challenge", account.key, "ES256-DER"))`,
+		Types:   []any{new(func([]byte, string, string) []byte), new(func(string, string, string) []byte)},
+		Call: call("sign", 3, 3, func(a *arguments) (any, error) {
+			data, key, algorithm := a.data(0), a.text(1), a.text(2)
+			if a.err != nil {
+				return nil, nil
+			}
+			return Sign(data, key, algorithm)
+		}),
+	}}
+}
+
+// PublicKey returns the public half of a key in PEM: as text for the form pem, as
+// []byte for spki and point, and as map[string]any for jwk.
+func PublicKey(key, form string) (any, error) {
+	if !slices.Contains([]string{"pem", "spki", "point", "jwk"}, form) {
+		return nil, errors.New("form is none of pem, spki, point, jwk") // what was given may be the key
+	}
+	public, err := jose.ParsePublicKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("the key: %w", err)
+	}
+	switch form {
+	case "jwk":
+		return jose.PublicJWK(public)
+	case "point":
+		ec, ok := public.(*ecdsa.PublicKey)
+		if !ok {
+			return nil, errors.New("only an EC key has a point")
+		}
+		point, err := ec.Bytes() // SEC 1 section 2.3.3
+		if err != nil {
+			return nil, errors.New("the key has no point")
+		}
+		return point, nil
+	}
+	spki, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return nil, errors.New("the key has no SubjectPublicKeyInfo")
+	}
+	if form == "spki" {
+		return spki, nil
+	}
+	return jose.PublicPEM(spki), nil
+}
+
+// Thumbprint returns the thumbprint of a key in PEM, private or public.
+func Thumbprint(key string) (string, error) {
+	public, err := jose.ParsePublicKey(key)
+	if err != nil {
+		return "", fmt.Errorf("the key: %w", err)
+	}
+	jwk, err := jose.PublicJWK(public)
+	if err != nil {
+		return "", err
+	}
+	return jose.Thumbprint(jwk)
+}
+
+// Sign returns the signature of data, on the terms of [jose.NewSigner]. The
+// algorithm is one of [jose.Algorithms], ES256-DER or ES384-DER.
+func Sign(data []byte, key, algorithm string) ([]byte, error) {
+	all := append(jose.Algorithms(), "ES256-DER", "ES384-DER")
+	if !slices.Contains(all, algorithm) {
+		return nil, fmt.Errorf("algorithm is none of %s", strings.Join(all, ", ")) // it may be the key
+	}
+	alg, der := strings.CutSuffix(algorithm, "-DER")
+	signer, err := jose.NewSigner(key, alg)
+	if err != nil {
+		return nil, err
+	}
+	if der {
+		return signer.SignatureASN1(data)
+	}
+	return signer.Signature(data)
+}

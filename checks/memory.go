@@ -1,0 +1,191 @@
+package checks
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/expr-lang/expr/types"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/authprober/authprober/checks/internal/secret"
+	"github.com/authprober/authprober/checks/internal/strict"
+	"github.com/authprober/authprober/checks/remember"
+)
+
+// A Counter is a number that is remembered of an account and never comes twice.
+type Counter struct {
+	// Name is the one under which it is remembered.
+	Name string `yaml:"name,required"`
+	// First is the number it has at least, such as the counter that a token was handed out with. The default is 1.
+	First Template `yaml:"first"`
+
+	node *yaml.Node
+}
+
+// DecodeYAML implements strict.Decoder: `counter: NAME` is short for {name: NAME}.
+func (c *Counter) DecodeYAML(d *strict.Document, n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode {
+		c.Name, _ = d.Text(n)
+	} else {
+		type plain Counter
+		var set plain
+		d.Decode(n, &set)
+		*c = Counter(set)
+	}
+	c.node = n
+	if c.Name != "" && !identifier.MatchString(c.Name) {
+		d.Errorf(n, "%q is no name for a counter; want letters, digits and _, beginning with a letter", c.Name)
+	}
+}
+
+// remembers lists what the step leaves for later runs.
+func (c *StepSettings) remembers() (names []string) {
+	for i := range c.Remember {
+		names = append(names, c.Remember[i].Name)
+	}
+	if c.Counter != nil && c.Counter.Name != "" {
+		names = append(names, c.Counter.Name)
+	}
+	return names
+}
+
+// noteRemembered notes in each pool what its flows remember of an account: one flow
+// may read what another one has left.
+func (l *loader) noteRemembered(sources []*source) {
+	for _, src := range sources {
+		if src.flow == nil {
+			continue
+		}
+		p := l.pools[src.flow.Accounts]
+		for _, st := range slices.Concat(pointers(src.flow.Steps), pointers(src.flow.Cleanup)) {
+			if st.StepSettings == nil || len(st.remembers()) == 0 && len(st.Forget) == 0 {
+				continue
+			}
+			if p == nil {
+				if src.flow.Accounts == "" {
+					src.doc.Errorf(st.node, "the step %q remembers something, and the flow has no accounts to remember it of", st.Name)
+				}
+				continue
+			}
+			p.remembered = unique(append(p.remembered, st.remembers()...))
+		}
+	}
+}
+
+// scopeOfMemory brings what is remembered of an account into reach.
+func (p *loadedPool) scopeOfMemory(f *compiled, s *Scope) {
+	if len(p.remembered) == 0 {
+		return
+	}
+	f.remembered = p.remembered
+	values, ages := types.Map{}, types.Map{}
+	for _, name := range p.remembered {
+		values[name], ages[name] = anyType, types.TypeOf(time.Duration(0))
+	}
+	s.names["remembered"], s.names["age"] = values, ages
+	s.remembered = p.remembered
+}
+
+// vetMemory compiles what the step takes from the store and leaves in it.
+func (st *step) vetMemory(s, after *Scope) {
+	if st.Counter != nil {
+		st.Counter.First.compile(s)
+	}
+	for _, name := range st.Forget {
+		if s.remembered != nil && !slices.Contains(s.remembered, name) {
+			s.doc.Errorf(st.node, "the step %q forgets %s, which no flow of the pool remembers%s", st.Name, name, strict.Nearest(name, s.remembered))
+		}
+	}
+	for i := range st.Remember {
+		st.Remember[i].Value.compileAny(after)
+		st.usesBody = st.usesBody || st.Remember[i].Value.mentions("body")
+	}
+}
+
+// storeKey is under which the leased account's values are stored.
+func (s *Session) storeKey() remember.Account {
+	return remember.Account{Pool: s.flow.pool.Name(), Name: s.lease.Account().Name}
+}
+
+// recall brings what is remembered of the account into reach: null where there is
+// nothing.
+func (s *Session) recall() error {
+	if len(s.flow.remembered) == 0 || s.lease == nil {
+		return nil
+	}
+	stored, err := s.flow.options.Remembered.Get(s.storeKey())
+	if err != nil {
+		return err
+	}
+	values, ages := map[string]any{}, map[string]any{}
+	for _, name := range s.flow.remembered {
+		values[name], ages[name] = nil, time.Duration(0)
+		v, there := stored[name]
+		if !there {
+			continue
+		}
+		if values[name], err = decodeJSON([]byte(v.JSON.Reveal())); err != nil {
+			return fmt.Errorf("what is remembered as %s of the account %s is no JSON", name, s.lease.Account().Name)
+		}
+		ages[name] = s.start.Sub(v.Since)
+		s.hide(values[name])
+	}
+	s.vars["remembered"], s.vars["age"] = values, ages
+	return nil
+}
+
+// prepare takes what the step uses up out of the store, and counts, before the step
+// is sent: whatever becomes of the process, neither is used twice.
+func (s *Session) prepare(st *step) error {
+	if s.lease == nil {
+		return nil
+	}
+	if len(st.Forget) > 0 {
+		if err := s.flow.options.Remembered.Delete(s.storeKey(), st.Forget...); err != nil {
+			return err
+		}
+	}
+	if st.Counter == nil {
+		return nil
+	}
+	first := uint64(1)
+	if text, err := textOr(&st.Counter.First, s, "1"); err != nil {
+		return err
+	} else if first, err = strconv.ParseUint(text, 10, 63); err != nil {
+		return fmt.Errorf("the first number of the counter %s is no whole number from 0 on", st.Counter.Name)
+	}
+	n, err := s.flow.options.Remembered.Increment(s.storeKey(), st.Counter.Name, first, time.Now())
+	if err != nil {
+		return err
+	}
+	s.vars["remembered"].(map[string]any)[st.Counter.Name] = int(n)
+	return nil
+}
+
+// rememberAll stores what the step leaves for later runs. It is stored before the run
+// goes on.
+func (s *Session) rememberAll(st *step) error {
+	if len(st.Remember) == 0 || s.lease == nil {
+		return nil
+	}
+	values, now := map[string]remember.Value{}, time.Now()
+	for i := range st.Remember {
+		c := &st.Remember[i]
+		v, err := s.found(c, "remembering")
+		if err != nil {
+			return err
+		}
+		if !c.Show {
+			s.hide(v)
+		}
+		var b bytes.Buffer
+		if err := writeJSON(&b, v); err != nil {
+			return fmt.Errorf("remembering %s: %w", c.Name, err)
+		}
+		values[c.Name] = remember.Value{JSON: secret.New(b.String()), Since: now}
+	}
+	return s.flow.options.Remembered.Put(s.storeKey(), values)
+}

@@ -1,0 +1,94 @@
+package checks
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/authprober/authprober/prober"
+)
+
+// oauthErrors are the error codes that are shown: those of RFC 6749 sections
+// 4.1.2.1 and 5.2, 6750, 7009, 8628, 8707, 9101, 9126, 9396, 9449, 9470, of OpenID
+// Connect Core section 3.1.2.6 and of CIBA. Another one is text of the target's.
+var oauthErrors = []string{
+	"access_denied", "account_selection_required", "authorization_pending", "consent_required", "expired_login_hint_token",
+	"expired_token", "insufficient_scope", "insufficient_user_authentication", "interaction_required",
+	"invalid_authorization_details", "invalid_binding_message", "invalid_client", "invalid_dpop_proof", "invalid_grant",
+	"invalid_request", "invalid_request_object", "invalid_request_uri", "invalid_scope", "invalid_target", "invalid_token",
+	"invalid_user_code", "login_required", "missing_user_code", "registration_not_supported", "request_not_supported",
+	"request_uri_not_supported", "server_error", "slow_down", "temporarily_unavailable", "transaction_failed",
+	"unauthorized_client", "unknown_user_id", "unmet_authentication_requirements", "unsupported_grant_type",
+	"unsupported_response_type", "unsupported_token_type", "use_dpop_nonce",
+}
+
+// nameOfError is an error code as it may be shown.
+func nameOfError(code string) string {
+	if slices.Contains(oauthErrors, code) {
+		return code
+	}
+	return "an error code that no RFC knows"
+}
+
+// oauthError is the code of the OAuth error that is the answer at hand; "" where
+// it is none.
+func (s *Session) oauthError() string {
+	if s.answer.status < 400 || s.parseBody() != nil {
+		return ""
+	}
+	object, _ := s.answer.json.(map[string]any)
+	code, _ := object["error"].(string)
+	return code
+}
+
+// object is the JSON object that an endpoint has to answer with, and with that
+// status; otherwise it is the failure.
+func (s *Session) object(status int) (map[string]any, error) {
+	if s.answer.status != status {
+		return nil, s.wrongStatus(fmt.Sprint("want ", status))
+	}
+	if err := s.parseBody(); err != nil {
+		return nil, err
+	}
+	object, ok := s.answer.json.(map[string]any)
+	if !ok {
+		return nil, Failf(prober.ReasonBadResponse, "want a JSON object, got %s", describe(s.answer.json))
+	}
+	return object, nil
+}
+
+// wrongStatus is the failure of an answer whose status is not the one wanted.
+func (s *Session) wrongStatus(want string) error {
+	status := s.answer.status
+	code := s.oauthError()
+	if code != "" && status < 500 && status != http.StatusTooManyRequests {
+		return Failf(prober.ReasonOAuthError, "%s, got %d with the OAuth error %s", want, status, nameOfError(code))
+	}
+	return Failf(reasonOfStatus(status), "%s, got %d", want, status)
+}
+
+// text is a member of the object that has to be a text, and not an empty one.
+func textMember(object map[string]any, name string) (string, error) {
+	switch v := object[name].(type) {
+	case nil:
+		return "", Failf(prober.ReasonMissingValue, "want a %s, got none", name)
+	case string:
+		if v != "" {
+			return v, nil
+		}
+	}
+	return "", Failf(prober.ReasonBadResponse, "want a text as %s, got %s", name, kindOf(object[name]))
+}
+
+// secondsMember is a member that has to be a number of seconds above zero.
+func secondsMember(object map[string]any, name string) (int, error) {
+	switch v := object[name].(type) {
+	case nil:
+		return 0, Failf(prober.ReasonMissingValue, "want %s, got none", name)
+	case int:
+		if v > 0 {
+			return v, nil
+		}
+	}
+	return 0, Failf(prober.ReasonBadResponse, "want a number of seconds above zero as %s, got %s", name, describe(object[name]))
+}

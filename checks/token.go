@@ -1,0 +1,271 @@
+package checks
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/authprober/authprober/checks/internal/jose"
+	"github.com/authprober/authprober/checks/internal/strict"
+	"github.com/authprober/authprober/prober"
+)
+
+// The grants of a token step, by the names that flows use for them.
+const (
+	grantCode        = "authorization_code"
+	grantRefresh     = "refresh_token"
+	grantClient      = "client_credentials"
+	grantDevice      = "device_code"
+	grantBackchannel = "ciba"
+)
+
+// grantTypes are the values of grant_type: RFC 6749, RFC 8628 section 3.4, CIBA
+// section 10.1.
+var grantTypes = map[string]string{
+	grantCode: grantCode, grantRefresh: grantRefresh, grantClient: grantClient,
+	grantDevice:      "urn:ietf:params:oauth:grant-type:device_code",
+	grantBackchannel: "urn:openid:params:grant-type:ciba",
+}
+
+// A TokenStep asks the token endpoint for tokens (RFC 6749 section 3.2). An ID
+// token among them is verified against the keys that a step jwks has fetched.
+type TokenStep struct {
+	ClientStep `yaml:",inline"`
+	// Token is the grant: authorization_code, refresh_token, client_credentials, device_code (RFC 8628) or ciba. The last two poll while the grant is pending, where poll is set.
+	Token string `yaml:"token,required"`
+	// RefreshToken is the refresh token of that grant.
+	RefreshToken Template `yaml:"refresh_token"`
+	// ACR is the authentication context class that the ID token has to have (OpenID Connect Core section 2). The default asks for none.
+	ACR Template `yaml:"acr"`
+	// MaxAge is how long ago the user may have authenticated, by the ID token's auth_time. The default does not ask.
+	MaxAge Duration `yaml:"max_age"`
+}
+
+// Vet implements [Step].
+func (st *TokenStep) Vet(s *Scope) {
+	st.RefreshToken.compile(s)
+	st.ACR.compile(s)
+	if _, ok := grantTypes[st.Token]; !ok && st.Token != "" {
+		names := []string{grantCode, grantRefresh, grantClient, grantDevice, grantBackchannel}
+		s.doc.Errorf(st.node, "unknown grant %q%s; want one of %s", st.Token, strict.Nearest(st.Token, names), strings.Join(names, ", "))
+	}
+	if st.RefreshToken.isSet() != (st.Token == grantRefresh) {
+		s.doc.Errorf(st.node, "the step %q: the grant refresh_token, and no other, has a refresh_token", st.Name)
+	}
+	if !st.vetClient(s) {
+		return
+	}
+	s.vetEndpoint(&st.ClientStep, "token_endpoint")
+	st.vetOrder(s, s.oauth(st.client))
+}
+
+// vetOrder finds what has to come before and does not.
+func (st *TokenStep) vetOrder(s *Scope, seen *oauthSeen) {
+	missing := map[string]bool{
+		"authorize": st.Token == grantCode && !seen.authorized, "device_authorization": st.Token == grantDevice && !seen.device,
+		"backchannel_authentication": st.Token == grantBackchannel && !seen.backchannel,
+	}
+	for kind, yes := range missing {
+		if yes {
+			s.doc.Errorf(st.node, "the grant %s needs a step %s of the client %s before", st.Token, kind, st.client.name)
+		}
+	}
+	scope, constant := st.client.Scope.constant()
+	if constant && wantsIDToken(scope) && st.Token == grantCode && !seen.keys {
+		s.doc.Errorf(st.node, "the scope openid brings an ID token, which is verified against the keys of a step jwks of the client %s before", st.client.name)
+	}
+}
+
+// Needs implements [Step].
+func (st *TokenStep) Needs(captured map[string]string) []string {
+	return slices.Concat(st.ClientStep.Needs(captured), st.RefreshToken.needs(captured), st.ACR.needs(captured))
+}
+
+// Reasons implements [Step].
+func (st *TokenStep) Reasons() []prober.Reason {
+	return append(st.ClientStep.Reasons(), prober.ReasonTokenInvalid, prober.ReasonClockSkew, prober.ReasonChallenge)
+}
+
+// Shown implements [Step].
+func (st *TokenStep) Shown() string { return "POST token_endpoint (" + st.Token + ")" }
+
+// Run implements [Step].
+func (st *TokenStep) Run(ctx context.Context, s *Session) error {
+	g := s.grant(st.client)
+	if st.Token == grantCode {
+		if err := g.authorized(); err != nil {
+			return err
+		}
+	}
+	return st.post(ctx, s, "token_endpoint", func() (url.Values, error) { return st.values(s, g) })
+}
+
+func (st *TokenStep) values(s *Session, g *grant) (url.Values, error) {
+	params := url.Values{"grant_type": {grantTypes[st.Token]}}
+	switch st.Token {
+	case grantCode:
+		back, err := st.client.RedirectURI.text(s, nil)
+		if err != nil {
+			return nil, err
+		}
+		params.Set("code", g.code)
+		params.Set("redirect_uri", back)
+		params.Set("code_verifier", g.verifier)
+	case grantRefresh:
+		token, err := st.RefreshToken.text(s, nil)
+		if err != nil {
+			return nil, err
+		}
+		params.Set("refresh_token", token)
+	case grantClient:
+		scope, err := textOr(&st.client.Scope, s, "")
+		if err != nil {
+			return nil, err
+		}
+		if scope != "" {
+			params.Set("scope", scope)
+		}
+	case grantDevice:
+		params.Set("device_code", g.deviceCode)
+	case grantBackchannel:
+		params.Set("auth_req_id", g.authReqID)
+	}
+	return params, nil
+}
+
+// pending implements poller: RFC 8628 section 3.5, CIBA section 11. The server's
+// interval is kept to where it is longer than the flow's.
+func (st *TokenStep) pending(s *Session) (slower time.Duration, yes bool) {
+	if st.Token != grantDevice && st.Token != grantBackchannel || s.answer.status != 400 {
+		return 0, false
+	}
+	g := s.grant(st.client)
+	if every := time.Duration(st.Poll.Every); !g.slowed && g.interval > every {
+		slower = g.interval - every
+	}
+	g.slowed = true
+	switch s.oauthError() {
+	case "authorization_pending":
+		return slower, true
+	case "slow_down":
+		return slower + 5*time.Second, true
+	}
+	return 0, false
+}
+
+// Verify implements [Verifier]: RFC 6749 section 5.1.
+func (st *TokenStep) Verify(s *Session) error {
+	object, err := s.object(200)
+	if err != nil {
+		return err
+	}
+	if _, err := textMember(object, "access_token"); err != nil {
+		return err
+	}
+	s.hideTokens(object)
+	kind, err := textMember(object, "token_type")
+	if err != nil {
+		return err
+	}
+	if want := st.client.tokenType(); !strings.EqualFold(kind, want) { // RFC 6749 section 5.1: case does not count
+		return Failf(prober.ReasonBadResponse, "want the token_type %s, got %s", want, describe(kind))
+	}
+	return st.verifyIDToken(s, object)
+}
+
+func (c *Client) tokenType() string {
+	if c.DPoP != nil {
+		return "DPoP"
+	}
+	return "Bearer"
+}
+
+// hideTokens makes the tokens of an answer secret, whether they are captured or not.
+func (s *Session) hideTokens(object map[string]any) {
+	for _, name := range []string{"access_token", "refresh_token", "id_token", "device_code", "auth_req_id", "user_code"} {
+		s.hide(object[name])
+	}
+}
+
+// verifyIDToken verifies the ID token, where there is one or has to be.
+func (st *TokenStep) verifyIDToken(s *Session, object map[string]any) error {
+	g := s.grant(st.client)
+	if object["id_token"] == nil {
+		scope, err := textOr(&st.client.Scope, s, "")
+		if err == nil && wantsIDToken(scope) && st.Token != grantRefresh && st.Token != grantClient {
+			err = Failf(prober.ReasonMissingValue, "want an id_token, for openid is in the scope, got none")
+		}
+		return err
+	}
+	token, err := textMember(object, "id_token")
+	if err != nil {
+		return err
+	}
+	access, _ := object["access_token"].(string)
+	acr, err := textOr(&st.ACR, s, "")
+	if err != nil {
+		return err
+	}
+	expect := jose.Expect{AccessToken: access, ACR: strings.Fields(acr)}
+	if age := time.Duration(st.MaxAge); age > 0 {
+		expect.MaxAge = &age
+	}
+	if st.Token == grantCode {
+		expect.Nonce = g.nonce
+	}
+	return st.client.verifyIDToken(s, g, token, expect)
+}
+
+const (
+	// clockLeeway is how far the clock of an authorization server may be off before
+	// a token of it is said to be of the wrong time.
+	clockLeeway = 60 * time.Second
+	// tokenFresh is how old a token may be, beside the leeway, that was just made: the
+	// time that handing it out may take.
+	tokenFresh = 10 * time.Second
+)
+
+// verifyIDToken verifies an ID token against the keys that the run has fetched
+// (OpenID Connect Core section 3.1.3.7). Nothing is fetched again for a key that
+// is not there: that is the fault that is looked for.
+func (c *Client) verifyIDToken(s *Session, g *grant, token string, expect jose.Expect) error {
+	s.hide(token)
+	if g.keys == nil {
+		return Failf(prober.ReasonMissingValue, "the keys of the authorization server are not known: the step jwks was skipped")
+	}
+	id, err := c.ClientID.text(s, nil)
+	if err != nil {
+		return err
+	}
+	expect.Trust, expect.Subject = c.trust(id), g.subject
+	claims, err := jose.Verify(token, g.keys, expect)
+	if err != nil {
+		return tokenFailure("the ID token", err)
+	}
+	g.subject, _ = claims["sub"].(string)
+	return nil
+}
+
+// trust is what any token of the client's authorization server has to be.
+func (c *Client) trust(clientID string) jose.Trust {
+	return jose.Trust{
+		Issuer: c.issuer, Audience: clientID, Algorithms: c.IDTokenAlgorithms,
+		Now: time.Now(), Leeway: clockLeeway, Fresh: tokenFresh,
+	}
+}
+
+// tokenFailure is the failure of a token that does not verify. A token whose times
+// tell of a clock that is off has a reason of its own.
+func tokenFailure(what string, err error) error {
+	wrong, ok := errors.AsType[*jose.Error](err)
+	if !ok {
+		return err // of ours
+	}
+	if _, off := jose.Skew(err); off {
+		return Failf(prober.ReasonClockSkew, "%s: %v", what, wrong)
+	}
+	return Failf(prober.ReasonTokenInvalid, "%s: %v", what, wrong)
+}

@@ -129,6 +129,7 @@ func (l *loader) vetTOTP(src *source, f *compiled, s *Scope) {
 	f.need.OncePerStep = 30 * time.Second
 	p := l.pools[src.flow.Accounts]
 	p.need = f.need
+	l.recallCodes(p)
 	for field := range s.totp {
 		for i := range p.set.Accounts {
 			a := &p.set.Accounts[i]

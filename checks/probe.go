@@ -126,7 +126,9 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 		return err
 	}
 	if st.usesTOTP && s.lease != nil {
-		s.lease.CodeUsed(time.Now()) // a code is good once, and the lease may be of an earlier step of the clock
+		if err := s.noteCode(time.Now()); err != nil {
+			return err
+		}
 	}
 	err = s.act(ctx, st)
 	if !st.isAside() {

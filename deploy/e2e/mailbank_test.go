@@ -54,8 +54,9 @@ func newMailBank(t *testing.T, box *dovecot, inbox string) *mailBank {
 		delete(b.live, token)
 		w.WriteHeader(http.StatusNoContent)
 	}))
-	server := httptest.NewServer(mux)
-	b.url = server.URL
+	server := httptest.NewUnstartedServer(mux)
+	b.url = "http://" + server.Listener.Addr().String()
+	server.Start()
 	t.Cleanup(func() {
 		server.Close()
 		b.sending.Wait()

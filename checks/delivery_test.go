@@ -91,11 +91,11 @@ func TestDeliveryByHTTP(t *testing.T) {
 		reason   prober.Reason
 		observed uint64
 	}{
-		"at once":             {smsBank{}, 1, "", 1},
-		"late":                {smsBank{delay: 5 * time.Second}, 6 * time.Second, "", 1},
-		"too late":            {smsBank{delay: 2 * time.Minute}, 0, prober.ReasonUndelivered, 0},
-		"an inbox refuses":    {smsBank{inbox: 401}, 0, prober.ReasonStatus4xx, 0},
-		"a broken inbox":      {smsBank{inbox: 500}, 0, prober.ReasonStatus5xx, 0},
+		"at once":          {smsBank{}, 1, "", 1},
+		"late":             {smsBank{delay: 5 * time.Second}, 6 * time.Second, "", 1},
+		"too late":         {smsBank{delay: 2 * time.Minute}, 0, prober.ReasonUndelivered, 0},
+		"an inbox refuses": {smsBank{inbox: 401}, 0, prober.ReasonStatus4xx, 0},
+		"a broken inbox":   {smsBank{inbox: 500}, 0, prober.ReasonStatus5xx, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

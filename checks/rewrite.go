@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/checker/nature"
 
 	"github.com/authprober/authprober/checks/internal/functions"
 )
@@ -55,6 +56,23 @@ func (r *rewriter) Visit(node *ast.Node) {
 		r.restoreOne(&n.Callee)
 	}
 }
+
+// A recheck is the ast.Visitor that comes last. The compiler checks the types of an
+// expression before each visitor, and does not look at the arguments of a call again
+// whose type it knows by then: what was wrong with them would be forgotten.
+type recheck struct{}
+
+// Visit implements ast.Visitor.
+func (recheck) Visit(node *ast.Node) {
+	if call, ok := (*node).(*ast.CallNode); ok {
+		call.SetNature(nature.Nature{})
+	}
+}
+
+// Reset and ShouldRepeat are what the compiler asks of a visitor that comes after
+// those that have no such methods; it is not repeated.
+func (recheck) Reset()             {}
+func (recheck) ShouldRepeat() bool { return false }
 
 func (r *rewriter) member(node *ast.Node, n *ast.MemberNode) {
 	if n.Optional || n.Method {

@@ -366,7 +366,7 @@ var beyondSchema = []string{
 	"follow-first", "follow-settings", "let", "poll", "submit-first", "submit-settings",
 	"account-fields", "alias-bomb", "alias-loop", "answer-before-request", "bad-types", "binary", "bodies", "confirm",
 	"confirm-budget", "confirm-rare", "duplicate-key",
-	"empty", "env-not-allowed", "expect-nothing", "helper-calls", "mail-answer", "mail-server", "mail-settings", "no-accounts", "no-pool", "not-utf8", "not-yaml",
+	"empty", "env-not-allowed", "expect-nothing", "helper-arguments", "helper-calls", "mail-answer", "mail-server", "mail-settings", "no-accounts", "no-pool", "not-utf8", "not-yaml",
 	"pool-budget", "pool-secret", "read-before-capture", "several-documents", "tab", "target-no-url",
 	"target-password", "target-query", "tls", "unclosed-template", "unknown-anchor", "unknown-name", "yaml-tags",
 }
@@ -447,7 +447,7 @@ func TestSchemaHolds(t *testing.T) {
 		return schema.Validate(v)
 	}
 	var good []string
-	for _, pattern := range []string{"testdata/good/*.yaml", "../deploy/flows/*.yaml"} {
+	for _, pattern := range []string{"testdata/good/*.yaml", "../deploy/flows/*.yaml", "../deploy/flows-untried/*.yaml"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil || len(paths) == 0 {
 			t.Errorf("no file is like %s: %v", pattern, err)

@@ -105,7 +105,7 @@ func (s *Scope) compile(n *yaml.Node, offset int, source string, options ...expr
 		return nil
 	}
 	rw := newRewriter()
-	options = append(slices.Clone(options), expr.Env(s.names), expr.Patch(rw))
+	options = append(slices.Clone(options), expr.Env(s.names), expr.Patch(rw), expr.Patch(recheck{}))
 	compiled, err := expr.Compile(source, append(options, helperOptions...)...)
 	if err != nil {
 		s.mistake(n, offset, source, err)

@@ -23,9 +23,15 @@ func TestDeployedFlows(t *testing.T) {
 	for _, dir := range []string{"../deploy/flows", "../deploy/flows-untried"} {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			env, flows := documented(t, dir)
-			allowed := strings.Split(env["AUTHPROBER_ALLOW_ENV"], ",")
-			lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
-			c, err := Load([]string{dir}, Options{AnyPace: true, AllowEnv: allowed, LookupEnv: lookup})
+			asked := map[string]bool{}
+			c, err := Load([]string{dir}, Options{
+				AnyPace: true, AllowEnv: strings.Split(env["AUTHPROBER_ALLOW_ENV"], ","),
+				LookupEnv: func(name string) (string, bool) {
+					asked[name] = true
+					v, ok := env[name]
+					return v, ok
+				},
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -35,13 +41,8 @@ func TestDeployedFlows(t *testing.T) {
 			for _, w := range c.Warnings {
 				t.Error(w)
 			}
-			// That what is documented is what is read: without any one of them it fails.
 			for name := range env {
-				if strings.HasPrefix(name, "AUTHPROBER_") {
-					continue
-				}
-				without := func(asked string) (string, bool) { v, ok := env[asked]; return v, ok && asked != name }
-				if _, err := Load([]string{dir}, Options{AnyPace: true, AllowEnv: allowed, LookupEnv: without}); err == nil {
+				if !asked[name] && !strings.HasPrefix(name, "AUTHPROBER_") {
 					t.Errorf("%s is documented in %s, and no flow reads it", name, dir)
 				}
 			}

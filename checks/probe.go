@@ -136,7 +136,7 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 		return err
 	}
 	s.show()
-	if err := s.authorizationResponse(); err != nil {
+	if err := s.authorizationResponse(st); err != nil {
 		return err
 	}
 	if err := s.judge(st); err != nil {

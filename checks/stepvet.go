@@ -12,12 +12,13 @@ import (
 // vet finds what is wrong with a step and compiles it.
 func (st *step) vet(s *Scope, runTimeout time.Duration) {
 	before := s
+	s.totpSeen, s.missSeen = false, false
 	st.If.compileBool(before)
 	s.totpSeen = false
 	st.ifNeeds = exprNeeds(&st.If, s.captured)
 	letNeeds := st.vetLet(s)
 	st.Vet(before)
-	st.usesTOTP = s.totpSeen
+	st.usesTOTP, st.misses = s.totpSeen, s.missSeen
 	after := s.withAnswer(st.isAside())
 	st.vetPoll(after, runTimeout)
 	for i := range st.Expect {
@@ -113,7 +114,10 @@ func (st *step) reasons() []prober.Reason {
 	if !st.isAside() && (len(st.Expect) > 0 || len(st.Refuse) > 0) {
 		rs = append(rs, prober.ReasonStatus4xx, prober.ReasonStatus5xx, prober.ReasonRateLimited, prober.ReasonRedirect)
 	}
-	if len(st.Capture) > 0 || st.usesBody {
+	if st.misses {
+		rs = append(rs, prober.ReasonMissingValue)
+	}
+	if len(st.Capture)+len(st.Remember) > 0 || st.usesBody {
 		rs = append(rs, prober.ReasonMissingValue, prober.ReasonBadResponse)
 	}
 	if st.Poll != nil {

@@ -183,7 +183,7 @@ func (s *Session) show() {
 	}
 	s.answer.shown = true
 	s.vars["status"], s.vars["header"], s.vars["took"] = s.answer.status, s.answer.header, s.answer.took
-	s.vars["body"], s.vars["text"], s.vars["location"] = nil, nil, nil
+	s.vars["body"], s.vars["text"], s.vars["location"] = s.answer.json, nil, nil // it may be read already
 	if s.flow.usesLocation {
 		s.vars["location"] = s.answer.location()
 	}

@@ -18,13 +18,14 @@ func (st *step) vet(s *Scope, runTimeout time.Duration) {
 	st.ifNeeds = exprNeeds(&st.If, s.captured)
 	letNeeds := st.vetLet(s)
 	st.Vet(before)
-	st.usesTOTP, st.misses = s.totpSeen, s.missSeen
+	st.usesTOTP = s.totpSeen
 	after := s.withAnswer(st.isAside())
 	st.vetPoll(after, runTimeout)
 	for i := range st.Expect {
 		st.Expect[i].compileBool(after)
 		st.usesBody = st.usesBody || st.Expect[i].mentions("body")
 	}
+	st.misses = after.missSeen // which knows what s has seen
 	for _, e := range st.conditions() {
 		st.usesBody = st.usesBody || e.mentions("body")
 	}

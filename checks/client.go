@@ -204,6 +204,9 @@ func (c *Client) setIssuer(f *compiled, s *Scope) {
 
 // vet tries the key where it is known before the first run.
 func (k *SigningKey) vet(s *Scope, at *yaml.Node) {
+	if k.Algorithm == "" {
+		return // noted: it is required
+	}
 	if !slices.Contains(privateAlgorithms, k.Algorithm) {
 		s.doc.Errorf(at, "unknown algorithm %q%s; want one of %s", k.Algorithm,
 			strict.Nearest(k.Algorithm, privateAlgorithms), strings.Join(privateAlgorithms, ", "))

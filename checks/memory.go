@@ -2,6 +2,7 @@ package checks
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -97,7 +98,7 @@ func (st *step) vetMemory(s, after *Scope) {
 	}
 	for _, name := range st.Forget {
 		if s.flow.pool != nil && !slices.Contains(s.remembered, name) {
-			s.doc.Errorf(st.node, "the step %q forgets %s, which no flow of the pool remembers%s", st.Name, name, strict.Nearest(name, s.remembered))
+			s.doc.Errorf(st.at("forget"), "the step %q forgets %s, which no flow of the pool remembers%s", st.Name, name, strict.Nearest(name, s.remembered))
 		}
 	}
 	for i := range st.Remember {
@@ -192,4 +193,27 @@ func (s *Session) rememberAll(st *step) error {
 		values[c.Name] = remember.Value{JSON: secret.New(b.String()), Since: now}
 	}
 	return s.flow.options.Remembered.Put(s.storeKey(), values)
+}
+
+// rememberLate stores what a step leaves whose answer was right and only too slow:
+// a token that was handed out replaces the one before all the same. It returns the
+// step's failure, or what went wrong on our side.
+func (s *Session) rememberLate(st *step, failed error) error {
+	f, ok := errors.AsType[*failure](failed)
+	if !ok || f.reason != prober.ReasonTooSlow || len(st.Remember) == 0 {
+		return failed
+	}
+	for _, e := range st.judged {
+		if !e.mentions("took") && !s.holds(e) {
+			return failed
+		}
+	}
+	err := s.captureAll(st) // which remember may read
+	if err == nil {
+		err = s.rememberAll(st)
+	}
+	if _, ok := errors.AsType[*failure](err); err == nil || ok {
+		return failed
+	}
+	return err
 }

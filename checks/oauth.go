@@ -44,7 +44,7 @@ func (st *ClientStep) vetClient(s *Scope) bool {
 		if i := slices.Index(all.names(), st.Client); i >= 0 {
 			st.client = all[i]
 		} else {
-			s.doc.Errorf(st.node, "there is no client named %q%s", st.Client, strict.Nearest(st.Client, all.names()))
+			s.doc.Errorf(st.at("client"), "there is no client named %q%s", st.Client, strict.Nearest(st.Client, all.names()))
 		}
 	}
 	return st.client != nil

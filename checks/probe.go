@@ -141,7 +141,7 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 	}
 	if err := s.judge(st); err != nil {
 		s.hideCaptures(st)
-		return err
+		return s.rememberLate(st, err)
 	}
 	if err := s.captureAll(st); err != nil {
 		return err

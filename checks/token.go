@@ -50,10 +50,10 @@ func (st *TokenStep) Vet(s *Scope) {
 	st.ACR.compile(s)
 	if _, ok := grantTypes[st.Token]; !ok && st.Token != "" {
 		names := []string{grantCode, grantRefresh, grantClient, grantDevice, grantBackchannel}
-		s.doc.Errorf(st.node, "unknown grant %q%s; want one of %s", st.Token, strict.Nearest(st.Token, names), strings.Join(names, ", "))
+		s.doc.Errorf(st.at("token"), "unknown grant %q%s; want one of %s", st.Token, strict.Nearest(st.Token, names), strings.Join(names, ", "))
 	}
 	if st.RefreshToken.isSet() != (st.Token == grantRefresh) {
-		s.doc.Errorf(st.node, "the step %q: the grant refresh_token, and no other, has a refresh_token", st.Name)
+		s.doc.Errorf(st.at("refresh_token"), "the step %q: the grant refresh_token, and no other, has a refresh_token", st.Name)
 	}
 	if !st.vetClient(s) {
 		return

@@ -293,7 +293,10 @@ func TestSlowRefresh(t *testing.T) {
 	for range 3 {
 		failed(t, probeCheck(t.Context(), t, c, 0), "refresh", prober.ReasonTooSlow, "")
 	}
-	a.next = func(w http.ResponseWriter, _ *http.Request) bool { _, _ = io.WriteString(w, `{"refresh": "none"}`); return true }
+	a.next = func(w http.ResponseWriter, _ *http.Request) bool {
+		_, _ = io.WriteString(w, `{"refresh": "none"}`)
+		return true
+	}
 	failed(t, probeCheck(t.Context(), t, c, 0), "refresh", prober.ReasonTooSlow, "")
 	if r := probeCheck(t.Context(), t, c, 0); r.Outcome() != prober.Passed || r.Steps[0].Skipped {
 		t.Errorf("the token was lost, and there was no login: %+v", r)

@@ -68,7 +68,8 @@ func (st *PARStep) Verify(s *Session) error {
 // An AuthorizeStep sends the user to the authorization endpoint, as a browser
 // would (RFC 6749 section 4.1.1). Its answer is a login page or a redirect; the
 // steps that follow go on from there. As soon as an answer redirects to the
-// client's redirect_uri it is read as the authorization response.
+// client's redirect_uri it is read as the authorization response. With refuse, an error
+// in it is the refusal, and a code is not.
 type AuthorizeStep struct {
 	ClientStep `yaml:",inline"`
 	// Authorize are parameters of the authorization request, beside those that the client's settings make, such as prompt, acr_values or max_age.

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"github.com/authprober/authprober/checks/internal/secret"
 	"github.com/authprober/authprober/checks/internal/strict"
 	"github.com/authprober/authprober/checks/remember"
+	"github.com/authprober/authprober/prober"
 )
 
 // A Counter is a number that is remembered of an account and never comes twice.
@@ -95,8 +97,8 @@ func (st *step) vetMemory(s, after *Scope) {
 		st.Counter.First.compile(s)
 	}
 	for _, name := range st.Forget {
-		if s.remembered != nil && !slices.Contains(s.remembered, name) {
-			s.doc.Errorf(st.node, "the step %q forgets %s, which no flow of the pool remembers%s", st.Name, name, strict.Nearest(name, s.remembered))
+		if s.flow.pool != nil && !slices.Contains(s.remembered, name) {
+			s.doc.Errorf(st.at("forget"), "the step %q forgets %s, which no flow of the pool remembers%s", st.Name, name, strict.Nearest(name, s.remembered))
 		}
 	}
 	for i := range st.Remember {
@@ -185,6 +187,9 @@ func (s *Session) rememberAll(st *step) error {
 		if err := writeJSON(&b, v); err != nil {
 			return fmt.Errorf("remembering %s: %w", c.Name, err)
 		}
+		if b.Len() > remember.MaxSize {
+			return Failf(prober.ReasonBadResponse, "remembering %s from %s: want at most %d bytes, got %d", c.Name, c.Value.Source, remember.MaxSize, b.Len())
+		}
 		values[c.Name] = remember.Value{JSON: secret.New(b.String()), Since: now}
 	}
 	return s.flow.options.Remembered.Put(s.storeKey(), values)
@@ -215,4 +220,27 @@ func (l *loader) recallCodes(p *loadedPool) {
 			}
 		}
 	}
+}
+
+// rememberLate stores what a step leaves whose answer was right and only too slow:
+// a token that was handed out replaces the one before all the same. It returns the
+// step's failure, or what went wrong on our side.
+func (s *Session) rememberLate(st *step, failed error) error {
+	f, ok := errors.AsType[*failure](failed)
+	if !ok || f.reason != prober.ReasonTooSlow || len(st.Remember) == 0 {
+		return failed
+	}
+	for _, e := range st.judged {
+		if !e.mentions("took") && !s.holds(e) {
+			return failed
+		}
+	}
+	err := s.captureAll(st) // which remember may read
+	if err == nil {
+		err = s.rememberAll(st)
+	}
+	if _, ok := errors.AsType[*failure](err); err == nil || ok {
+		return failed
+	}
+	return err
 }

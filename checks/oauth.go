@@ -1,8 +1,6 @@
 package checks
 
 import (
-	"context"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -42,7 +40,7 @@ func (st *ClientStep) vetClient(s *Scope) bool {
 		if i := slices.Index(all.names(), st.Client); i >= 0 {
 			st.client = all[i]
 		} else {
-			s.doc.Errorf(st.node, "there is no client named %q%s", st.Client, strict.Nearest(st.Client, all.names()))
+			s.doc.Errorf(st.at("client"), "there is no client named %q%s", st.Client, strict.Nearest(st.Client, all.names()))
 		}
 	}
 	return st.client != nil
@@ -64,11 +62,12 @@ func (st *ClientStep) Needs(captured map[string]string) (names []string) {
 
 // Reasons implements [Step].
 func (st *ClientStep) Reasons() []prober.Reason {
-	return []prober.Reason{
-		prober.ReasonDNS, prober.ReasonConnect, prober.ReasonTLS, prober.ReasonReset, prober.ReasonBadResponse,
-		prober.ReasonMissingValue, prober.ReasonOAuthError, prober.ReasonStatus4xx, prober.ReasonStatus5xx,
-		prober.ReasonRateLimited, prober.ReasonRedirect, prober.ReasonAssertion,
+	rs := append(slices.Clone(exchangeReasons), prober.ReasonMissingValue, prober.ReasonOAuthError,
+		prober.ReasonStatus4xx, prober.ReasonStatus5xx, prober.ReasonRateLimited, prober.ReasonRedirect, prober.ReasonAssertion)
+	if st.client != nil && st.client.DPoP != nil {
+		rs = append(rs, prober.ReasonChallenge)
 	}
+	return rs
 }
 
 func (c Clients) names() []string {
@@ -107,78 +106,9 @@ func (s *Session) grant(c *Client) *grant {
 	return s.grants[c]
 }
 
-// endpoint is where the client finds what the metadata calls name: as the flow
-// says, or else as the metadata that the run has fetched does. A client that
-// authenticates with a certificate uses the alias for it, RFC 8705 section 5.
-func (c *Client) endpoint(s *Session, name string) (*url.URL, error) {
-	for i := range c.Endpoints {
-		if c.Endpoints[i].Name != name {
-			continue
-		}
-		text, err := c.Endpoints[i].Value.text(s, nil)
-		if err != nil {
-			return nil, err
-		}
-		if strings.HasPrefix(text, "/") {
-			text = s.flow.base + text
-		}
-		return parseEndpoint(text, name)
-	}
-	metadata := s.grant(c).metadata
-	if metadata == nil {
-		return nil, Failf(prober.ReasonMissingValue, "the %s is not known: the discovery was skipped", name)
-	}
-	if aliases, ok := metadata["mtls_endpoint_aliases"].(map[string]any); ok && c.Auth.byTLS() {
-		if text, ok := aliases[name].(string); ok {
-			return parseEndpoint(text, name)
-		}
-	}
-	text, ok := metadata[name].(string)
-	if !ok {
-		return nil, Failf(prober.ReasonMissingValue, "the metadata of the authorization server has no %s", name)
-	}
-	return parseEndpoint(text, name)
-}
-
-func parseEndpoint(text, name string) (*url.URL, error) {
-	to, err := url.Parse(text)
-	if err != nil || to.Host == "" || to.Scheme != "http" && to.Scheme != "https" || to.Fragment != "" {
-		return nil, Failf(prober.ReasonBadResponse, "the %s is no http or https URL without a fragment", name)
-	}
-	return to, nil
-}
-
-// post sends a form to an endpoint of the client's, authenticated as the client.
-// params makes the parameters anew for each time it is sent.
-func (st *ClientStep) post(ctx context.Context, s *Session, endpoint string, params func() (url.Values, error)) error {
-	c := st.client
-	to, err := c.endpoint(s, endpoint)
-	if err != nil {
-		return err
-	}
-	build := func() (*http.Request, error) {
-		values, err := params()
-		if err != nil {
-			return nil, err
-		}
-		header := http.Header{}
-		if err := c.authenticate(s, header, values); err != nil {
-			return nil, err
-		}
-		if err := st.Params.set(values, s); err != nil {
-			return nil, err
-		}
-		req := s.newRequest(ctx, http.MethodPost, to, []byte(values.Encode()), "application/x-www-form-urlencoded")
-		for name := range header {
-			req.Header.Set(name, header.Get(name))
-		}
-		return req, st.Headers.setHeaders(req, s)
-	}
-	proof, err := c.proof(s, forAuthorizationServer)
-	if err != nil {
-		return err
-	}
-	return s.send(call{build: build, proof: proof, limit: defaultBodyLimit})
+// has reports whether one of the pairs has the name.
+func (p Pairs) has(name string) bool {
+	return slices.ContainsFunc(p, func(one Pair) bool { return one.Name == name })
 }
 
 // set replaces parameters by those of the pairs; one whose text is empty is left out.

@@ -101,8 +101,7 @@ func (s *Session) act(ctx context.Context, st *step) error {
 			return err
 		}
 		every += slower
-		next := time.Since(begun) + every
-		if next > most || next == most && st.Poll.For > 0 { // no answer could come in time
+		if rest := most - time.Since(begun) - every; rest < 0 || rest == 0 && st.Poll.For > 0 { // no time for an answer
 			return s.late(st, most)
 		}
 		if err := wait(ctx, every); err != nil {
@@ -121,8 +120,8 @@ func (s *Session) pending(st *step) (slower time.Duration, yes bool, err error) 
 		if slower, yes = p.pending(s); yes {
 			return slower, true, nil
 		}
-		if !st.Poll.Until.isSet() {
-			return 0, false, nil
+		if !st.Poll.Until.isSet() || !st.Poll.Pending.isSet() && s.answer.status >= 400 {
+			return 0, false, nil // an error that the protocol does not call pending is the end
 		}
 	}
 	if s.holds(&st.Poll.Until) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/checker/nature"
@@ -27,6 +28,9 @@ const (
 // errMissing is the error of an expression that reads what is not there. Helpers
 // have it too.
 type errMissing = functions.Missing
+
+// seekers are the helpers that may find nothing.
+var seekers = []string{"auth_challenge", "extract"}
 
 // A rewriter is the ast.Visitor that does this, and notes which names the
 // expression mentions. Children are visited before their parents.
@@ -57,22 +61,10 @@ func (r *rewriter) Visit(node *ast.Node) {
 	}
 }
 
-// A recheck is the ast.Visitor that comes last. The compiler checks the types of an
-// expression before each visitor, and does not look at the arguments of a call again
-// whose type it knows by then: what was wrong with them would be forgotten.
-type recheck struct{}
-
-// Visit implements ast.Visitor.
-func (recheck) Visit(node *ast.Node) {
-	if call, ok := (*node).(*ast.CallNode); ok {
-		call.SetNature(nature.Nature{})
-	}
+// misses reports whether the expression may find nothing where it reads something.
+func (r *rewriter) misses() bool {
+	return len(r.plain) > 0 || slices.ContainsFunc(seekers, func(name string) bool { return r.mentions[name] })
 }
-
-// Reset and ShouldRepeat are what the compiler asks of a visitor that comes after
-// those that have no such methods; it is not repeated.
-func (recheck) Reset()             {}
-func (recheck) ShouldRepeat() bool { return false }
 
 func (r *rewriter) member(node *ast.Node, n *ast.MemberNode) {
 	if n.Optional || n.Method {
@@ -115,6 +107,23 @@ func (r *rewriter) restoreOne(node *ast.Node) {
 		}
 	}
 }
+
+// A recheck is the ast.Visitor that comes last. The compiler checks the types of an
+// expression before each visitor, and does not look at the arguments of a call again
+// whose type it knows by then: what was wrong with them would be forgotten.
+type recheck struct{}
+
+// Visit implements ast.Visitor.
+func (recheck) Visit(node *ast.Node) {
+	if call, ok := (*node).(*ast.CallNode); ok {
+		call.SetNature(nature.Nature{})
+	}
+}
+
+// Reset and ShouldRepeat are what the compiler asks of a visitor that comes after
+// those that have no such methods; it is not repeated.
+func (recheck) Reset()             {}
+func (recheck) ShouldRepeat() bool { return false }
 
 // memberOf is memberFunc: the member of a JSON value, or an error.
 func memberOf(params ...any) (any, error) {

@@ -108,6 +108,14 @@ type StepSettings struct {
 // Common implements part of [Step] for the kinds that embed the settings.
 func (c *StepSettings) Common() *StepSettings { return c }
 
+// at is where a setting of the step stands, or else the step: only while it is vetted.
+func (c *StepSettings) at(key string) *yaml.Node {
+	if value := valueOf(c.node, key); value != nil {
+		return value
+	}
+	return c.node
+}
+
 // A step is a Step within a compiled flow.
 type step struct {
 	Step
@@ -115,6 +123,7 @@ type step struct {
 	ifNeeds  []string // captured names that the condition reads
 	needs    []string // and those that the step reads beside
 	usesTOTP bool     // its action sends a one-time code by the clock
+	misses   bool     // an expression reads what may not be there
 	usesBody bool     // an expression reads the answer's body as JSON
 	// judged are the expectations, those on the status first: what the status
 	// says is the better reason.

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/authprober/authprober/checks/internal/jose"
 	"github.com/authprober/authprober/checks/internal/strict"
 	"github.com/authprober/authprober/prober"
 )
@@ -50,10 +49,10 @@ func (st *TokenStep) Vet(s *Scope) {
 	st.ACR.compile(s)
 	if _, ok := grantTypes[st.Token]; !ok && st.Token != "" {
 		names := []string{grantCode, grantRefresh, grantClient, grantDevice, grantBackchannel}
-		s.doc.Errorf(st.node, "unknown grant %q%s; want one of %s", st.Token, strict.Nearest(st.Token, names), strings.Join(names, ", "))
+		s.doc.Errorf(st.at("token"), "unknown grant %q%s; want one of %s", st.Token, strict.Nearest(st.Token, names), strings.Join(names, ", "))
 	}
 	if st.RefreshToken.isSet() != (st.Token == grantRefresh) {
-		s.doc.Errorf(st.node, "the step %q: the grant refresh_token, and no other, has a refresh_token", st.Name)
+		s.doc.Errorf(st.at("refresh_token"), "the step %q: the grant refresh_token, and no other, has a refresh_token", st.Name)
 	}
 	if !st.vetClient(s) {
 		return
@@ -74,7 +73,7 @@ func (st *TokenStep) vetOrder(s *Scope, seen *oauthSeen) {
 		}
 	}
 	scope, constant := st.client.Scope.constant()
-	if constant && wantsIDToken(scope) && st.Token == grantCode && !seen.keys {
+	if constant && wantsIDToken(scope) && st.bringsIDToken() && !seen.keys {
 		s.doc.Errorf(st.node, "the scope openid brings an ID token, which is verified against the keys of a step jwks of the client %s before", st.client.name)
 	}
 }
@@ -86,7 +85,7 @@ func (st *TokenStep) Needs(captured map[string]string) []string {
 
 // Reasons implements [Step].
 func (st *TokenStep) Reasons() []prober.Reason {
-	return append(st.ClientStep.Reasons(), prober.ReasonTokenInvalid, prober.ReasonClockSkew, prober.ReasonChallenge)
+	return append(st.ClientStep.Reasons(), prober.ReasonTokenInvalid, prober.ReasonClockSkew)
 }
 
 // Shown implements [Step].
@@ -95,12 +94,23 @@ func (st *TokenStep) Shown() string { return "POST token_endpoint (" + st.Token 
 // Run implements [Step].
 func (st *TokenStep) Run(ctx context.Context, s *Session) error {
 	g := s.grant(st.client)
-	if st.Token == grantCode {
-		if err := g.authorized(); err != nil {
-			return err
-		}
+	if err := st.begun(g); err != nil {
+		return err
 	}
 	return st.post(ctx, s, "token_endpoint", func() (url.Values, error) { return st.values(s, g) })
+}
+
+// begun is why the grant has nothing to be asked with.
+func (st *TokenStep) begun(g *grant) error {
+	switch {
+	case st.Token == grantCode:
+		return g.authorized()
+	case st.Token == grantDevice && g.deviceCode == "":
+		return errors.New("no device has asked for a login: the step device_authorization was skipped")
+	case st.Token == grantBackchannel && g.authReqID == "":
+		return errors.New("no login has been asked for: the step backchannel_authentication was skipped")
+	}
+	return nil
 }
 
 func (st *TokenStep) values(s *Session, g *grant) (url.Values, error) {
@@ -162,10 +172,10 @@ func (st *TokenStep) Verify(s *Session) error {
 	if err != nil {
 		return err
 	}
-	if _, err := textMember(object, "access_token"); err != nil {
+	s.hideTokens(object)
+	if err := vetTokens(object); err != nil {
 		return err
 	}
-	s.hideTokens(object)
 	kind, err := textMember(object, "token_type")
 	if err != nil {
 		return err
@@ -174,6 +184,28 @@ func (st *TokenStep) Verify(s *Session) error {
 		return Failf(prober.ReasonBadResponse, "want the token_type %s, got %s", want, describe(kind))
 	}
 	return st.verifyIDToken(s, object)
+}
+
+// vetTokens is for what tokens are made of (RFC 6749 appendixes A.12, A.14 and A.17):
+// one that does not fit into a header field is found out here.
+func vetTokens(object map[string]any) error {
+	for _, name := range []string{"access_token", "refresh_token"} {
+		if name == "refresh_token" && object[name] == nil {
+			continue
+		}
+		token, err := textMember(object, name)
+		if err != nil {
+			return err
+		}
+		if strings.ContainsFunc(token, func(c rune) bool { return c < ' ' || c > '~' }) {
+			return Failf(prober.ReasonBadResponse, "the %s has a character that it must not have", name)
+		}
+	}
+	if object["expires_in"] == nil {
+		return nil
+	}
+	_, err := secondsMember(object, "expires_in", 1)
+	return err
 }
 
 func (c *Client) tokenType() string {
@@ -188,84 +220,4 @@ func (s *Session) hideTokens(object map[string]any) {
 	for _, name := range []string{"access_token", "refresh_token", "id_token", "device_code", "auth_req_id", "user_code"} {
 		s.hide(object[name])
 	}
-}
-
-// verifyIDToken verifies the ID token, where there is one or has to be.
-func (st *TokenStep) verifyIDToken(s *Session, object map[string]any) error {
-	g := s.grant(st.client)
-	if object["id_token"] == nil {
-		scope, err := textOr(&st.client.Scope, s, "")
-		if err == nil && wantsIDToken(scope) && st.Token != grantRefresh && st.Token != grantClient {
-			err = Failf(prober.ReasonMissingValue, "want an id_token, for openid is in the scope, got none")
-		}
-		return err
-	}
-	token, err := textMember(object, "id_token")
-	if err != nil {
-		return err
-	}
-	access, _ := object["access_token"].(string)
-	acr, err := textOr(&st.ACR, s, "")
-	if err != nil {
-		return err
-	}
-	expect := jose.Expect{AccessToken: access, ACR: strings.Fields(acr)}
-	if age := time.Duration(st.MaxAge); age > 0 {
-		expect.MaxAge = &age
-	}
-	if st.Token == grantCode {
-		expect.Nonce = g.nonce
-	}
-	return st.client.verifyIDToken(s, g, token, expect)
-}
-
-const (
-	// clockLeeway is how far the clock of an authorization server may be off before
-	// a token of it is said to be of the wrong time.
-	clockLeeway = 60 * time.Second
-	// tokenFresh is how old a token may be, beside the leeway, that was just made: the
-	// time that handing it out may take.
-	tokenFresh = 10 * time.Second
-)
-
-// verifyIDToken verifies an ID token against the keys that the run has fetched
-// (OpenID Connect Core section 3.1.3.7). Nothing is fetched again for a key that
-// is not there: that is the fault that is looked for.
-func (c *Client) verifyIDToken(s *Session, g *grant, token string, expect jose.Expect) error {
-	s.hide(token)
-	if g.keys == nil {
-		return Failf(prober.ReasonMissingValue, "the keys of the authorization server are not known: the step jwks was skipped")
-	}
-	id, err := c.ClientID.text(s, nil)
-	if err != nil {
-		return err
-	}
-	expect.Trust, expect.Subject = c.trust(id), g.subject
-	claims, err := jose.Verify(token, g.keys, expect)
-	if err != nil {
-		return tokenFailure("the ID token", err)
-	}
-	g.subject, _ = claims["sub"].(string)
-	return nil
-}
-
-// trust is what any token of the client's authorization server has to be.
-func (c *Client) trust(clientID string) jose.Trust {
-	return jose.Trust{
-		Issuer: c.issuer, Audience: clientID, Algorithms: c.IDTokenAlgorithms,
-		Now: time.Now(), Leeway: clockLeeway, Fresh: tokenFresh,
-	}
-}
-
-// tokenFailure is the failure of a token that does not verify. A token whose times
-// tell of a clock that is off has a reason of its own.
-func tokenFailure(what string, err error) error {
-	wrong, ok := errors.AsType[*jose.Error](err)
-	if !ok {
-		return err // of ours
-	}
-	if _, off := jose.Skew(err); off {
-		return Failf(prober.ReasonClockSkew, "%s: %v", what, wrong)
-	}
-	return Failf(prober.ReasonTokenInvalid, "%s: %v", what, wrong)
 }

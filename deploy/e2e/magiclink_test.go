@@ -167,7 +167,7 @@ func sample(t *testing.T, exposition []byte, of string) float64 {
 // nothing else, has to fail its run, at the step that waits for it, for that reason.
 func TestMagicLinkUndelivered(t *testing.T) {
 	m := newMagicLink(t)
-	impatient := m.altered(t, "every: 500ms, for: 60s", "every: 100ms, for: 1s")
+	impatient := m.altered(t, "every: 500ms, for: 60s", "every: 100ms, for: 2500ms")
 	const runs, rate = 200, 0.05
 	random := rand.New(rand.NewPCG(5, 8))
 	m.set(0, func() bool { return random.Float64() < rate })
@@ -192,7 +192,7 @@ func TestMagicLinkUndelivered(t *testing.T) {
 
 	// A mail that is slower than the flow waits is undelivered, and is not taken by the
 	// next run for its own.
-	m.set(2*time.Second, nil)
+	m.set(4*time.Second, nil)
 	if slow, _ := m.once(t, 1, impatient); slow[0].at() != undelivered {
 		t.Errorf("a mail that is too late: %s", slow[0].at())
 	}

@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/authprober/authprober/checks/internal/functions"
 	"github.com/authprober/authprober/checks/internal/strict"
 	"github.com/authprober/authprober/prober"
 )
@@ -153,20 +154,22 @@ func (s *Session) hide(v any) {
 		for _, item := range v {
 			s.hide(item)
 		}
-	case map[string]string: // of helpers, such as pkce()
+	case map[string]string: // of helpers, such as url_query()
 		for _, item := range v {
 			s.hide(item)
 		}
+	case functions.Proof:
+		s.secrets = append(s.secrets, v.Verifier)
 	case []byte:
 		s.secrets = append(s.secrets, string(v))
 	}
 }
 
-// hideCaptures makes secret what the step would have captured, had it not failed
-// before: what its failure says is not to show it.
+// hideCaptures makes secret what the step would have captured and remembered, had it
+// not failed before: what its failure says is not to show it.
 func (s *Session) hideCaptures(st *step) {
-	for i := range st.Capture {
-		if c := &st.Capture[i]; !c.Show {
+	for _, c := range slices.Concat(st.Capture, st.Remember) {
+		if !c.Show {
 			if v, err := s.evalAnswer(c.Value.program); err == nil {
 				s.hide(v)
 			}

@@ -216,8 +216,8 @@ func (f *compiled) mentions(name string) bool {
 				return true
 			}
 		}
-		for i := range st.Capture {
-			if st.Capture[i].Value.mentions(name) {
+		for _, c := range slices.Concat(st.Capture, st.Remember) {
+			if c.Value.mentions(name) {
 				return true
 			}
 		}

@@ -89,13 +89,27 @@ func (p *loadedPool) scopeOfMemory(f *compiled, s *Scope) {
 	s.remembered = p.remembered
 }
 
+// vetCounter compiles the counter's first number and returns the captured names that
+// it reads. What the step itself computes is not yet known when it counts.
+func (st *step) vetCounter(s *Scope) []string {
+	if st.Counter == nil {
+		return nil
+	}
+	lets := map[string]string{}
+	for _, c := range st.Let {
+		lets[c.Name] = st.Name
+	}
+	st.Counter.First.compile(s)
+	if len(st.Counter.First.needs(lets)) > 0 {
+		s.doc.Errorf(st.Counter.node, "the counter %s begins with what the step computes with let, and it counts before that", st.Counter.Name)
+	}
+	return st.Counter.First.needs(s.captured)
+}
+
 // vetMemory compiles what the step takes from the store and leaves in it.
 func (st *step) vetMemory(s, after *Scope) {
-	if st.Counter != nil {
-		st.Counter.First.compile(s)
-	}
 	for _, name := range st.Forget {
-		if s.remembered != nil && !slices.Contains(s.remembered, name) {
+		if s.flow.accountVars != nil && !slices.Contains(s.remembered, name) {
 			s.doc.Errorf(st.node, "the step %q forgets %s, which no flow of the pool remembers%s", st.Name, name, strict.Nearest(name, s.remembered))
 		}
 	}

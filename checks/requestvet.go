@@ -30,18 +30,51 @@ func (r *RequestStep) Vet(s *Scope) {
 }
 
 func (r *RequestStep) vetSignatures(s *Scope) {
-	if r.Signature != nil {
-		r.Signature.vet(s)
-	}
+	sent, authorized := r.sent(s), r.authorizes()
 	if r.JWS != nil {
-		r.JWS.vet(s)
+		r.JWS.vet(s, authorized)
+		sent = append(sent, strings.ToLower(r.JWS.Field))
 	}
 	if r.Sign != nil {
-		r.Sign.vet(s)
+		r.Sign.vet(s, sent, authorized)
+		sent = append(sent, r.Sign.names()...)
+	}
+	if r.Signature != nil {
+		r.Signature.vet(s, sent)
+		if slices.Contains(sent, "signature") || slices.Contains(sent, "signature-input") {
+			s.doc.Errorf(r.Signature.node, "the header field Signature is set twice: by signature and by another setting of the step")
+		}
 	}
 	if r.FollowRedirects > 0 && (r.Signature != nil || r.JWS != nil || r.Sign != nil) {
 		s.doc.Errorf(r.Request.URL.node, "a signed request and follow_redirects are both set; a signature is good for one request")
 	}
+}
+
+// authorizes reports whether a setting other than headers makes the Authorization.
+func (r *RequestStep) authorizes() bool {
+	return r.Bearer.isSet() || r.Basic != nil || r.DPoP != nil && r.DPoP.Token.isSet()
+}
+
+// sent lists the header fields, in lower case, that the request has before it is
+// signed.
+func (r *RequestStep) sent(s *Scope) []string {
+	names := []string{"host", "user-agent", "accept", "traceparent"}
+	for name, there := range map[string]bool{
+		"content-type": r.JSON.isSet() || r.Form != nil || r.Body.isSet(), "authorization": r.authorizes(), "dpop": r.DPoP != nil,
+		"content-length": r.JSON.isSet() || r.Form != nil || r.Body.isSet() || slices.Contains([]string{"POST", "PUT", "PATCH"}, r.Request.Method),
+	} {
+		if there {
+			names = append(names, name)
+		}
+	}
+	if s.flow.options.MarkerName != "" {
+		names = append(names, strings.ToLower(s.flow.options.MarkerName))
+	}
+	for _, h := range r.Headers {
+		names = append(names, strings.ToLower(h.Name))
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (r *RequestStep) vetBody(s *Scope) {
@@ -66,7 +99,7 @@ func (r *RequestStep) vetBody(s *Scope) {
 var managed = []string{"Content-Length", "Transfer-Encoding", "Connection", "Traceparent", "Trailer", "Upgrade"}
 
 func (r *RequestStep) vetHeaders(s *Scope) {
-	vetHeaders(s, r.Headers, r.Bearer.isSet() || r.Basic != nil || r.DPoP != nil && r.DPoP.Token.isSet())
+	vetHeaders(s, r.Headers, r.authorizes())
 	for _, c := range r.Cookies {
 		if !validToken(c.Name) {
 			s.doc.Errorf(c.node, "%q is no name of a cookie", c.Name)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -110,6 +111,12 @@ func memberOf(params ...any) (any, error) {
 			return value, nil
 		}
 		return nil, errMissing{What: "the field " + name}
+	case sentHeaders:
+		name, ok := params[1].(string)
+		if value, there := from[strings.ToLower(name)]; ok && there {
+			return value, nil
+		}
+		return nil, fmt.Errorf("the request that is signed has no header field %v", params[1])
 	case []any:
 		i, ok := params[1].(int)
 		if !ok {

@@ -64,6 +64,14 @@ func (s *Scope) withAnswer() *Scope {
 	return &inner
 }
 
+// with is the scope with one more name in reach.
+func (s *Scope) with(name string, of types.Type) *Scope {
+	inner := *s
+	inner.names = maps.Clone(s.names)
+	inner.names[name] = of
+	return &inner
+}
+
 // capture brings a captured name into reach of everything that follows.
 func (s *Scope) capture(name, step string, of types.Type) {
 	s.names[name], s.captured[name] = of, step

@@ -26,7 +26,7 @@ func (st *step) vet(s *Scope, runTimeout time.Duration) {
 	}
 	st.sortExpectations()
 	st.vetVerdict(s, runTimeout)
-	st.needs = unique(slices.Concat(st.Needs(s.captured), letNeeds))
+	st.needs = unique(slices.Concat(st.Needs(s.captured), letNeeds, st.vetCounter(before)))
 	st.needs = slices.DeleteFunc(st.needs, func(name string) bool { return st.lets(name) })
 	st.vetCaptures(s, after)
 	st.vetMemory(s, s.withAnswer())
@@ -99,7 +99,7 @@ func (st *step) reasons() []prober.Reason {
 	if len(st.Expect) > 0 || len(st.Refuse) > 0 {
 		rs = append(rs, prober.ReasonAssertion, prober.ReasonStatus4xx, prober.ReasonStatus5xx, prober.ReasonRateLimited, prober.ReasonRedirect)
 	}
-	if len(st.Capture) > 0 || st.usesBody {
+	if len(st.Capture) > 0 || len(st.Remember) > 0 || st.usesBody {
 		rs = append(rs, prober.ReasonMissingValue, prober.ReasonBadResponse)
 	}
 	if len(st.Refuse) > 0 {

@@ -58,6 +58,28 @@ func NewSigner(o Options) (*Signer, error) {
 	if err != nil {
 		return nil, err
 	}
+	o = o.withDefaults()
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	components, err := parseComponents(o.Components)
+	if err != nil {
+		return nil, err
+	}
+	return &Signer{o, key, components}, nil
+}
+
+// Check finds what is wrong with the options but for the components and the key,
+// which may not be there yet. [CheckComponent] is for the components.
+func (o Options) Check() error {
+	if _, err := findAlgorithm(o.Algorithm); err != nil {
+		return err
+	}
+	o = o.withDefaults()
+	return o.check()
+}
+
+func (o Options) withDefaults() Options {
 	if o.Label == "" {
 		o.Label = "sig1"
 	}
@@ -71,14 +93,7 @@ func NewSigner(o Options) (*Signer, error) {
 		o.Parameters = o.defaults()
 	}
 	o.Parameters = slices.Clone(o.Parameters)
-	if err := o.check(); err != nil {
-		return nil, err
-	}
-	components, err := parseComponents(o.Components)
-	if err != nil {
-		return nil, err
-	}
-	return &Signer{o, key, components}, nil
+	return o
 }
 
 func randomNonce() string {

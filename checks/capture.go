@@ -132,6 +132,9 @@ func (s *Session) found(c *Capture, doing string) (any, error) {
 
 // keep stores a captured value; its texts are secret unless it may be shown.
 func (s *Session) keep(c *Capture, v any) {
+	if p, ok := v.(functions.Proof); ok { // its fields are read as those of any other value that is kept
+		v = map[string]any{"verifier": p.Verifier, "challenge": p.Challenge, "method": p.Method}
+	}
 	s.vars[c.Name], s.captured[c.Name] = v, true
 	if !c.Show {
 		s.hide(v)
@@ -158,8 +161,6 @@ func (s *Session) hide(v any) {
 		for _, item := range v {
 			s.hide(item)
 		}
-	case functions.Proof:
-		s.secrets = append(s.secrets, v.Verifier)
 	case []byte:
 		s.secrets = append(s.secrets, string(v))
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -32,11 +33,12 @@ type errMissing = functions.Missing
 // expression mentions. Children are visited before their parents.
 type rewriter struct {
 	mentions map[string]bool
+	checked  []string                          // names whose fields are checked at load
 	plain    map[*ast.CallNode]*ast.MemberNode // what a call stands for
 }
 
-func newRewriter() *rewriter {
-	return &rewriter{mentions: map[string]bool{}, plain: map[*ast.CallNode]*ast.MemberNode{}}
+func newRewriter(checked []string) *rewriter {
+	return &rewriter{mentions: map[string]bool{}, checked: checked, plain: map[*ast.CallNode]*ast.MemberNode{}}
 }
 
 // Visit implements ast.Visitor.
@@ -63,10 +65,10 @@ func (r *rewriter) member(node *ast.Node, n *ast.MemberNode) {
 	}
 	name := memberFunc
 	if root, ok := n.Node.(*ast.IdentifierNode); ok {
-		switch root.Value {
-		case "header":
+		switch {
+		case root.Value == "header":
 			name = headerFunc
-		case "account", "secrets", "env", "remembered", "age": // their fields are checked at load
+		case slices.Contains(r.checked, root.Value):
 			return
 		}
 	}

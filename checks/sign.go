@@ -50,16 +50,10 @@ func (g *SignSettings) templates(f func(*Template)) {
 	}
 }
 
-// A signedRequest is a request as the expressions of a dialect see it.
-type signedRequest struct {
-	Method  string      `expr:"method"`
-	URL     string      `expr:"url"`
-	Host    string      `expr:"host"`
-	Path    string      `expr:"path"`
-	Query   string      `expr:"query"`
-	Target  string      `expr:"target"`
-	Headers sentHeaders `expr:"headers"`
-	Body    string      `expr:"body"` // its bytes as they are sent
+// requestNames are the members of a request as the expressions of a dialect see it.
+var requestNames = types.Map{
+	"method": types.String, "url": types.String, "host": types.String, "path": types.String, "query": types.String,
+	"target": types.String, "headers": types.Any, "body": types.String,
 }
 
 // sentHeaders are header fields by their names in lower case. That one is missing is
@@ -91,7 +85,7 @@ func (g *SignSettings) vet(s *Scope, sent []string, authorized bool) {
 
 func (g *SignSettings) compile(s *Scope) {
 	g.Key.compile(s)
-	before := s.with("request", types.TypeOf(signedRequest{}))
+	before := s.with("request", requestNames)
 	g.Before.compile(before)
 	g.Text.compile(before)
 	after := before.with("signature", types.TypeOf([]byte(nil)))
@@ -157,7 +151,7 @@ func (g *SignSettings) sign(req *http.Request, body []byte, s *Session) error {
 
 // describeRequest leaves cookies out: those that the target has set are not yet among
 // them.
-func describeRequest(req *http.Request, body []byte) signedRequest {
+func describeRequest(req *http.Request, body []byte) map[string]any {
 	headers := sentHeaders{"host": req.Host}
 	for name := range req.Header {
 		if name != "Cookie" {
@@ -165,8 +159,8 @@ func describeRequest(req *http.Request, body []byte) signedRequest {
 		}
 	}
 	path, query, _ := strings.Cut(req.URL.RequestURI(), "?")
-	return signedRequest{
-		Method: req.Method, URL: req.URL.String(), Host: req.Host, Path: path, Query: query,
-		Target: req.URL.RequestURI(), Headers: headers, Body: string(body),
+	return map[string]any{
+		"method": req.Method, "url": req.URL.String(), "host": req.Host, "path": path, "query": query,
+		"target": req.URL.RequestURI(), "headers": headers, "body": string(body), // its bytes, as they are sent
 	}
 }

@@ -50,6 +50,9 @@ func (j *JWSSettings) vet(s *Scope, authorized bool) {
 		vetHeaders(s, Pairs{{Name: j.Field, node: placeOf(j.node, "field")}}, authorized)
 	}
 	if !slices.Contains(privateAlgorithms, j.Algorithm) {
+		if j.Algorithm == "" {
+			return // missing, and that is noted
+		}
 		s.doc.Errorf(placeOf(j.node, "algorithm"), "unknown algorithm %q%s; want one of %s", j.Algorithm,
 			strict.Nearest(j.Algorithm, privateAlgorithms), strings.Join(privateAlgorithms, ", "))
 		return

@@ -71,7 +71,28 @@ func (l *loader) noteRemembered(sources []*source) {
 				continue
 			}
 			p.remembered = unique(append(p.remembered, st.remembers()...))
+			p.noteCounters(src, st)
 		}
+	}
+}
+
+// noteCounters finds a name that is both a counter's and another value's: what is no
+// number cannot be counted on.
+func (p *loadedPool) noteCounters(src *source, st *step) {
+	if p.counts == nil {
+		p.counts = map[string]bool{}
+	}
+	note := func(name string, counter bool) {
+		if before, seen := p.counts[name]; seen && before != counter {
+			src.doc.Errorf(st.node, "%s is both a counter and the name of another value that the flows of the pool remember", name)
+		}
+		p.counts[name] = counter
+	}
+	for i := range st.Remember {
+		note(st.Remember[i].Name, false)
+	}
+	if st.Counter != nil && st.Counter.Name != "" {
+		note(st.Counter.Name, true)
 	}
 }
 

@@ -98,6 +98,10 @@ func (r *RequestStep) vetBody(s *Scope) {
 // managed are the header fields that the transport writes.
 var managed = []string{"Content-Length", "Transfer-Encoding", "Connection", "Traceparent", "Trailer", "Upgrade"}
 
+func isManaged(name string) bool {
+	return slices.Contains(managed, textproto.CanonicalMIMEHeaderKey(name))
+}
+
 func (r *RequestStep) vetHeaders(s *Scope) {
 	vetHeaders(s, r.Headers, r.authorizes())
 	for _, c := range r.Cookies {
@@ -115,7 +119,7 @@ func vetHeaders(s *Scope, headers Pairs, authorized bool) {
 		switch {
 		case !validToken(h.Name):
 			s.doc.Errorf(h.node, "%q is no name of a header field", h.Name)
-		case slices.Contains(managed, name):
+		case isManaged(name):
 			s.doc.Errorf(h.node, "the header field %s is written by authprober itself", name)
 		case name == "Cookie":
 			s.doc.Errorf(h.node, "cookies are set with the key cookies")

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/checker/nature"
 
 	"github.com/authprober/authprober/checks/internal/functions"
 )
@@ -35,10 +36,11 @@ type rewriter struct {
 	mentions map[string]bool
 	checked  []string                          // names whose fields are checked at load
 	plain    map[*ast.CallNode]*ast.MemberNode // what a call stands for
+	types    map[*ast.CallNode]reflect.Type    // what calls yield
 }
 
 func newRewriter(checked []string) *rewriter {
-	return &rewriter{mentions: map[string]bool{}, checked: checked, plain: map[*ast.CallNode]*ast.MemberNode{}}
+	return &rewriter{mentions: map[string]bool{}, checked: checked, plain: map[*ast.CallNode]*ast.MemberNode{}, types: map[*ast.CallNode]reflect.Type{}}
 }
 
 // Visit implements ast.Visitor.
@@ -56,8 +58,27 @@ func (r *rewriter) Visit(node *ast.Node) {
 		}
 	case *ast.CallNode:
 		r.restoreOne(&n.Callee)
+		// The library checks before and after this; it would take the call's type
+		// from the first time and not look at the arguments again, whose mistakes
+		// it has forgotten by then.
+		r.types[n] = n.Type()
+		n.SetNature(nature.Nature{})
 	}
 }
+
+func (r *rewriter) typeOf(n ast.Node) reflect.Type {
+	if call, ok := n.(*ast.CallNode); ok && r.types[call] != nil {
+		return r.types[call]
+	}
+	return n.Type()
+}
+
+// Reset and ShouldRepeat put this visitor among those that are called last, with no
+// check between it and the final one.
+func (r *rewriter) Reset() {}
+
+// ShouldRepeat implements part of what Reset does.
+func (r *rewriter) ShouldRepeat() bool { return false }
 
 func (r *rewriter) member(node *ast.Node, n *ast.MemberNode) {
 	if n.Optional || n.Method {
@@ -72,7 +93,7 @@ func (r *rewriter) member(node *ast.Node, n *ast.MemberNode) {
 			return
 		}
 	}
-	if t := n.Node.Type(); name == memberFunc && t != nil && t.Kind() != reflect.Interface && t.Kind() != reflect.Map {
+	if t := r.typeOf(n.Node); name == memberFunc && t != nil && t.Kind() != reflect.Interface && t.Kind() != reflect.Map {
 		if call, ok := n.Node.(*ast.CallNode); !ok || r.plain[call] == nil {
 			return
 		}

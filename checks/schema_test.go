@@ -270,8 +270,8 @@ func TestSchemaIsCurrent(t *testing.T) {
 var beyondSchema = []string{
 	"account-fields", "alias-bomb", "alias-loop", "answer-before-request", "bad-types", "binary", "bodies", "confirm",
 	"confirm-budget", "confirm-rare", "duplicate-key",
-	"empty", "env-not-allowed", "expect-nothing", "helper-calls", "no-accounts", "no-pool", "not-utf8", "not-yaml",
-	"pool-budget", "pool-secret", "read-before-capture", "several-documents", "tab", "target-no-url",
+	"empty", "env-not-allowed", "expect-nothing", "helper-calls", "jws", "let", "memory-of-nobody", "no-accounts", "no-pool", "not-utf8", "not-yaml",
+	"pool-budget", "pool-secret", "read-before-capture", "several-documents", "sign", "signing-keys", "signing-keys-of-accounts", "tab", "target-no-url",
 	"target-password", "target-query", "tls", "unclosed-template", "unknown-anchor", "unknown-name", "yaml-tags",
 }
 

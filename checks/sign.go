@@ -65,6 +65,9 @@ type sentHeaders map[string]any
 // makes its Authorization.
 func (g *SignSettings) vet(s *Scope, sent []string, authorized bool) {
 	if all := functions.SignAlgorithms(); !slices.Contains(all, g.Algorithm) {
+		if g.Algorithm == "" {
+			return // missing, and that is noted
+		}
 		s.doc.Errorf(placeOf(g.node, "algorithm"), "unknown algorithm %q%s; want one of %s", g.Algorithm, strict.Nearest(g.Algorithm, all), strings.Join(all, ", "))
 		return
 	}
@@ -100,7 +103,7 @@ func (g *SignSettings) vetHeaders(s *Scope, sent []string, authorized bool) {
 		if i < len(g.Before) && name == "date" || name == "host" { // may be set anew, to be signed as they are
 			continue
 		}
-		if slices.Contains(sent, name) && !(name == "authorization" && authorized) {
+		if slices.Contains(sent, name) && !isManaged(name) && !(name == "authorization" && authorized) {
 			s.doc.Errorf(h.node, "the header field %s is set twice: here and by another setting of the step", h.Name)
 		}
 		sent = append(sent, name)

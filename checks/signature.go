@@ -55,6 +55,9 @@ func (g *SignatureSettings) templates(f func(*Template)) {
 // request has when it is signed, in lower case.
 func (g *SignatureSettings) vet(s *Scope, sent []string) {
 	if all := httpsig.Algorithms(); !slices.Contains(all, g.Algorithm) {
+		if g.Algorithm == "" {
+			return // missing, and that is noted
+		}
 		s.doc.Errorf(placeOf(g.node, "algorithm"), "unknown algorithm %q%s; want one of %s", g.Algorithm, strict.Nearest(g.Algorithm, all), strings.Join(all, ", "))
 		return
 	}

@@ -9,8 +9,9 @@ import (
 // perform does what a request asks, as the faults that meet it will have it.
 //
 // The first fault of a kind that replaces or damages the answer decides what
-// becomes of it. Delays add up before that, as clock skews do, and a fault
-// that fails open lets the request in whatever else happens.
+// becomes of it. Delays add up before that, as clock skews do, a fault that fails
+// open lets the request in and a flaw of the verifier refuses it whatever else
+// happens.
 func (b *Bank) perform(w http.ResponseWriter, c *call, to route, a *Access) {
 	var deciding *Fault
 	var delay time.Duration
@@ -19,6 +20,12 @@ func (b *Bank) perform(w http.ResponseWriter, c *call, to route, a *Access) {
 		case f.Kind == KindFailOpen:
 			c.failOpen = true
 			continue // it has met the request only if it lets a dead token in
+		case f.Kind == KindPadding:
+			c.padding = true
+			continue // and these only if they refuse what is right
+		case f.Kind == KindForeign:
+			c.foreign = true
+			continue
 		case f.Kind == KindDelay:
 			delay += f.For
 		case f.Kind == KindClockSkew:
@@ -42,6 +49,9 @@ func (b *Bank) perform(w http.ResponseWriter, c *call, to route, a *Access) {
 	result := to.do(b, c)
 	if c.accepted {
 		b.met(c, KindFailOpen, a)
+	}
+	if c.caught != "" {
+		b.met(c, c.caught, a)
 	}
 	if deciding == nil {
 		result.write(w)

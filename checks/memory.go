@@ -76,11 +76,11 @@ func (l *loader) noteRemembered(sources []*source) {
 	}
 }
 
-// noteCounters finds a name that is both a counter's and another value's: what is no
-// number cannot be counted on.
+// noteCounters notes which names are secret. One that is both a counter's and another
+// value's is a mistake: what is no number cannot be counted on.
 func (p *loadedPool) noteCounters(src *source, st *step) {
 	if p.counts == nil {
-		p.counts = map[string]bool{}
+		p.counts, p.secretly = map[string]bool{}, map[string]bool{}
 	}
 	note := func(name string, counter bool) {
 		if before, seen := p.counts[name]; seen && before != counter {
@@ -90,6 +90,9 @@ func (p *loadedPool) noteCounters(src *source, st *step) {
 	}
 	for i := range st.Remember {
 		note(st.Remember[i].Name, false)
+		if !st.Remember[i].Show {
+			p.secretly[st.Remember[i].Name] = true
+		}
 	}
 	if st.Counter != nil && st.Counter.Name != "" {
 		note(st.Counter.Name, true)
@@ -101,7 +104,7 @@ func (p *loadedPool) scopeOfMemory(f *compiled, s *Scope) {
 	if len(p.remembered) == 0 {
 		return
 	}
-	f.remembered = p.remembered
+	f.remembered, f.secretly = p.remembered, p.secretly
 	values, ages := types.Map{}, types.Map{}
 	for _, name := range p.remembered {
 		values[name], ages[name] = anyType, types.TypeOf(time.Duration(0))
@@ -166,7 +169,9 @@ func (s *Session) recall() error {
 			return fmt.Errorf("what is remembered as %s of the account %s is no JSON", name, s.lease.Account().Name)
 		}
 		ages[name] = s.start.Sub(v.Since)
-		s.hide(values[name])
+		if s.flow.secretly[name] {
+			s.hide(values[name])
+		}
 	}
 	s.vars["remembered"], s.vars["age"] = values, ages
 	return nil

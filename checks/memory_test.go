@@ -209,6 +209,27 @@ steps:
 	}
 }
 
+// A counter is no secret, nor is what may be shown: a 1 that is remembered would blank
+// every release. Other values are secret in later runs too.
+func TestWhatIsRememberedAndShown(t *testing.T) {
+	url, _ := recorder(t, `{"token": "SentinelToken", "release": "1.0.1", "again": "SentinelToken"}`)
+	c, err := writeFlows(t, Options{}, map[string]string{
+		"accounts.yaml": oneAccount,
+		"flow.yaml": oneStep(url, "counter: n\nrequest: GET /\nexpect: [status == 200]\nremember: {token: body.token, shown: {value: body.release, show: true}}") +
+			"  - {name: last, request: GET /, expect: [status == 200, body.release == \"2\"]}\naccounts: p\ntags: {release: body.release, token: body.again}\n",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		r := probeOnce(t, c)
+		if r.Tags["release"] != "1.0.1" || r.Tags["token"] == "SentinelToken" {
+			t.Errorf("got %v", r.Tags)
+		}
+		noSecret(t, fmt.Sprintf("%+v", r), "SentinelToken")
+	}
+}
+
 // What cannot be stored must not be sent: that is our fault, and no verdict.
 func TestStoreThatFails(t *testing.T) {
 	url, got := recorder(t, "{}")

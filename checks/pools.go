@@ -30,6 +30,7 @@ type loadedPool struct {
 
 	remembered []string        // names of what its flows remember of an account
 	counts     map[string]bool // whether such a name is a counter's
+	secretly   map[string]bool // and whether its value is secret
 }
 
 func (l *loader) loadPools(src *source) {

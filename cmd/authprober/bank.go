@@ -29,13 +29,12 @@ func (a *app) bankCommand() *cobra.Command {
 		Use:   "bank",
 		Short: "Start a staging bank that can be told how to misbehave",
 		Long: `Start a bank for tests: password and one-time code or an enrolled device, tokens,
-accounts, refresh, logout, behind one address that several backends share. It runs until it is
-interrupted. Nothing in it is worth protecting: its admin endpoints, which change
-faults and releases, ask for no password.
+accounts, refresh, logout, behind one address that several backends share. It runs
+until it is interrupted. Nothing in it is worth protecting: its admin endpoints,
+which change faults and releases, ask for no password.
 
-A fault is words like step=login rate=3% kind=status status=503. Steps are
-` + listed(banktest.Steps()) + `;
-kinds are ` + listed(banktest.Kinds()) + `.`,
+A fault is words like step=login rate=3% kind=status status=503.
+` + wrap("Steps are "+listed(banktest.Steps())+"; kinds are "+listed(banktest.Kinds())+".", "", 80),
 		Example: `  authprober bank --accounts-file accounts.yaml
   authprober bank --fault 'step=login backend=b3 rate=12% kind=status status=503'`,
 		Args: cobra.NoArgs,
@@ -62,6 +61,7 @@ kinds are ` + listed(banktest.Kinds()) + `.`,
 	return cmd
 }
 
+// listed puts names into a sentence.
 func listed[T ~string](names []T) string {
 	var all []string
 	for _, name := range names {

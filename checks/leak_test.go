@@ -23,6 +23,7 @@ func TestReportsHoldNoSecret(t *testing.T) {
 		token    = "SentinelTokenOfLetters"
 		clientID = "SentinelClientSecret"
 		fresh    = "SentinelOfTheLastAnswer" // known from the failing step only
+		key      = "SentinelKeyOf32BytesForHMACandMore"
 	)
 	var mode string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -72,13 +73,23 @@ func TestReportsHoldNoSecret(t *testing.T) {
 		"match":     `expect: ['"x" matches body.error']`,
 		"panic":     "headers: {X: \"${{ totp(account.password) }}\"}\nexpect: [status == 200]",
 		"header in": "headers: {X: '${{ token + account.password + \"\\n\" }}'}\nexpect: [status == 200]",
+		"remember":  "expect: ['body.fresh == \"x\"']\nremember: {fresh: body.fresh}",
+		"remembers": "expect: [status == 200]\nremember: {fresh: 'body[token]'}",
+		"forget":    "expect: ['body.again == \"x\"']\nforget: [token]\ncounter: n",
+		"let":       "let: {v: account.password + token, w: base64(v)}\nheaders: {X: \"${{ v }}\"}\nexpect: ['body.sent == v + w']",
+		"let fails": "let: {v: 'int(token)'}\nexpect: [status == 200]",
+		"sign":      "expect: ['body.sent == \"x\"']\nsign: {key: \"${{ account.key }}\", algorithm: HS256, text: \"${{ request.body }}\", headers: {X: \"${{ hex(signature) }}\"}}",
+		"signs not": "expect: [status == 200]\nsign: {key: \"${{ account.key }}\", algorithm: HS256, text: \"${{ request.headers[token] }}\", headers: {X: \"${{ hex(signature) }}\"}}",
+		"signature": "expect: ['body.error == \"x\"']\nsignature: {key: \"${{ account.key }}\", key_id: \"${{ token }}\", algorithm: hmac-sha256, components: ['@method', content-digest]}",
+		"key id":    "expect: [status == 200]\nsignature: {key: \"${{ account.key }}\", key_id: \"${{ token + 'ü' }}\", algorithm: hmac-sha256, components: ['@method']}",
+		"jws":       "expect: [status == 200]\njws: {field: X, key: \"${{ token }}\", algorithm: PS256, header: {kid: \"${{ account.password }}\"}}",
 		"url":       "query: {q: \"${{ token }}\"}\nexpect: [status == 201]",
 	}
 	for name, settings := range steps {
 		t.Run(name, func(t *testing.T) {
 			mode = name
 			c, err := writeFlows(t, Options{LookupEnv: func(string) (string, bool) { return clientID, true }}, map[string]string{
-				"accounts.yaml": "pools: {p: {accounts: [{name: a, password: " + password + "}]}}",
+				"accounts.yaml": "pools: {p: {accounts: [{name: a, password: " + password + ", key: " + key + "}]}}",
 				"flow.yaml": "name: x\ntarget: " + server.URL + `
 accounts: p
 secrets: {client: {env: CLIENT_SECRET}}
@@ -92,6 +103,7 @@ steps:
     json: {password: "${{ account.password }}", client: "${{ secrets.client }}"}
     expect: [status == 200]
     capture: {token: body.token, pin: body.pin, deep: body.deep}
+    remember: {token: body.token, pin: body.pin}
   - name: use
     request: POST /use
     bearer: ${{ token }}
@@ -99,7 +111,7 @@ steps:
     ` + strings.ReplaceAll(settings, "\n", "\n    ") + "\n",
 			})
 			if err != nil {
-				if noSecret(t, err.Error(), password, token, clientID, pin, fresh); name != "panic" {
+				if noSecret(t, err.Error(), password, token, clientID, pin, fresh, key); name != "panic" {
 					t.Fatal(err)
 				}
 				return
@@ -112,7 +124,7 @@ steps:
 			if err != nil {
 				t.Fatal(err)
 			}
-			noSecret(t, string(text)+fmt.Sprintf("%+v %#v", r, r), password, token, clientID, pin, fresh)
+			noSecret(t, string(text)+fmt.Sprintf("%+v %#v", r, r), password, token, clientID, pin, fresh, key)
 		})
 	}
 }

@@ -139,6 +139,7 @@ cleanup:
 		_ = server.Close()
 		network.Close()
 		serving.Wait()
+		synctest.Wait() // for the handlers, which count
 
 		due := 0
 		for _, n := range seen.runs {

@@ -280,6 +280,17 @@ func (src *source) at(key string) *yaml.Node {
 	return at
 }
 
+// inside is the place of a key's value below a top-level key, or that of the latter.
+func (src *source) inside(top, key string) *yaml.Node {
+	at := src.at(top)
+	for i := 0; at.Kind == yaml.MappingNode && i+1 < len(at.Content); i += 2 {
+		if at.Content[i].Value == key {
+			return at.Content[i+1]
+		}
+	}
+	return at
+}
+
 func stringFields[V any](m map[string]V) types.Map {
 	fields := make(types.Map, len(m))
 	for name := range m {

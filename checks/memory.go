@@ -217,3 +217,30 @@ func (s *Session) rememberLate(st *step, failed error) error {
 	}
 	return err
 }
+
+// codeSent is under which the time of an account's last one-time code is stored. No
+// flow can name it so.
+const codeSent = "one-time code"
+
+// noteCode tells that a one-time code by the clock is about to be sent: it is good
+// once, whichever process sends it, so that is stored first. The lease may be of an
+// earlier step of the clock.
+func (s *Session) noteCode(now time.Time) error {
+	s.lease.CodeUsed(now)
+	return s.flow.options.Remembered.Put(s.storeKey(), map[string]remember.Value{codeSent: {JSON: secret.New("true"), Since: now}})
+}
+
+// recallCodes takes up when the pool's accounts have last been sent a one-time code.
+// What cannot be read is for the run that needs it to tell.
+func (l *loader) recallCodes(p *loadedPool) {
+	if p.Pool == nil {
+		return
+	}
+	for a := range p.Accounts() {
+		if stored, err := l.options.Remembered.Get(remember.Account{Pool: p.Name(), Name: a.Name}); err == nil {
+			if v, there := stored[codeSent]; there {
+				p.CodeUsed(a.Name, v.Since)
+			}
+		}
+	}
+}

@@ -45,8 +45,8 @@ type Verifier interface {
 	Verify(s *Session) error
 }
 
-// A judge is a Step with conditions of its own on answers, compiled by its Vet.
-type judge interface {
+// A conditional is a Step with conditions of its own on answers, compiled by its Vet.
+type conditional interface {
 	Step
 	conditions() []*Expr
 }

@@ -195,29 +195,6 @@ func (s *Session) rememberAll(st *step) error {
 	return s.flow.options.Remembered.Put(s.storeKey(), values)
 }
 
-// rememberLate stores what a step leaves whose answer was right and only too slow:
-// a token that was handed out replaces the one before all the same. It returns the
-// step's failure, or what went wrong on our side.
-func (s *Session) rememberLate(st *step, failed error) error {
-	f, ok := errors.AsType[*failure](failed)
-	if !ok || f.reason != prober.ReasonTooSlow || len(st.Remember) == 0 {
-		return failed
-	}
-	for _, e := range st.judged {
-		if !e.mentions("took") && !s.holds(e) {
-			return failed
-		}
-	}
-	err := s.captureAll(st) // which remember may read
-	if err == nil {
-		err = s.rememberAll(st)
-	}
-	if _, ok := errors.AsType[*failure](err); err == nil || ok {
-		return failed
-	}
-	return err
-}
-
 // codeSent is under which the time of an account's last one-time code is stored. No
 // flow can name it so.
 const codeSent = "one-time code"
@@ -243,4 +220,27 @@ func (l *loader) recallCodes(p *loadedPool) {
 			}
 		}
 	}
+}
+
+// rememberLate stores what a step leaves whose answer was right and only too slow:
+// a token that was handed out replaces the one before all the same. It returns the
+// step's failure, or what went wrong on our side.
+func (s *Session) rememberLate(st *step, failed error) error {
+	f, ok := errors.AsType[*failure](failed)
+	if !ok || f.reason != prober.ReasonTooSlow || len(st.Remember) == 0 {
+		return failed
+	}
+	for _, e := range st.judged {
+		if !e.mentions("took") && !s.holds(e) {
+			return failed
+		}
+	}
+	err := s.captureAll(st) // which remember may read
+	if err == nil {
+		err = s.rememberAll(st)
+	}
+	if _, ok := errors.AsType[*failure](err); err == nil || ok {
+		return failed
+	}
+	return err
 }

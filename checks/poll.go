@@ -101,8 +101,7 @@ func (s *Session) act(ctx context.Context, st *step) error {
 			return err
 		}
 		every += slower
-		next := time.Since(begun) + every
-		if next > most || next == most && st.Poll.For > 0 { // no answer could come in time
+		if rest := most - time.Since(begun) - every; rest < 0 || rest == 0 && st.Poll.For > 0 { // no time for an answer
 			return s.late(st, most)
 		}
 		if err := wait(ctx, every); err != nil {

@@ -140,6 +140,7 @@ cleanup:
 		_ = server.Close()
 		network.Close()
 		serving.Wait()
+		synctest.Wait() // for the handlers, which count
 
 		due, logins, logouts := 0, int(loginsMade.Load()), int(logoutsMade.Load())
 		for _, n := range seen.runs {

@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/authprober/authprober/checks/internal/functions"
 	"github.com/authprober/authprober/checks/internal/strict"
 	"github.com/authprober/authprober/prober"
 )
@@ -134,6 +135,9 @@ func (s *Session) found(c *Capture, doing string) (any, error) {
 
 // keep stores a captured value; its texts are secret unless it may be shown.
 func (s *Session) keep(c *Capture, v any) {
+	if p, ok := v.(functions.Proof); ok { // its fields are read as those of any other value that is kept
+		v = map[string]any{"verifier": p.Verifier, "challenge": p.Challenge, "method": p.Method}
+	}
 	s.vars[c.Name], s.captured[c.Name] = v, true
 	if !c.Show {
 		s.hide(v)
@@ -156,7 +160,7 @@ func (s *Session) hide(v any) {
 		for _, item := range v {
 			s.hide(item)
 		}
-	case map[string]string: // of helpers, such as pkce()
+	case map[string]string: // of helpers, such as url_query()
 		for _, item := range v {
 			s.hide(item)
 		}
@@ -165,11 +169,11 @@ func (s *Session) hide(v any) {
 	}
 }
 
-// hideCaptures makes secret what the step would have captured, had it not failed
-// before: what its failure says is not to show it.
+// hideCaptures makes secret what the step would have captured and remembered, had it
+// not failed before: what its failure says is not to show it.
 func (s *Session) hideCaptures(st *step) {
-	for i := range st.Capture {
-		if c := &st.Capture[i]; !c.Show {
+	for _, c := range slices.Concat(st.Capture, st.Remember) {
+		if !c.Show {
 			if v, err := s.evalAnswer(c.Value.program); err == nil {
 				s.hide(v)
 			}

@@ -51,7 +51,8 @@ type compiled struct {
 	accountVars  map[string]map[string]any // what expressions see as account
 	env          map[string]any
 	secrets      map[string]any
-	remembered   []string // names of what is remembered of an account
+	remembered   []string        // names of what is remembered of an account
+	secretly     map[string]bool // those whose values are secret
 	clients      Clients
 	signers      map[signerKey]*jose.Signer
 	proofKeys    map[signerKey]*dpop.Key

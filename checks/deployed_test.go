@@ -76,7 +76,7 @@ func documented(t *testing.T, dir string) (env map[string]string, flows int) {
 			env[name] = certificate
 		case strings.Contains(value, "$(cat "):
 			env[name] = key
-		case strings.HasSuffix(name, "TOTP"):
+		case strings.HasSuffix(name, "OTP"):
 			env[name] = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 		case value == "…":
 			env[name] = "of-ours"

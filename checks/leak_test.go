@@ -24,6 +24,7 @@ func TestReportsHoldNoSecret(t *testing.T) {
 		clientID = "SentinelClientSecret"
 		fresh    = "SentinelOfTheLastAnswer" // known from the failing step only
 		let      = "SentinelOfTheLet"        // computed by the flow
+		key      = "SentinelKeyOf32BytesForHMACandMore"
 	)
 	var mode string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -79,13 +80,23 @@ func TestReportsHoldNoSecret(t *testing.T) {
 		"poll":      "poll: {every: 100ms, for: 150ms, until: body.again == \"x\"}\nexpect: [status == 200]",
 		"polled":    "poll: {every: 100ms, for: 150ms, until: body.again != \"x\"}\nexpect: ['body.again == \"x\"']",
 		"neither":   "poll: {every: 100ms, for: 150ms, until: body.again == \"x\", pending: body.error == \"x\"}\nexpect: [status == 200]",
+		"remember":  "expect: ['body.fresh == \"x\"']\nremember: {fresh: body.fresh}",
+		"remembers": "expect: [status == 200]\nremember: {fresh: 'body[token]'}",
+		"forget":    "expect: ['body.again == \"x\"']\nforget: [token]\ncounter: n",
+		"let and":   "let: {v: account.password + token, w: base64(v)}\nheaders: {X: \"${{ v }}\"}\nexpect: ['body.sent == v + w']",
+		"let text":  "let: {v: 'int(token)'}\nexpect: [status == 200]",
+		"sign":      "expect: ['body.sent == \"x\"']\nsign: {key: \"${{ account.key }}\", algorithm: HS256, text: \"${{ request.body }}\", headers: {X: \"${{ hex(signature) }}\"}}",
+		"signs not": "expect: [status == 200]\nsign: {key: \"${{ account.key }}\", algorithm: HS256, text: \"${{ request.headers[token] }}\", headers: {X: \"${{ hex(signature) }}\"}}",
+		"signature": "expect: ['body.error == \"x\"']\nsignature: {key: \"${{ account.key }}\", key_id: \"${{ token }}\", algorithm: hmac-sha256, components: ['@method', content-digest]}",
+		"key id":    "expect: [status == 200]\nsignature: {key: \"${{ account.key }}\", key_id: \"${{ token + 'ü' }}\", algorithm: hmac-sha256, components: ['@method']}",
+		"jws":       "expect: [status == 200]\njws: {field: X, key: \"${{ token }}\", algorithm: PS256, header: {kid: \"${{ account.password }}\"}}",
 		"url":       "query: {q: \"${{ token }}\"}\nexpect: [status == 201]",
 	}
 	for name, settings := range steps {
 		t.Run(name, func(t *testing.T) {
 			mode = name
 			c, err := writeFlows(t, Options{LookupEnv: func(string) (string, bool) { return clientID, true }}, map[string]string{
-				"accounts.yaml": "pools: {p: {accounts: [{name: a, password: " + password + "}]}}",
+				"accounts.yaml": "pools: {p: {accounts: [{name: a, password: " + password + ", key: " + key + "}]}}",
 				"flow.yaml": "name: x\ntarget: " + server.URL + `
 accounts: p
 secrets: {client: {env: CLIENT_SECRET}}
@@ -99,6 +110,7 @@ steps:
     json: {password: "${{ account.password }}", client: "${{ secrets.client }}"}
     expect: [status == 200]
     capture: {token: body.token, pin: body.pin, deep: body.deep}
+    remember: {token: body.token, pin: body.pin}
   - name: use
     request: POST /use
     bearer: ${{ token }}
@@ -106,7 +118,7 @@ steps:
     ` + strings.ReplaceAll(settings, "\n", "\n    ") + "\n",
 			})
 			if err != nil {
-				if noSecret(t, err.Error(), password, token, clientID, pin, fresh, let); name != "panic" {
+				if noSecret(t, err.Error(), password, token, clientID, pin, fresh, let, key); name != "panic" {
 					t.Fatal(err)
 				}
 				return
@@ -119,7 +131,7 @@ steps:
 			if err != nil {
 				t.Fatal(err)
 			}
-			noSecret(t, string(text)+fmt.Sprintf("%+v %#v", r, r), password, token, clientID, pin, fresh, let)
+			noSecret(t, string(text)+fmt.Sprintf("%+v %#v", r, r), password, token, clientID, pin, fresh, let, key)
 		})
 	}
 }

@@ -5,9 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/authprober/authprober/checks/internal/jose"
 )
 
 var update = flag.Bool("update", false, "rewrite the files of expected results")
@@ -18,8 +21,20 @@ func testEnv(name string) (string, bool) {
 		"BANK_URL": "http://127.0.0.1:1", "PROBE_PASSWORD": "correct-horse-1", "EMPTY": "",
 		"PROBE_TOTP": "JBSWY3DPEHPK3PXP",
 	}[name]
+	if name == "PROBE_KEY" {
+		value, ok = testKey(), true
+	}
 	return value, ok
 }
+
+// testKey is a private key on P-256.
+var testKey = sync.OnceValue(func() string {
+	key, err := jose.GenerateKey("ES256")
+	if err != nil {
+		panic(err) // there is no randomness
+	}
+	return key
+})
 
 var testOptions = Options{LookupEnv: testEnv, AllowEnv: []string{"BANK_URL"}}
 

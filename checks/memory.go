@@ -73,7 +73,31 @@ func (l *loader) noteRemembered(sources []*source) {
 				continue
 			}
 			p.remembered = unique(append(p.remembered, st.remembers()...))
+			p.noteCounters(src, st)
 		}
+	}
+}
+
+// noteCounters notes which names are secret. One that is both a counter's and another
+// value's is a mistake: what is no number cannot be counted on.
+func (p *loadedPool) noteCounters(src *source, st *step) {
+	if p.counts == nil {
+		p.counts, p.secretly = map[string]bool{}, map[string]bool{}
+	}
+	note := func(name string, counter bool) {
+		if before, seen := p.counts[name]; seen && before != counter {
+			src.doc.Errorf(st.node, "%s is both a counter and the name of another value that the flows of the pool remember", name)
+		}
+		p.counts[name] = counter
+	}
+	for i := range st.Remember {
+		note(st.Remember[i].Name, false)
+		if !st.Remember[i].Show {
+			p.secretly[st.Remember[i].Name] = true
+		}
+	}
+	if st.Counter != nil && st.Counter.Name != "" {
+		note(st.Counter.Name, true)
 	}
 }
 
@@ -82,7 +106,7 @@ func (p *loadedPool) scopeOfMemory(f *compiled, s *Scope) {
 	if len(p.remembered) == 0 {
 		return
 	}
-	f.remembered = p.remembered
+	f.remembered, f.secretly = p.remembered, p.secretly
 	values, ages := types.Map{}, types.Map{}
 	for _, name := range p.remembered {
 		values[name], ages[name] = anyType, types.TypeOf(time.Duration(0))
@@ -91,11 +115,25 @@ func (p *loadedPool) scopeOfMemory(f *compiled, s *Scope) {
 	s.remembered = p.remembered
 }
 
+// vetCounter compiles the counter's first number and returns the captured names that
+// it reads. What the step itself computes is not yet known when it counts.
+func (st *step) vetCounter(s *Scope) []string {
+	if st.Counter == nil {
+		return nil
+	}
+	lets := map[string]string{}
+	for _, c := range st.Let {
+		lets[c.Name] = st.Name
+	}
+	st.Counter.First.compile(s)
+	if len(st.Counter.First.needs(lets)) > 0 {
+		s.doc.Errorf(st.Counter.node, "the counter %s begins with what the step computes with let, and it counts before that", st.Counter.Name)
+	}
+	return st.Counter.First.needs(s.captured)
+}
+
 // vetMemory compiles what the step takes from the store and leaves in it.
 func (st *step) vetMemory(s, after *Scope) {
-	if st.Counter != nil {
-		st.Counter.First.compile(s)
-	}
 	for _, name := range st.Forget {
 		if s.flow.pool != nil && !slices.Contains(s.remembered, name) {
 			s.doc.Errorf(st.at("forget"), "the step %q forgets %s, which no flow of the pool remembers%s", st.Name, name, strict.Nearest(name, s.remembered))
@@ -133,7 +171,9 @@ func (s *Session) recall() error {
 			return fmt.Errorf("what is remembered as %s of the account %s is no JSON", name, s.lease.Account().Name)
 		}
 		ages[name] = s.start.Sub(v.Since)
-		s.hide(values[name])
+		if s.flow.secretly[name] {
+			s.hide(values[name])
+		}
 	}
 	s.vars["remembered"], s.vars["age"] = values, ages
 	return nil

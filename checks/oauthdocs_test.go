@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-var yamlBlock = regexp.MustCompile("(?s)```yaml\n(name: .*?)```")
+var flowBlock = regexp.MustCompile("(?s)```yaml\n(name: .*?)```")
 
 // The flows of docs/oauth.md are whole, and pass. Those that remember something are run
 // twice.
@@ -21,7 +21,7 @@ func TestOAuthDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := yamlBlock.FindAllStringSubmatch(string(text), -1)
+	blocks := flowBlock.FindAllStringSubmatch(string(text), -1)
 	if len(blocks) != 6 {
 		t.Fatalf("got %d flows, want 6", len(blocks))
 	}

@@ -30,7 +30,9 @@ type loadedPool struct {
 	users  []string                  // flows that use it
 	spare  *spare                    // nil until it is asked for
 
-	remembered []string // names of what its flows remember of an account
+	remembered []string        // names of what its flows remember of an account
+	counts     map[string]bool // whether such a name is a counter's
+	secretly   map[string]bool // and whether its value is secret
 }
 
 func (l *loader) loadPools(src *source) {

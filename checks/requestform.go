@@ -44,6 +44,12 @@ func (l *RequestLine) DecodeYAML(d *strict.Document, n *yaml.Node) {
 	if first := l.URL.parts; len(first) > 0 && first[0].source == "" && !wellBegun(first[0].literal) {
 		d.Errorf(n, "%q is no place to send a request to; want a path that begins with /, or a whole http or https URL", text[m[4]:])
 	}
+	for _, p := range l.URL.parts { // net/http would send one in a query as it is, which is no request line
+		if strings.ContainsFunc(p.literal, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
+			d.Errorf(n, "%q has a space or a line end in it; in a URL a space is %%20", text[m[4]:])
+			break
+		}
+	}
 }
 
 func wellBegun(place string) bool {

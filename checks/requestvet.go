@@ -30,18 +30,51 @@ func (r *RequestStep) Vet(s *Scope) {
 }
 
 func (r *RequestStep) vetSignatures(s *Scope) {
-	if r.Signature != nil {
-		r.Signature.vet(s)
-	}
+	sent, authorized := r.sent(s), r.authorizes()
 	if r.JWS != nil {
-		r.JWS.vet(s)
+		r.JWS.vet(s, authorized)
+		sent = append(sent, strings.ToLower(r.JWS.Field))
 	}
 	if r.Sign != nil {
-		r.Sign.vet(s)
+		r.Sign.vet(s, sent, authorized)
+		sent = append(sent, r.Sign.names()...)
+	}
+	if r.Signature != nil {
+		r.Signature.vet(s, sent)
+		if slices.Contains(sent, "signature") || slices.Contains(sent, "signature-input") {
+			s.doc.Errorf(r.Signature.node, "the header field Signature is set twice: by signature and by another setting of the step")
+		}
 	}
 	if r.FollowRedirects > 0 && (r.Signature != nil || r.JWS != nil || r.Sign != nil) {
 		s.doc.Errorf(r.Request.URL.node, "a signed request and follow_redirects are both set; a signature is good for one request")
 	}
+}
+
+// authorizes reports whether a setting other than headers makes the Authorization.
+func (r *RequestStep) authorizes() bool {
+	return r.Bearer.isSet() || r.Basic != nil || r.DPoP != nil && r.DPoP.Token.isSet()
+}
+
+// sent lists the header fields, in lower case, that the request has before it is
+// signed.
+func (r *RequestStep) sent(s *Scope) []string {
+	names := []string{"host", "user-agent", "accept", "traceparent"}
+	for name, there := range map[string]bool{
+		"content-type": r.JSON.isSet() || r.Form != nil || r.Body.isSet(), "authorization": r.authorizes(), "dpop": r.DPoP != nil,
+		"content-length": r.JSON.isSet() || r.Form != nil || r.Body.isSet() || slices.Contains([]string{"POST", "PUT", "PATCH"}, r.Request.Method),
+	} {
+		if there {
+			names = append(names, name)
+		}
+	}
+	if s.flow.options.MarkerName != "" {
+		names = append(names, strings.ToLower(s.flow.options.MarkerName))
+	}
+	for _, h := range r.Headers {
+		names = append(names, strings.ToLower(h.Name))
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (r *RequestStep) vetBody(s *Scope) {
@@ -65,13 +98,12 @@ func (r *RequestStep) vetBody(s *Scope) {
 // managed are the header fields that the transport writes.
 var managed = []string{"Content-Length", "Transfer-Encoding", "Connection", "Traceparent", "Trailer", "Upgrade"}
 
+func isManaged(name string) bool {
+	return slices.Contains(managed, textproto.CanonicalMIMEHeaderKey(name))
+}
+
 func (r *RequestStep) vetHeaders(s *Scope) {
-	r.Headers.vetHeaders(s)
-	for _, h := range r.Headers {
-		if strings.EqualFold(h.Name, "Authorization") && r.authorizes() {
-			s.doc.Errorf(h.node, "Authorization is set twice: here and by bearer, basic or dpop")
-		}
-	}
+	r.Headers.vetRequestHeaders(s, r.authorizes())
 	for _, c := range r.Cookies {
 		if !validToken(c.Name) {
 			s.doc.Errorf(c.node, "%q is no name of a cookie", c.Name)
@@ -79,9 +111,15 @@ func (r *RequestStep) vetHeaders(s *Scope) {
 	}
 }
 
-// authorizes reports whether a setting makes the Authorization.
-func (r *RequestStep) authorizes() bool {
-	return r.Bearer.isSet() || r.Basic != nil || r.DPoP != nil && r.DPoP.Token.isSet()
+// vetRequestHeaders is vetHeaders for the fields of a request. authorized says that
+// another setting makes the Authorization.
+func (p Pairs) vetRequestHeaders(s *Scope, authorized bool) {
+	p.vetHeaders(s)
+	for _, h := range p {
+		if strings.EqualFold(h.Name, "Authorization") && authorized {
+			s.doc.Errorf(h.node, "Authorization is set twice: here and by bearer, basic or dpop")
+		}
+	}
 }
 
 // vetHeaders finds what cannot be header fields; those of the further names are
@@ -92,7 +130,7 @@ func (p Pairs) vetHeaders(s *Scope, further ...string) {
 		switch {
 		case !validToken(h.Name):
 			s.doc.Errorf(h.node, "%q is no name of a header field", h.Name)
-		case slices.Contains(managed, name) || slices.Contains(further, name):
+		case isManaged(name) || slices.Contains(further, name):
 			s.doc.Errorf(h.node, "the header field %s is written by authprober itself", name)
 		case name == "Cookie":
 			s.doc.Errorf(h.node, "cookies are set with the key cookies")

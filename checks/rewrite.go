@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/checker/nature"
@@ -36,11 +37,13 @@ var seekers = []string{"auth_challenge", "extract"}
 // expression mentions. Children are visited before their parents.
 type rewriter struct {
 	mentions map[string]bool
+	checked  []string                          // names whose fields are checked at load
 	plain    map[*ast.CallNode]*ast.MemberNode // what a call stands for
+	types    map[*ast.CallNode]reflect.Type    // what calls yield
 }
 
-func newRewriter() *rewriter {
-	return &rewriter{mentions: map[string]bool{}, plain: map[*ast.CallNode]*ast.MemberNode{}}
+func newRewriter(checked []string) *rewriter {
+	return &rewriter{mentions: map[string]bool{}, checked: checked, plain: map[*ast.CallNode]*ast.MemberNode{}, types: map[*ast.CallNode]reflect.Type{}}
 }
 
 // Visit implements ast.Visitor.
@@ -58,6 +61,11 @@ func (r *rewriter) Visit(node *ast.Node) {
 		}
 	case *ast.CallNode:
 		r.restoreOne(&n.Callee)
+		// The library checks before and after this; it would take the call's type
+		// from the first time and not look at the arguments again, whose mistakes
+		// it has forgotten by then.
+		r.types[n] = n.Type()
+		n.SetNature(nature.Nature{})
 	}
 }
 
@@ -66,20 +74,34 @@ func (r *rewriter) misses() bool {
 	return len(r.plain) > 0 || slices.ContainsFunc(seekers, func(name string) bool { return r.mentions[name] })
 }
 
+func (r *rewriter) typeOf(n ast.Node) reflect.Type {
+	if call, ok := n.(*ast.CallNode); ok && r.types[call] != nil {
+		return r.types[call]
+	}
+	return n.Type()
+}
+
+// Reset and ShouldRepeat put this visitor among those that are called last, with no
+// check between it and the final one.
+func (r *rewriter) Reset() {}
+
+// ShouldRepeat implements part of what Reset does.
+func (r *rewriter) ShouldRepeat() bool { return false }
+
 func (r *rewriter) member(node *ast.Node, n *ast.MemberNode) {
 	if n.Optional || n.Method {
 		return
 	}
 	name := memberFunc
 	if root, ok := n.Node.(*ast.IdentifierNode); ok {
-		switch root.Value {
-		case "header":
+		switch {
+		case root.Value == "header":
 			name = headerFunc
-		case "account", "secrets", "env", "remembered", "age": // their fields are checked at load
+		case slices.Contains(r.checked, root.Value):
 			return
 		}
 	}
-	if t := n.Node.Type(); name == memberFunc && t != nil && t.Kind() != reflect.Interface && t.Kind() != reflect.Map {
+	if t := r.typeOf(n.Node); name == memberFunc && t != nil && t.Kind() != reflect.Interface && t.Kind() != reflect.Map {
 		if call, ok := n.Node.(*ast.CallNode); !ok || r.plain[call] == nil {
 			return
 		}
@@ -137,6 +159,12 @@ func memberOf(params ...any) (any, error) {
 			return value, nil
 		}
 		return nil, errMissing{What: "the field " + name}
+	case sentHeaders:
+		name, ok := params[1].(string)
+		if value, there := from[strings.ToLower(name)]; ok && there {
+			return value, nil
+		}
+		return nil, fmt.Errorf("the request that is signed has no header field %v", params[1])
 	case []any:
 		i, ok := params[1].(int)
 		if !ok {

@@ -45,7 +45,7 @@ func poolOf(users []banktest.User) string {
 	b.WriteString("pools:\n  retail:\n    accounts:\n")
 	for _, u := range users {
 		b.WriteString("      - {name: " + u.Username + ", username: " + quote(u.Username) + ", password: " + quote(u.Password) +
-			", totp_secret: " + quote(u.TOTPSecret) + "}\n")
+			", totp_secret: " + quote(u.TOTPSecret) + ", hotp_secret: " + quote(u.HOTPSecret) + "}\n")
 	}
 	return b.String()
 }

@@ -74,6 +74,14 @@ func (s *Scope) withAnswer(aside bool) *Scope {
 	return &inner
 }
 
+// with is the scope with one more name in reach.
+func (s *Scope) with(name string, of types.Type) *Scope {
+	inner := *s
+	inner.names = maps.Clone(s.names)
+	inner.names[name] = of
+	return &inner
+}
+
 // capture brings a captured name into reach of everything that follows.
 func (s *Scope) capture(name, step string, of types.Type) {
 	s.names[name], s.captured[name] = of, step
@@ -105,7 +113,7 @@ func (s *Scope) compile(n *yaml.Node, offset int, source string, options ...expr
 		s.doc.At(line, column, "empty expression")
 		return nil
 	}
-	rw := newRewriter()
+	rw := newRewriter(s.checked())
 	options = append(slices.Clone(options), expr.Env(s.names), expr.Patch(rw), expr.Patch(recheck{}))
 	compiled, err := expr.Compile(source, append(options, helperOptions...)...)
 	if err != nil {
@@ -115,6 +123,15 @@ func (s *Scope) compile(n *yaml.Node, offset int, source string, options ...expr
 	s.noteTOTP(source, rw.mentions)
 	s.missSeen = s.missSeen || rw.misses()
 	return &program{compiled, rw.mentions}
+}
+
+// checked lists the names in reach whose fields are all known at load.
+func (s *Scope) checked() []string {
+	names := []string{"account", "secrets", "env", "remembered", "age"}
+	if _, captured := s.captured["request"]; !captured {
+		names = append(names, "request") // in reach of sign alone
+	}
+	return names
 }
 
 // mistake notes what the expression library found, in this project's words.
@@ -201,7 +218,7 @@ func (s *Scope) known() []string {
 }
 
 // fieldOf matches an expression up to the name of a field.
-var fieldOf = regexp.MustCompile(`(account|env|secrets|remembered|age)\??[.\[]\s*["']?$`)
+var fieldOf = regexp.MustCompile(`(account|env|secrets|remembered|age|request)\??[.\[]\s*["']?$`)
 
 func (s *Scope) explainField(field, before string) string {
 	of := ""
@@ -223,6 +240,8 @@ func (s *Scope) explainField(field, before string) string {
 		return "unknown field " + field + strict.Nearest(field, s.remembered) + "; no flow of the pool remembers it"
 	case "secrets":
 		return "unknown field " + field + strict.Nearest(field, fieldNames(s.secrets))
+	case "request":
+		return "unknown field " + field + strict.Nearest(field, fieldNames(requestNames)) + "; request has " + strings.Join(fieldNames(requestNames), ", ")
 	}
 	return "unknown field " + field
 }
@@ -230,12 +249,11 @@ func (s *Scope) explainField(field, before string) string {
 func fieldNames(m types.Map) []string { return slices.Sorted(maps.Keys(m)) }
 
 // typeOfResult is the static type of what a program yields, any where only the
-// answer knows.
+// answer knows. Of structs, such as times, the expression library would look up
+// fields in a table that it does not make for names: they are looked up in the run.
 func typeOfResult(p *program) types.Type {
 	t := p.Node().Type()
-	// A struct, such as that of pkce(), is read like an answer's object: the
-	// compiler does not find the fields of one that is itself a field of names.
-	if t == nil || t.Kind() == reflect.Interface || t.Kind() == reflect.Struct && t != reflect.TypeFor[time.Time]() {
+	if t == nil || t.Kind() == reflect.Interface || t.Kind() == reflect.Struct {
 		return types.Any
 	}
 	return types.TypeOf(reflect.Zero(t).Interface())

@@ -31,7 +31,7 @@ func (st *step) vet(s *Scope, runTimeout time.Duration) {
 	}
 	st.sortExpectations()
 	st.vetVerdict(s, runTimeout)
-	st.needs = unique(slices.Concat(st.Needs(s.captured), letNeeds))
+	st.needs = unique(slices.Concat(st.Needs(s.captured), letNeeds, st.vetCounter(before)))
 	st.needs = slices.DeleteFunc(st.needs, func(name string) bool { return st.lets(name) })
 	st.vetCaptures(s, after)
 	st.vetMemory(s, s.withAnswer(st.isAside()))

@@ -43,6 +43,8 @@ var (
 	refuseLocked      = &refusal{status: 423, code: "account_locked"}
 	refuseChallenge   = &refusal{status: 401, code: "invalid_challenge", about: "unknown, expired or used; log in again"}
 	refuseCode        = &refusal{status: 401, code: "invalid_code"}
+	refuseSignature   = &refusal{status: 401, code: "invalid_signature"}
+	refuseDevice      = &refusal{status: 404, code: "unknown_device", about: "enrol it with a session"}
 	refuseRefresh     = &refusal{status: 401, code: "invalid_grant", about: "the refresh token is unknown, expired, revoked or used"}
 	refusePath        = &refusal{status: 404, code: "not_found"}
 	refuseSize        = &refusal{status: 413, code: "body_too_large", about: "at most 65536 bytes"}

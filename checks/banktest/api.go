@@ -7,15 +7,25 @@ import (
 	"time"
 )
 
+// The types of one-time codes.
+const (
+	codeTOTP = "totp" // RFC 6238, the default
+	codeHOTP = "hotp" // RFC 4226
+)
+
 // The steps of the API: what faults match by, and what requests are counted by.
 const (
-	StepLogin    = "login"
-	StepOTP      = "otp"
-	StepAccounts = "accounts"
-	StepRefresh  = "refresh"
-	StepLogout   = "logout"
-	StepRevoke   = "revoke"
-	StepStatus   = "status"
+	StepLogin           = "login"
+	StepOTP             = "otp"
+	StepDeviceChallenge = "device_challenge"
+	StepDeviceLogin     = "device_login"
+	StepAccounts        = "accounts"
+	StepDeviceEnrol     = "device_enrol"
+	StepDeviceRemove    = "device_remove"
+	StepRefresh         = "refresh"
+	StepLogout          = "logout"
+	StepRevoke          = "revoke"
+	StepStatus          = "status"
 
 	stepAdmin = "admin" // the paths below /-/; not counted
 	stepOther = "other" // any other path; counted, but no fault meets it
@@ -23,7 +33,10 @@ const (
 
 // Steps returns the names of the steps in the order of a login.
 func Steps() []string {
-	return []string{StepLogin, StepOTP, StepAccounts, StepRefresh, StepLogout, StepRevoke, StepStatus}
+	return []string{
+		StepLogin, StepOTP, StepDeviceChallenge, StepDeviceLogin, StepAccounts, StepDeviceEnrol, StepDeviceRemove,
+		StepRefresh, StepLogout, StepRevoke, StepStatus,
+	}
 }
 
 // A route is one endpoint.
@@ -32,9 +45,12 @@ type route struct {
 	do           func(*Bank, *call) answer
 }
 
+// routes are the endpoints whose path is always the same; [routeOf] knows the others.
 var routes = map[string]route{
 	"/v1/login":         {StepLogin, "POST", (*Bank).login},
 	"/v1/login/otp":     {StepOTP, "POST", (*Bank).otp},
+	"/v1/login/device":  {StepDeviceLogin, "POST", (*Bank).deviceLogin},
+	"/v1/devices":       {StepDeviceEnrol, "POST", (*Bank).enrol},
 	"/v1/accounts":      {StepAccounts, "GET", (*Bank).accounts},
 	"/v1/token/refresh": {StepRefresh, "POST", (*Bank).refresh},
 	"/v1/logout":        {StepLogout, "POST", (*Bank).logout},
@@ -52,6 +68,20 @@ type call struct {
 	skew    time.Duration // how far the backend's clock is off
 	// failOpen is whether dead tokens are accepted; accepted is set where one was.
 	failOpen, accepted bool
+	// padding and foreign are whether the verifier has these flaws; caught is the one
+	// that has refused what was right.
+	padding, foreign bool
+	caught           Kind
+}
+
+// refusesForeign reports whether the challenge of another backend is unknown to this
+// one. The caller answers so.
+func (c *call) refusesForeign(issuer string) bool {
+	if !c.foreign || issuer == c.backend.Name {
+		return false
+	}
+	c.caught = KindForeign
+	return true
 }
 
 func (b *Bank) login(c *call) answer {
@@ -69,21 +99,21 @@ func (b *Bank) login(c *call) answer {
 	if b.options.PasswordOnly {
 		return answerJSON(200, b.vault.login(who, c.now))
 	}
-	return answerJSON(200, struct {
-		Challenge string `json:"challenge"`
-		ExpiresIn int    `json:"expires_in"`
-	}{b.vault.challenge(who, c.now), int(b.options.ChallengeFor / time.Second)})
+	return answerJSON(200, b.challengeAnswer(b.vault.challenge(who, c.backend.Name, c.now)))
 }
 
 func (b *Bank) otp(c *call) answer {
-	var in struct{ Challenge, Code string }
+	var in struct{ Challenge, Code, Type string }
 	if why := c.decode(&in); why != nil {
 		return why.answer()
 	}
 	if why := want("challenge", in.Challenge, "code", in.Code); why != nil {
 		return why.answer()
 	}
-	who, why := b.vault.redeem(in.Challenge, in.Code, c.now, c.now.Add(c.skew))
+	if in.Type != "" && in.Type != codeTOTP && in.Type != codeHOTP {
+		return badRequest("invalid_request", "type is none of totp, hotp").answer()
+	}
+	who, why := b.vault.redeem(c, in.Challenge, in.Code, in.Type == codeHOTP)
 	if why != nil {
 		return why.answer()
 	}

@@ -153,7 +153,8 @@ func TestAccessLog(t *testing.T) {
 			t.Errorf("%s is logged as %+v, want %+v", path, got, want)
 		}
 	}
-	want := map[string]int64{"login": 0, "otp": 0, "accounts": 1, "refresh": 0, "logout": 0, "revoke": 0, "status": 1, "other": 1}
+	want := map[string]int64{"login": 0, "otp": 0, "device_challenge": 0, "device_login": 0, "accounts": 1, "device_enrol": 0, "device_remove": 0,
+		"refresh": 0, "logout": 0, "revoke": 0, "status": 1, "other": 1}
 	if got := s.Stats().Requests; !reflect.DeepEqual(got, want) {
 		t.Errorf("requests are %v, want %v", got, want)
 	}
@@ -202,7 +203,7 @@ func TestDocNamesEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := []string{"/v1/login ", "/v1/login/otp ", "/v1/accounts,", "/v1/token/refresh ", "/v1/logout,", "/v1/revoke,", "/v1/status "}
+	names := []string{"/v1/login ", "/v1/login/otp ", "/v1/login/device ", "/v1/devices ", "/v1/devices/ID/challenge ", "/v1/devices/ID,", "/v1/accounts,", "/v1/token/refresh ", "/v1/logout,", "/v1/revoke,", "/v1/status "}
 	for _, step := range banktest.Steps() {
 		names = append(names, "//\t"+step+" ")
 	}

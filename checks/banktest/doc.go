@@ -10,16 +10,21 @@
 // # The API
 //
 // A login is a password, answered with a challenge, and a one-time code,
-// answered with tokens. A step is one of these endpoints:
+// answered with tokens; or the signature of a device that was enrolled in an
+// earlier session. A step is one of these endpoints:
 //
-//	step      request                                           answer
-//	login     POST /v1/login {username, password}               200 {challenge, expires_in}
-//	otp       POST /v1/login/otp {challenge, code}              200 {access_token, refresh_token, token_type, expires_in}
-//	accounts  GET  /v1/accounts, bearer                         200 {accounts: [{id, name, iban, balance, currency}]}
-//	refresh   POST /v1/token/refresh {refresh_token}            200 as otp
-//	logout    POST /v1/logout, bearer                           204
-//	revoke    POST /v1/revoke, form with token (RFC 7009)       200 {}
-//	status    GET  /v1/status                                   200 {status: "ok"}
+//	step              request                                               answer
+//	login             POST /v1/login {username, password}                   200 {challenge, expires_in}
+//	otp               POST /v1/login/otp {challenge, code, type}            200 {access_token, refresh_token, token_type, expires_in}
+//	device_challenge  POST /v1/devices/ID/challenge                         200 {challenge, expires_in}
+//	device_login      POST /v1/login/device {device, challenge, signature}  200 as otp
+//	accounts          GET  /v1/accounts, bearer                             200 {accounts: [{id, name, iban, balance, currency}]}
+//	device_enrol      POST /v1/devices {public_key, algorithm}, bearer      201 {device, algorithm}
+//	device_remove     DELETE /v1/devices/ID, bearer                         204
+//	refresh           POST /v1/token/refresh {refresh_token}                200 as otp
+//	logout            POST /v1/logout, bearer                               204
+//	revoke            POST /v1/revoke, form with token (RFC 7009)           200 {}
+//	status            GET  /v1/status                                       200 {status: "ok"}
 //
 // and these are its refusals, all of them {error, error_description}, the
 // latter where it helps:
@@ -28,16 +33,30 @@
 //	401 invalid_credentials                   wrong password or unknown user, alike in text and in time
 //	401 invalid_challenge                     unknown, expired, or named before
 //	401 invalid_code                          wrong, or used before
+//	401 invalid_signature                     of another key, another text or in another form
 //	401 unauthorized, invalid_token           no token, a bad token, with WWW-Authenticate as in RFC 6750
 //	401 invalid_grant                         a refresh token that is unknown, expired, revoked or used
+//	404 unknown_device                        not enrolled, removed, or another customer's
 //	404 not_found, 405 method_not_allowed     with Allow
 //	413 body_too_large                        above 64 KiB
 //	415 unsupported_media_type
-//	423 account_locked                        the fifth wrong password in a row, or code, and all that follows
+//	423 account_locked                        the fifth wrong password in a row, or code or signature, and all that follows
 //
 // A challenge is used up by any attempt to answer it. A code is judged as in
 // RFC 6238, one period early or late being fine, and good once: a code of the
-// same or an earlier period is refused after it. A session has one access
+// same or an earlier period is refused after it. Where type is hotp, and not totp
+// or missing, it is judged as in RFC 4226: the counter begins with 0, ten codes
+// from the next one on are looked at, and a code is wrong once it or a later one
+// was taken.
+//
+// The public_key of a device is its SubjectPublicKeyInfo in base64. What is signed
+// are three lines with a line feed between them, and none at the end:
+// bank-login-v1, the device, the challenge. The signature is in base64. The
+// algorithm is ES256-DER for P-256 and the ASN.1 form of phones' key stores, ES256
+// for P-256 and r and s one after the other, 32 bytes each, or EdDSA for Ed25519. A
+// customer has at most 100 devices, the oldest making room.
+//
+// A session has one access
 // token and one refresh token at a time; a refresh replaces both, and a
 // refresh token that comes a second time ends the session. So do a logout and
 // the revocation of either token. A customer has at most 1,000 sessions and
@@ -76,17 +95,21 @@
 //	wrong_type    the answer with another JSON type in every member                       yes
 //	rate_limit    429 with Retry-After                                  retry_after=30s   no
 //	clock_skew    a Date that is off, and codes judged by that clock    by=-90s           yes
-//	fail_open     a dead token accepted at accounts, refresh, logout                      yes
+//	fail_open     a dead token accepted where one is taken                                yes
 //	huge          200 and a JSON body of up to 1 GB                     size=1GB          no
 //	invalid_utf8  the answer with a member that is not UTF-8                              yes
 //	empty         200 without a body                                                      no
+//	padding       a right signature of a device refused for the zeros in front            no
+//	foreign       a challenge refused that another backend has issued                     no
 //
 // Done means that the bank has done what was asked, whatever the client saw:
 // after a truncated answer to a login with a code there is a session, and the
 // code is used up. A dead token is one that this bank made and that has been
 // logged out, revoked, replaced or has expired; other texts are refused even
-// by a fault that fails open. Delays, skews and failing open go together with
-// one fault of the other kinds, the first. A skewed clock alone never counts
+// by a fault that fails open. The bug of padding meets the signatures on P-256 of
+// which r or s begins with a zero byte, in either form: one in 128. Delays, skews,
+// failing open, padding and foreign go together with one fault of the other kinds,
+// the first. A skewed clock alone never counts
 // towards a lock.
 //
 // # Admin endpoints

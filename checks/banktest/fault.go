@@ -27,6 +27,8 @@ const (
 	KindHuge        Kind = "huge"
 	KindInvalidUTF8 Kind = "invalid_utf8"
 	KindEmpty       Kind = "empty"
+	KindPadding     Kind = "padding"
+	KindForeign     Kind = "foreign"
 )
 
 // Kinds returns every kind of fault.
@@ -34,6 +36,7 @@ func Kinds() []Kind {
 	return []Kind{
 		KindStatus, KindDelay, KindHang, KindReset, KindTruncate, KindHTML, KindWrongType,
 		KindRateLimit, KindClockSkew, KindFailOpen, KindHuge, KindInvalidUTF8, KindEmpty,
+		KindPadding, KindForeign,
 	}
 }
 
@@ -167,11 +170,21 @@ func (f Fault) checkParameter() error {
 			return fmt.Errorf("size is %d, want at most 1GB", f.Size)
 		}
 	case KindFailOpen:
-		if !slices.Contains([]string{"*", StepAccounts, StepRefresh, StepLogout}, f.Step) {
-			return fmt.Errorf("fail_open does nothing at step %q, which takes no token; want accounts, refresh, logout or *", f.Step)
-		}
+		return f.onlyAt("which takes no token", StepAccounts, StepDeviceEnrol, StepDeviceRemove, StepRefresh, StepLogout)
+	case KindPadding:
+		return f.onlyAt("which takes no signature", StepDeviceLogin)
+	case KindForeign:
+		return f.onlyAt("which takes no challenge", StepOTP, StepDeviceLogin)
 	}
 	return nil
+}
+
+// onlyAt refuses the steps at which a kind has nothing to do.
+func (f Fault) onlyAt(why string, steps ...string) error {
+	if f.Step == "*" || slices.Contains(steps, f.Step) {
+		return nil
+	}
+	return fmt.Errorf("%s does nothing at step %q, %s; want %s or *", f.Kind, f.Step, why, oneOf(steps))
 }
 
 func (f Fault) withDefaults() Fault {

@@ -48,8 +48,8 @@ func TestFaultTexts(t *testing.T) {
 }
 
 const (
-	allKinds = "status, delay, hang, reset, truncate, html, wrong_type, rate_limit, clock_skew, fail_open, huge, invalid_utf8, empty"
-	allSteps = "login, otp, accounts, refresh, logout, revoke, status or *"
+	allKinds = "status, delay, hang, reset, truncate, html, wrong_type, rate_limit, clock_skew, fail_open, huge, invalid_utf8, empty, padding, foreign"
+	allSteps = "login, otp, device_challenge, device_login, accounts, device_enrol, device_remove, refresh, logout, revoke, status or *"
 	allWords = "step, backend, release, method, path, rate, every, kind, status, for, retry_after, by, after, size"
 )
 
@@ -83,7 +83,7 @@ func TestParseFaultErrors(t *testing.T) {
 		"kind=reset after=-1":                 "fault: after=-1: want bytes, at least 1, like 512, 64KB or 1GB",
 		"kind=huge size=2GB":                  "fault: size is 2000000000, want at most 1GB",
 		"kind=huge size=99999999999GB":        "fault: size=99999999999GB: want bytes, at least 1, like 512, 64KB or 1GB",
-		"kind=fail_open step=login":           `fault: fail_open does nothing at step "login", which takes no token; want accounts, refresh, logout or *`,
+		"kind=fail_open step=login":           `fault: fail_open does nothing at step "login", which takes no token; want accounts, device_enrol, device_remove, refresh, logout or *`,
 		"kind=hung step=lgin stp=x every=3 x": `fault: unknown word "stp", want ` + allWords + `; "x" is not like key=value`,
 		"kind=hung step=lgin":                 `fault: unknown step "lgin", want ` + allSteps + `; unknown kind "hung", want ` + allKinds,
 	} {

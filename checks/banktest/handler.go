@@ -46,7 +46,7 @@ func (b *Bank) handle(w http.ResponseWriter, c *call, a *Access) {
 		b.administer(w, r).write(w)
 		return
 	}
-	to, ok := routes[r.URL.Path]
+	to, ok := routeOf(r.URL.Path)
 	if !ok {
 		refusePath.answer().write(w)
 		return
@@ -68,7 +68,7 @@ func (b *Bank) handle(w http.ResponseWriter, c *call, a *Access) {
 
 // stepOf names what a path is for.
 func stepOf(path string) string {
-	if to, ok := routes[path]; ok {
+	if to, ok := routeOf(path); ok {
 		return to.step
 	}
 	if strings.HasPrefix(path, "/-/") {

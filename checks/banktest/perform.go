@@ -9,13 +9,15 @@ import (
 // A meeting is what the faults that meet one request come to together.
 //
 // The first fault of a kind that replaces or damages the answer decides what
-// becomes of it. Delays add up before that, as clock skews do, and a fault
-// that fails open lets the request in whatever else happens.
+// becomes of it. Delays add up before that, as clock skews do, a fault that fails
+// open lets the request in and a flaw of the verifier refuses it whatever else
+// happens.
 type meeting struct {
-	deciding    *Fault
-	delay, skew time.Duration
-	failOpen    bool
-	felt        []Fault // those above; one that fails open is felt only by a dead token
+	deciding         *Fault
+	delay, skew      time.Duration
+	failOpen         bool
+	padding, foreign bool
+	felt             []Fault // those that decide, delay or skew; the others are felt only where they change the answer
 }
 
 func combine(hits []Fault) (m meeting) {
@@ -23,6 +25,12 @@ func combine(hits []Fault) (m meeting) {
 		switch {
 		case f.Kind == KindFailOpen:
 			m.failOpen = true
+			continue // it has met the request only if it lets a dead token in
+		case f.Kind == KindPadding:
+			m.padding = true
+			continue // and these only if they refuse what is right
+		case f.Kind == KindForeign:
+			m.foreign = true
 			continue
 		case f.Kind == KindDelay:
 			m.delay += f.For
@@ -42,7 +50,7 @@ func combine(hits []Fault) (m meeting) {
 func (b *Bank) perform(w http.ResponseWriter, c *call, to route, a *Access) {
 	meet := combine(b.hits(sight{c.step, c.backend, c.request.Method, c.request.URL.Path}))
 	deciding := meet.deciding
-	c.failOpen, c.skew = meet.failOpen, meet.skew
+	c.failOpen, c.padding, c.foreign, c.skew = meet.failOpen, meet.padding, meet.foreign, meet.skew
 	for _, f := range meet.felt {
 		b.noteFault(c, f.Kind, a)
 	}
@@ -59,6 +67,9 @@ func (b *Bank) perform(w http.ResponseWriter, c *call, to route, a *Access) {
 	result := to.do(b, c)
 	if c.accepted {
 		b.noteFault(c, KindFailOpen, a)
+	}
+	if c.caught != "" {
+		b.noteFault(c, c.caught, a)
 	}
 	if deciding == nil {
 		result.write(w)

@@ -32,11 +32,12 @@ type Stats struct {
 // UserStats is what a bank has seen of one customer.
 type UserStats struct {
 	Attempts     int64 `json:"attempts"`      // POST /v1/login, whatever became of it
-	Refused      int64 `json:"refused"`       // passwords and codes: wrong, used, late, or for a locked account
+	Refused      int64 `json:"refused"`       // passwords, codes and signatures: wrong, used, late, or for a locked account
 	Logins       int64 `json:"logins"`        // that ended in tokens
 	Logouts      int64 `json:"logouts"`       // that ended a session
 	Lockouts     int64 `json:"lockouts"`      // how often the account was locked
 	LiveSessions int   `json:"live_sessions"` // neither logged out nor revoked nor expired
+	Devices      int   `json:"devices"`       // that are enrolled
 }
 
 // A FaultCount is how many requests one kind of fault has met.
@@ -63,7 +64,7 @@ func (v *vault) read(s *Stats, b *Bank) {
 	s.Users = make(map[string]UserStats, len(v.customers))
 	for _, c := range v.customers {
 		u := c.stats
-		u.LiveSessions = len(c.sessions)
+		u.LiveSessions, u.Devices = len(c.sessions), len(c.devices)
 		s.Users[c.Username] = u
 		s.Total.Attempts += u.Attempts
 		s.Total.Refused += u.Refused
@@ -71,6 +72,7 @@ func (v *vault) read(s *Stats, b *Bank) {
 		s.Total.Logouts += u.Logouts
 		s.Total.Lockouts += u.Lockouts
 		s.Total.LiveSessions += u.LiveSessions
+		s.Total.Devices += u.Devices
 	}
 	s.UnknownUsers, s.Refreshes, s.Reuses, s.Revocations = v.unknownUsers, v.refreshes, v.reuses, v.revocations
 	s.LiveChallenges = len(v.challenges)

@@ -18,6 +18,7 @@ type User struct {
 	Username   string `json:"username"`
 	Password   string `json:"-"`
 	TOTPSecret string `json:"-"` // base32; 6 digits, 30 seconds, SHA-1
+	HOTPSecret string `json:"-"` // base32; 6 digits; the counter begins with 0
 }
 
 // String returns the user name.
@@ -43,6 +44,7 @@ type customer struct {
 	User
 	index        uint32
 	key          []byte
+	counterKey   []byte
 	passwordHash [sha256.Size]byte
 	accounts     []byte // the answer of GET /v1/accounts; immutable
 
@@ -51,6 +53,8 @@ type customer struct {
 	locked                     bool
 	lockedUntil                time.Time // zero is for good
 	nextStep                   uint64    // the first TOTP step that has not been used up
+	nextCounter                uint64    // the first HOTP counter that has not been used up
+	devices                    []*device
 	sessions                   []*session
 	challenges                 []*challenge
 	stats                      UserStats
@@ -67,10 +71,7 @@ func newCustomers(seed uint64, n int) ([]*customer, error) {
 		if i%8 == 4 {
 			name = "zoë-" + name
 		}
-		key := make([]byte, 20)
-		for j := range key {
-			key[j] = byte(r.Uint32())
-		}
+		key, counterKey := newKey(r), newKey(newRand(seed, "hotp", i))
 		password := letters(r, 9) + extras[i%len(extras)] + letters(r, 9)
 		accounts, err := json.Marshal(map[string]any{"accounts": newAccounts(r)})
 		if err != nil {
@@ -80,11 +81,21 @@ func newCustomers(seed uint64, n int) ([]*customer, error) {
 			User: User{
 				Username: name, Password: password,
 				TOTPSecret: base32.StdEncoding.EncodeToString(key),
+				HOTPSecret: base32.StdEncoding.EncodeToString(counterKey),
 			},
-			index: uint32(i), key: key, passwordHash: sha256.Sum256([]byte(password)), accounts: accounts,
+			index: uint32(i), key: key, counterKey: counterKey, passwordHash: sha256.Sum256([]byte(password)), accounts: accounts,
 		}
 	}
 	return customers, nil
+}
+
+// newKey returns the key of one-time codes: 160 bits, RFC 4226 section 4.
+func newKey(r *mathrand.Rand) []byte {
+	key := make([]byte, 20)
+	for i := range key {
+		key[i] = byte(r.Uint32())
+	}
+	return key
 }
 
 type account struct {

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/authprober/authprober/checks/internal/otp"
 )
 
 // How many of each one customer may have: the oldest makes room for one more.
@@ -29,6 +27,7 @@ type vault struct {
 
 	mu           sync.Mutex
 	challenges   map[string]*challenge
+	devices      map[string]*device
 	sessions     map[sessionID]*session
 	swept        time.Time
 	unknownUsers int64
@@ -41,6 +40,7 @@ type vault struct {
 type challenge struct {
 	id       string
 	customer *customer
+	backend  string // that issued it
 	until    time.Time
 }
 
@@ -51,6 +51,7 @@ func newVault(o Options, customers []*customer) *vault {
 		customers:  customers,
 		byName:     make(map[string]*customer, len(customers)),
 		challenges: map[string]*challenge{},
+		devices:    map[string]*device{},
 		sessions:   map[sessionID]*session{},
 	}
 	copy(v.nobody[:], randomBytes(len(v.nobody)))
@@ -116,23 +117,21 @@ func (c *customer) unlock() {
 }
 
 // challenge begins a login, and returns what its second half must name.
-func (v *vault) challenge(c *customer, now time.Time) string {
+func (v *vault) challenge(c *customer, backend string, now time.Time) string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.sweep(now)
 	if len(c.challenges) == maxChallenges {
 		v.dropChallenge(c.challenges[0])
 	}
-	ch := &challenge{base64.RawURLEncoding.EncodeToString(randomBytes(16)), c, now.Add(v.options.ChallengeFor)}
+	ch := &challenge{base64.RawURLEncoding.EncodeToString(randomBytes(16)), c, backend, now.Add(v.options.ChallengeFor)}
 	v.challenges[ch.id] = ch
 	c.challenges = append(c.challenges, ch)
 	return ch.id
 }
 
-// redeem ends a login. The challenge is used up whatever becomes of it. The
-// code is judged by the clock of the backend; one that is wrong by that alone
-// does not count towards a lock.
-func (v *vault) redeem(id, code string, now, backendNow time.Time) (*customer, *refusal) {
+// redeem ends a login. The challenge is used up whatever becomes of it.
+func (v *vault) redeem(c *call, id, code string, byCounter bool) (*customer, *refusal) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	ch := v.challenges[id]
@@ -140,30 +139,25 @@ func (v *vault) redeem(id, code string, now, backendNow time.Time) (*customer, *
 		return nil, refuseChallenge
 	}
 	v.dropChallenge(ch)
-	c := ch.customer
-	if !now.Before(ch.until) {
-		c.stats.Refused++
+	who := ch.customer
+	var why *refusal
+	switch {
+	case !c.now.Before(ch.until) || c.refusesForeign(ch.backend):
+		who.stats.Refused++
 		return nil, refuseChallenge
-	}
-	if c.isLocked(now) {
-		c.stats.Refused++
+	case who.isLocked(c.now):
+		who.stats.Refused++
 		return nil, refuseLocked
+	case byCounter:
+		why = v.judgeHOTP(who, code, c.now)
+	default:
+		why = v.judgeTOTP(who, code, c.now, c.now.Add(c.skew))
 	}
-	step, ok := otp.Verify(c.key, code, backendNow, 1, otp.Options{})
-	if !ok {
-		if _, right := otp.Verify(c.key, code, now, 1, otp.Options{}); right {
-			c.stats.Refused++
-			return nil, refuseCode
-		}
-		return nil, v.wrong(c, &c.wrongCodes, now, refuseCode)
+	if why != nil {
+		return nil, why
 	}
-	if step < c.nextStep && !v.options.ReuseCodes {
-		c.stats.Refused++
-		return nil, refuseCode
-	}
-	c.nextStep = max(c.nextStep, step+1)
-	c.wrongCodes = 0
-	return c, nil
+	who.wrongCodes = 0
+	return who, nil
 }
 
 func (v *vault) dropChallenge(ch *challenge) {

@@ -30,14 +30,13 @@ func (a *app) bankCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bank",
 		Short: "Start a staging bank that can be told how to misbehave",
-		Long: `Start a bank for tests: password and one-time code, tokens, accounts, refresh,
-logout, behind one address that several backends share. It runs until it is
-interrupted. Nothing in it is worth protecting: its admin endpoints, which change
-faults and releases, ask for no password.
+		Long: `Start a bank for tests: password and one-time code or an enrolled device, tokens,
+accounts, refresh, logout, behind one address that several backends share. It runs
+until it is interrupted. Nothing in it is worth protecting: its admin endpoints,
+which change faults and releases, ask for no password.
 
-A fault is words like step=login rate=3% kind=status status=503. Steps are login,
-otp, accounts, refresh, logout, revoke and status; kinds are ` + kinds() + `.
-
+A fault is words like step=login rate=3% kind=status status=503.
+` + wrap("Steps are "+listed(banktest.Steps())+"; kinds are "+listed(banktest.Kinds())+".", "", 80) + `
 With --in-front-of the server is one of yours, and what starts is a proxy that passes
 requests on, but for those that faults meet. They match by method and path: path=/token
 is that path, path=/users/* all that begins so, path=~^/v[12]/token$ a regular
@@ -75,10 +74,11 @@ expression.`,
 	return cmd
 }
 
-func kinds() string {
+// listed puts names into a sentence.
+func listed[T ~string](names []T) string {
 	var all []string
-	for _, k := range banktest.Kinds() {
-		all = append(all, string(k))
+	for _, name := range names {
+		all = append(all, string(name))
 	}
 	return strings.Join(all[:len(all)-1], ", ") + " and " + all[len(all)-1]
 }
@@ -167,8 +167,8 @@ func poolText(users []banktest.User) string {
 	var b strings.Builder
 	b.WriteString("pools:\n  retail:\n    accounts:\n")
 	for i, u := range users {
-		fmt.Fprintf(&b, "      - name: retail-%d\n        username: %s\n        password: %s\n        totp_secret: %s\n",
-			i+1, quoteYAML(u.Username), quoteYAML(u.Password), quoteYAML(u.TOTPSecret))
+		fmt.Fprintf(&b, "      - name: retail-%d\n        username: %s\n        password: %s\n        totp_secret: %s\n        hotp_secret: %s\n",
+			i+1, quoteYAML(u.Username), quoteYAML(u.Password), quoteYAML(u.TOTPSecret), quoteYAML(u.HOTPSecret))
 	}
 	return b.String()
 }

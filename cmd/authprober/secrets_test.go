@@ -1,12 +1,20 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -104,13 +112,25 @@ func leakyFlows(t *testing.T, target string) string {
     expect: [body.error.of.nothing == 1]`,
 		"number": `request: GET /json
     expect: [int(body.error) == 1]`,
+		"memory": `request: GET /json
+    forget: [refresh]
+    counter: n
+    let: {sent: token + account.password}
+    headers: {X-Sent: "${{ base64(sent) }}"}
+    expect: [body.error == "none"]`,
+		"signed": `request: POST /json
+    json: {password: "${{ account.password }}"}
+    jws: {field: X-JWS, key: "${{ secrets.key }}", algorithm: ES256, header: {kid: "${{ token }}"}}
+    sign: {key: "${{ secrets.key }}", algorithm: ES256-DER, text: "${{ request.body + token }}", headers: {X-Sign: "${{ base64(signature) }}"}}
+    signature: {key: "${{ secrets.key }}", algorithm: ecdsa-p256-sha256, components: ["@method", content-digest]}
+    expect: [body.error == "none"]`,
 	}
 	for name, way := range ways {
 		write(name+".yaml", `name: `+soon(name)+`
 target: `+target+`
 schedule: {every: 1m}
 accounts: retail
-secrets: {client: {env: SENTINEL_CLIENT}}
+secrets: {client: {env: SENTINEL_CLIENT}, key: {env: SENTINEL_KEY}}
 tags: {release: 'header["X-Release"]'}
 steps:
   - name: login
@@ -118,6 +138,7 @@ steps:
     json: {password: "${{ account.password }}", client: "${{ secrets.client }}"}
     expect: [status == 200]
     capture: {token: body.token}
+    remember: {refresh: body.token}
   - name: leak
     `+way+`
     bearer: ${{ token }}
@@ -136,8 +157,10 @@ cleanup:
 func TestNoSecretGetsOut(t *testing.T) {
 	target, asked := leakyBank(t)
 	flows := leakyFlows(t, target)
+	key, keyLines := sentinelKey(t)
+	state := t.TempDir()
 	environ := []string{
-		"SENTINEL_TOTP=" + sentinelTOTP, "SENTINEL_CLIENT=" + sentinelClient,
+		"SENTINEL_TOTP=" + sentinelTOTP, "SENTINEL_CLIENT=" + sentinelClient, "SENTINEL_KEY=" + key, "AUTHPROBER_STATE_DIR=" + state,
 		"AUTHPROBER_LISTEN=127.0.0.1:0", "AUTHPROBER_LOG_LEVEL=debug", "AUTHPROBER_" + "PASSWORD=" + sentinelPassword,
 	}
 	command := func(environ []string, args ...string) func() string {
@@ -161,7 +184,7 @@ func TestNoSecretGetsOut(t *testing.T) {
 		{"run", func() string {
 			daemon = start(t, environ, "run", flows)
 			url = daemon.until("running")["url"].(string)
-			for range 9 {
+			for range 11 {
 				daemon.until("run")
 			}
 			return daemon.log.String()
@@ -181,13 +204,67 @@ func TestNoSecretGetsOut(t *testing.T) {
 		if !strings.Contains(text, output.want) {
 			t.Errorf("%s does not say %q:\n%s", output.name, output.want, text)
 		}
-		for _, s := range sentinels {
+		if strings.Contains(text, `"outcome":"errored"`) {
+			t.Errorf("%s: a run was not made, so it showed nothing:\n%s", output.name, text)
+		}
+		for _, s := range append(keyLines, sentinels...) {
 			if i := strings.Index(text, s); i >= 0 {
 				t.Errorf("%s holds %q: …%s…", output.name, s, text[max(0, i-200):min(len(text), i+100)])
 			}
 		}
 	}
-	if asked.Load() < 3*9*2 {
-		t.Errorf("the bank was asked %d times, want at least twice by each of 9 flows run 3 times", asked.Load())
+	if asked.Load() < 3*11*2 {
+		t.Errorf("the bank was asked %d times, want at least twice by each of 11 flows run 3 times", asked.Load())
+	}
+	remembered(t, state)
+}
+
+// sentinelKey is a private key in PEM, and its lines.
+func sentinelKey(t *testing.T) (text string, lines []string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "-----") {
+			lines = append(lines, line)
+		}
+	}
+	return text, lines
+}
+
+// remembered looks at the files of the state: there, and nowhere else, are the tokens
+// that a flow remembers, and nobody else may read them.
+func remembered(t *testing.T, dir string) {
+	t.Helper()
+	found := 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if strings.Contains(string(text), sentinelToken) {
+			found++
+		}
+		info, err := d.Info()
+		if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has the mode %v", path, info.Mode())
+		}
+		if strings.Contains(string(text), sentinelClient) || strings.Contains(string(text), sentinelTOTP) || strings.Contains(string(text), "PRIVATE KEY") {
+			t.Errorf("%s holds what no flow remembers", path)
+		}
+		return err
+	})
+	if err != nil || found == 0 {
+		t.Errorf("the token is in %d files of the state: %v", found, err)
 	}
 }

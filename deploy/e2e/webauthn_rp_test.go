@@ -39,6 +39,7 @@ type relyingParty struct {
 	mu       sync.Mutex
 	users    map[string]*customer
 	sessions map[string]webauthn.SessionData
+	counters map[string][]uint32 // of the logins of each user, in their order
 }
 
 // A customer is a user of the relying party.
@@ -59,7 +60,7 @@ func newRelyingParty(t *testing.T) *relyingParty {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &relyingParty{web: web, users: map[string]*customer{}, sessions: map[string]webauthn.SessionData{}}
+	p := &relyingParty{web: web, users: map[string]*customer{}, sessions: map[string]webauthn.SessionData{}, counters: map[string][]uint32{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /webauthn/register/begin", p.handle(t, p.beginRegistration))
 	mux.HandleFunc("POST /webauthn/register/finish", p.handle(t, p.finishRegistration))
@@ -212,12 +213,23 @@ func (p *relyingParty) finishLogin(a ask) (int, any, error) {
 	if credential.Authenticator.CloneWarning {
 		return 0, nil, errors.New("the counter has not grown")
 	}
+	p.counters[c.name] = append(p.counters[c.name], credential.Authenticator.SignCount)
 	for i := range c.credentials {
 		if string(c.credentials[i].ID) == string(credential.ID) {
 			c.credentials[i] = *credential
 		}
 	}
 	return http.StatusOK, map[string]string{"username": c.name}, nil
+}
+
+// passkeys are the ids of those of a user.
+func (p *relyingParty) passkeys(name string) (ids [][]byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.users[name].credentials {
+		ids = append(ids, c.ID)
+	}
+	return ids
 }
 
 func (p *relyingParty) validate(data webauthn.SessionData, parsed *protocol.ParsedCredentialAssertionData) (*customer, *webauthn.Credential, error) {

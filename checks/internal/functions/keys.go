@@ -117,10 +117,13 @@ func Thumbprint(key string) (string, error) {
 	return jose.Thumbprint(jwk)
 }
 
+// SignAlgorithms lists those of [Sign]: [jose.Algorithms], ES256-DER and ES384-DER.
+func SignAlgorithms() []string { return append(jose.Algorithms(), "ES256-DER", "ES384-DER") }
+
 // Sign returns the signature of data, on the terms of [jose.NewSigner]. The
-// algorithm is one of [jose.Algorithms], ES256-DER or ES384-DER.
+// algorithm is one of [SignAlgorithms].
 func Sign(data []byte, key, algorithm string) ([]byte, error) {
-	all := append(jose.Algorithms(), "ES256-DER", "ES384-DER")
+	all := SignAlgorithms()
 	if !slices.Contains(all, algorithm) {
 		return nil, fmt.Errorf("algorithm is none of %s", strings.Join(all, ", ")) // it may be the key
 	}

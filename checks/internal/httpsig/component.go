@@ -48,6 +48,17 @@ func parseComponents(texts []string) ([]component, error) {
 	return all, nil
 }
 
+// CheckComponent finds what is wrong with a component in the form of [Options]. It
+// returns the header field that it is of, in lower case, or "" for one that begins
+// with @ and that every request has.
+func CheckComponent(text string) (field string, err error) {
+	c, err := parseComponent(text)
+	if err != nil || strings.HasPrefix(c.name, "@") {
+		return "", err
+	}
+	return c.name, nil
+}
+
 // parseComponent reads content-digest, @query-param;name=pet or
 // signature;key=sig1, and also the form that the RFC has, with its quotes:
 // "@query-param";name="pet".

@@ -1,0 +1,73 @@
+package e2e
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/base64"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestPasskeyThatLasts runs the example flow as it ships, 200 times in two processes
+// that share a folder: the relying party wants each counter to be larger than the
+// one before.
+func TestPasskeyThatLasts(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, state := newRelyingParty(t), t.TempDir()
+	process := func(runs, dir string) (string, error) {
+		cmd := exec.Command(authprober(t), "once", "--runs", runs, deployed("flows", "passkey.yaml"), deployed("flows", "passkey-accounts.yaml"))
+		cmd.Env = append(os.Environ(), "AUTHPROBER_ALLOW_ENV=RP_URL,RP_ORIGIN", "RP_URL="+p.url, "RP_ORIGIN="+rpOrigin,
+			"AUTHPROBER_STATE_DIR="+dir, "PASSKEY_A="+privatePEM(t, key))
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	for i := range 2 {
+		out, err := process("100", state)
+		if err != nil {
+			t.Fatalf("process %d: %v\n%s", i+1, err, out)
+		}
+		if !strings.Contains(out, "passkey: failed 0.0% (0.0%-3.7%) of 100 runs") {
+			t.Errorf("process %d: not all of 100 runs passed:\n%s", i+1, out)
+		}
+		for _, secret := range []string{"PRIVATE KEY", "eyJ0", string(p.passkeys("probe-a@bank.example")[0])} { // eyJ0 is {"t, of the client data
+			if strings.Contains(out, secret) || strings.Contains(out, base64.RawURLEncoding.EncodeToString([]byte(secret))) {
+				t.Errorf("process %d: a secret is in the output:\n%s", i+1, out)
+			}
+		}
+	}
+	counters := p.counters["probe-a@bank.example"]
+	for i, n := range counters {
+		if n != uint32(i+1) {
+			t.Fatalf("login %d has the counter %d, want %d", i+1, n, i+1)
+		}
+	}
+	if len(counters) != 199 || len(p.passkeys("probe-a@bank.example")) != 1 {
+		t.Errorf("got %d logins with %d passkeys, want 199 with one: the first run registers it", len(counters), len(p.passkeys("probe-a@bank.example")))
+	}
+
+	// What is remembered is in the folder and nowhere else. With the counter set back
+	// the relying party refuses, and that is seen at the step that logs in.
+	file := filepath.Join(state, "remember", "passkeys", "passkey-a.json")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	older := strings.Replace(string(text), `"value":199`, `"value":150`, 1)
+	if older == string(text) {
+		t.Fatalf("the counter is not in the file:\n%s", text)
+	}
+	if err := os.WriteFile(file, []byte(older), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := process("1", state)
+	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 1 || !strings.Contains(out, "✗ log in ") {
+		t.Errorf("a counter that is behind: got %v\n%s", err, out)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"log"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,84 +17,138 @@ import (
 	"github.com/authprober/authprober/prober"
 )
 
-// smsFlow is that of docs/flows.md: the inbox has an HTTP interface.
-const smsFlow = `
-name: x
-target: http://192.0.2.1
-schedule: {every: 60s, timeout: 40s}
-steps:
-  - {name: ask, request: POST /ask, expect: [status == 200]}
-  - name: code by SMS
-    request: GET http://192.0.2.2/messages
-    poll: {every: 2s, for: 30s, until: len(body) > 0, delivery: true}
-    expect: [status == 200]
-    capture: {code: 'body[0].text[-6:]'}
-  - {name: verify, request: POST /verify, body: "${{ code }}", expect: [status == 200]}
-`
+// An smsBank sends a code by SMS, into an inbox that has an HTTP interface. It is
+// both the bank and the inbox.
+type smsBank struct {
+	delay time.Duration // until an SMS is there
+	inbox int           // what the inbox answers with
+	asked time.Time
+}
+
+const (
+	smsToken    = "a-token-of-the-inbox"
+	smsPassword = "a-password-of-the-customer"
+	smsCode     = "012345"
+)
+
+func (b *smsBank) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.Method + " " + r.URL.Path {
+	case "POST /v1/login":
+		b.asked = time.Now()
+		_, _ = io.WriteString(w, `{"challenge": "c1"}`)
+	case "GET /messages":
+		b.messages(w, r)
+	case "POST /v1/login/otp":
+		if text, _ := io.ReadAll(r.Body); string(text) != `{"challenge":"c1","code":"`+smsCode+`"}` {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+		_, _ = io.WriteString(w, `{"access_token": "t1", "token_type": "Bearer"}`)
+	case "GET /v1/accounts":
+		_, _ = io.WriteString(w, `{"accounts": [{"id": "1"}]}`)
+	case "POST /v1/logout":
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
+
+// messages are those to a number after a time, the newest first.
+func (b *smsBank) messages(w http.ResponseWriter, r *http.Request) {
+	after, err := time.Parse(time.RFC3339, r.URL.Query().Get("after"))
+	switch here := b.asked.Add(b.delay); {
+	case err != nil || r.URL.Query().Get("to") != "+447700900123" || r.Header.Get("Authorization") != "Bearer "+smsToken:
+		w.WriteHeader(http.StatusBadRequest)
+	case b.inbox != 0:
+		w.WriteHeader(b.inbox)
+	case time.Now().Before(here) || here.Before(after):
+		_, _ = io.WriteString(w, `[]`)
+	default:
+		_, _ = io.WriteString(w, `[{"text": "Your code: `+smsCode+`. Tell nobody."}]`)
+	}
+}
+
+// smsFlow is deploy/flows/sms-code.yaml as it ships.
+func smsFlow(t *testing.T, network *pipes) *Config {
+	t.Helper()
+	env := map[string]string{"BANK_URL": "http://192.0.2.1", "SMS_URL": "http://192.0.2.2", "SMS_TOKEN": smsToken, "SMS_A_PASSWORD": smsPassword}
+	c, err := Load([]string{"../deploy/flows/sms-code.yaml", "../deploy/flows/sms-code-accounts.yaml"}, Options{
+		Dial: network.dial, AllowEnv: []string{"BANK_URL", "SMS_URL"},
+		LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
 
 // A code that an HTTP inbox gets is a delivery as well: how long it took is in the
 // report and in a series that is there from the beginning, and where it does not
-// come it is undelivered.
+// come it is undelivered. What is wrong with the inbox is told from that.
 func TestDeliveryByHTTP(t *testing.T) {
-	for _, test := range []struct {
-		delay    time.Duration
+	for name, test := range map[string]struct {
+		bank     smsBank
 		want     time.Duration
 		reason   prober.Reason
 		observed uint64
 	}{
-		{0, 1, "", 1},
-		{5 * time.Second, 6 * time.Second, "", 1},
-		{time.Minute, 0, prober.ReasonUndelivered, 0},
+		"at once":          {smsBank{}, 1, "", 1},
+		"late":             {smsBank{delay: 5 * time.Second}, 6 * time.Second, "", 1},
+		"too late":         {smsBank{delay: 2 * time.Minute}, 0, prober.ReasonUndelivered, 0},
+		"an inbox refuses": {smsBank{inbox: 401}, 0, prober.ReasonStatus4xx, 0},
+		"a broken inbox":   {smsBank{inbox: 500}, 0, prober.ReasonStatus5xx, 0},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			network := newPipes()
-			var asked time.Time
-			server := &http.Server{ErrorLog: log.New(io.Discard, "", 0), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				switch {
-				case r.URL.Path == "/ask":
-					asked = time.Now()
-				case r.URL.Path == "/messages" && time.Since(asked) < test.delay:
-					_, _ = io.WriteString(w, `[]`)
-				case r.URL.Path == "/messages":
-					_, _ = io.WriteString(w, `[{"text": "Your code: 123456"}]`)
-				default:
-					if code, _ := io.ReadAll(r.Body); string(code) != "123456" {
-						w.WriteHeader(http.StatusUnauthorized)
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				network := newPipes()
+				server := &http.Server{ErrorLog: log.New(io.Discard, "", 0), Handler: &test.bank}
+				var serving sync.WaitGroup
+				serving.Go(func() { _ = server.Serve(network) })
+				c := smsFlow(t, network)
+				r := probeOnce(t, c)
+				_ = server.Close()
+				network.Close()
+				serving.Wait()
+
+				failing := ""
+				if test.reason != "" {
+					failing = "code by SMS"
+				}
+				checkAt(t, r, test.reason, failing)
+				if got := r.Steps[1].Delivery; got != test.want {
+					t.Errorf("got a delivery in %s, want %s", got, test.want)
+				}
+				for _, secret := range []string{smsToken, smsPassword, smsCode, "Tell nobody"} {
+					if said := fmt.Sprintf("%+v", r); strings.Contains(said, secret) {
+						t.Errorf("%q is in the report: %s", secret, said)
 					}
 				}
-			})}
-			var serving sync.WaitGroup
-			serving.Go(func() { _ = server.Serve(network) })
-			c := mustLoad(t, Options{Dial: network.dial}, smsFlow)
-			r := probeOnce(t, c)
-			_ = server.Close()
-			network.Close()
-			serving.Wait()
-
-			check(t, r, test.reason, "")
-			if got := r.Steps[1].Delivery; got != test.want {
-				t.Errorf("got a delivery in %s, want %s", got, test.want)
-			}
-			of := c.Checks[0]
-			if got := []string{"code by SMS"}; !slices.Equal(of.DeliverySteps, got) {
-				t.Errorf("got %q as steps that wait for a delivery, want %q", of.DeliverySteps, got)
-			}
-			if !slices.Contains(of.Reasons[1], prober.ReasonUndelivered) || slices.Contains(of.Reasons[0], prober.ReasonUndelivered) {
-				t.Errorf("got the reasons %q", of.Reasons)
-			}
-			m, err := prober.NewMetrics(prober.MetricsOptions{Checks: c.Checks, Registry: prometheus.NewRegistry()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i, want := range []uint64{0, test.observed} {
-				if i > 0 {
-					m.ObserveRun(&prober.Run{Check: of, Start: time.Now(), Outcome: r.Outcome(), Report: r})
-				}
-				if got := deliveries(t, m); got != fmt.Sprintf("x/code by SMS: %d", want) {
-					t.Errorf("got %q after %d runs, want %d deliveries", got, i, want)
-				}
-			}
+				checkDeliveries(t, c.Checks[0], r, test.observed)
+			})
 		})
+	}
+}
+
+// checkDeliveries holds what a check promises of its deliveries against the metrics
+// of one run.
+func checkDeliveries(t *testing.T, of *prober.Check, r prober.Report, want uint64) {
+	t.Helper()
+	if got := []string{"code by SMS"}; !slices.Equal(of.DeliverySteps, got) {
+		t.Errorf("got %q as steps that wait for a delivery, want %q", of.DeliverySteps, got)
+	}
+	if !slices.Contains(of.Reasons[1], prober.ReasonUndelivered) || slices.Contains(of.Reasons[0], prober.ReasonUndelivered) {
+		t.Errorf("got the reasons %q", of.Reasons)
+	}
+	m, err := prober.NewMetrics(prober.MetricsOptions{Checks: []*prober.Check{of}, Registry: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []uint64{0, want} {
+		if i > 0 {
+			m.ObserveRun(&prober.Run{Check: of, Start: time.Now(), Outcome: r.Outcome(), Report: r})
+		}
+		if got := deliveries(t, m); got != fmt.Sprintf("sms-code/code by SMS: %d", want) {
+			t.Errorf("got %q after %d runs, want %d deliveries", got, i, want)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package checks
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/doc/comment"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -88,7 +90,7 @@ func comments(t *testing.T) map[string]string {
 type setting struct {
 	key, doc string
 	required bool
-	of       reflect.Type
+	of, in   reflect.Type // the value's, and that of the structure that has the field
 }
 
 // settings lists the keys that are decoded into the struct.
@@ -104,51 +106,68 @@ func settings(t *testing.T, docs map[string]string, of reflect.Type) (all []sett
 			if doc == "" {
 				t.Errorf("%s.%s has no comment: it is what the reference says of %q", of.Name(), f.Name, key)
 			}
-			all = append(all, setting{key, doc, option == "required", f.Type})
+			all = append(all, setting{key, doc, option == "required", f.Type, of})
 		}
 	}
 	return all
 }
 
-// A schemer makes the schema.
+// A schemer makes the schema. Each type that is decoded is written once, below
+// $defs, and referred to wherever it is used.
 type schemer struct {
 	t    *testing.T
 	docs map[string]string
+	defs map[string]object
 }
 
 var (
 	textSchema      = object{{"type", []string{"string", "number"}}}
 	namedTextSchema = object{{"type", "string"}, {"pattern", identifier.String()}}
 	namedSchema     = object{{"pattern", identifier.String()}}
-	secretSchema    = object{{"anyOf", []any{
-		textSchema,
-		object{{"type", "object"}, {"additionalProperties", false}, {"required", []string{"env"}}, {"properties", object{{"env", object{{"type", "string"}}}}}},
-		object{{"type", "object"}, {"additionalProperties", false}, {"required", []string{"file"}}, {"properties", object{{"file", object{{"type", "string"}}}}}},
-	}}}
 )
 
 func mapOf(value any) object {
 	return object{{"type", "object"}, {"additionalProperties", value}}
 }
 
-// of is the schema of a type that is decoded. A type that decodes itself has to
-// have a line here.
+// namedMapOf is a mapping whose keys are names of a kind.
+func namedMapOf(names *regexp.Regexp, value any) object {
+	return append(object{{"type", "object"}, {"propertyNames", object{{"pattern", names.String()}}}}, member{"additionalProperties", value})
+}
+
+func anyOf(each ...any) object { return object{{"anyOf", each}} }
+
+func ref(name string) object { return object{{"$ref", "#/$defs/" + name}} }
+
+// of is the schema of a type that is decoded: of one of this package's a
+// reference to where it is written.
 func (s *schemer) of(t reflect.Type) object {
-	expression := object{{"type", []string{"string", "boolean"}}, {"minLength", 1}}
+	if t.PkgPath() == "" {
+		return s.write(t)
+	}
+	if _, done := s.defs[t.Name()]; !done {
+		s.defs[t.Name()] = nil // it may hold itself
+		s.defs[t.Name()] = s.write(t)
+	}
+	return ref(t.Name())
+}
+
+// write is the schema of a type. A type that decodes itself has to have a line here.
+func (s *schemer) write(t reflect.Type) object {
 	switch reflect.Zero(t).Interface().(type) {
 	case Duration:
 		return object{{"type", "string"}, {"pattern", `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h|d))+$`}}
 	case Ratio:
-		return object{{"anyOf", []any{
+		return anyOf(
 			object{{"type", "string"}, {"pattern", `^[0-9]{1,3}(\.[0-9]+)? ?%$`}},
 			object{{"type", "number"}, {"minimum", 0}, {"maximum", 1}},
-		}}}
+		)
 	case Frequency:
 		return object{{"type", "string"}, {"pattern", `^[0-9]+ +per +\S+$`}}
 	case Size:
-		return object{{"anyOf", []any{object{{"type", "integer"}}, object{{"type", "string"}, {"pattern", `^[0-9]+ ?(KiB|MiB)?$`}}}}}
+		return anyOf(object{{"type", "integer"}}, object{{"type", "string"}, {"pattern", `^[0-9]+ ?(KiB|MiB)?$`}})
 	case Expr:
-		return expression
+		return object{{"type", []string{"string", "boolean"}}, {"minLength", 1}}
 	case Template:
 		return textSchema
 	case RequestLine:
@@ -158,32 +177,36 @@ func (s *schemer) of(t reflect.Type) object {
 	case Pairs:
 		return mapOf(textSchema)
 	case Labels:
-		return object{{"type", "object"}, {"propertyNames", object{{"pattern", labelName.String()}}}, {"additionalProperties", object{{"type", []string{"string", "number"}}, {"minLength", 1}}}}
+		return namedMapOf(labelName, append(slices.Clone(textSchema), member{"minLength", 1}))
 	case Tags:
-		return object{{"type", "object"}, {"propertyNames", object{{"pattern", labelName.String()}}}, {"additionalProperties", expression}}
+		return namedMapOf(labelName, s.of(reflect.TypeFor[Expr]()))
 	case Clients:
-		return object{{"type", "object"}, {"propertyNames", namedSchema}, {"additionalProperties", s.structure(reflect.TypeFor[Client]())}}
+		return namedMapOf(identifier, s.of(reflect.TypeFor[Client]()))
 	case Counter:
-		return object{{"anyOf", []any{namedTextSchema, s.structure(t)}}}
+		return anyOf(namedTextSchema, s.structure(t))
 	case DPoPSettings:
-		return object{{"anyOf", []any{textSchema, s.structure(t)}}}
+		return anyOf(textSchema, s.structure(t))
+	case SecretRef:
+		return anyOf(textSchema, only("env"), only("file"))
 	case SecretRefs:
-		return object{{"type", "object"}, {"propertyNames", namedSchema}, {"additionalProperties", secretSchema}}
+		return namedMapOf(identifier, s.of(reflect.TypeFor[SecretRef]()))
 	case Captures:
-		return object{{"type", "object"}, {"propertyNames", namedSchema}, {"additionalProperties", object{{"anyOf", []any{expression, s.structure(reflect.TypeFor[Capture]())}}}}}
+		return namedMapOf(identifier, anyOf(s.of(reflect.TypeFor[Expr]()), s.of(reflect.TypeFor[Capture]())))
 	case FormChoice:
-		one := append(s.structure(t), member{"minProperties", 1}, member{"maxProperties", 1})
-		return object{{"anyOf", []any{object{{"const", "first"}}, one}}}
+		return anyOf(object{{"const", "first"}}, append(s.structure(t), member{"minProperties", 1}, member{"maxProperties", 1}))
 	case ButtonChoice:
-		return object{{"anyOf", []any{textSchema, append(s.structure(t), member{"minProperties", 1})}}}
+		return anyOf(textSchema, append(s.structure(t), member{"minProperties", 1}))
 	case FollowSettings:
-		return object{{"anyOf", []any{object{{"const", "location"}}, s.structure(t)}}}
+		return anyOf(object{{"const", "location"}}, s.structure(t))
+	case step:
+		return s.step()
 	case []step:
-		return object{{"type", "array"}, {"minItems", 1}, {"items", s.steps()}}
+		return object{{"type", "array"}, {"minItems", 1}, {"items", s.of(t.Elem())}}
 	case Pools:
-		return object{{"type", "object"}, {"propertyNames", object{{"pattern", flowName.String()}}}, {"additionalProperties", s.structure(reflect.TypeFor[Pool]())}}
+		return namedMapOf(flowName, s.of(reflect.TypeFor[Pool]()))
 	case Account:
-		return object{{"type", "object"}, {"required", []string{"name"}}, {"propertyNames", namedSchema}, {"properties", object{{"name", textSchema}}}, {"additionalProperties", secretSchema}}
+		return append(namedMapOf(identifier, s.of(reflect.TypeFor[SecretRef]())),
+			member{"required", []string{"name"}}, member{"properties", object{{"name", textSchema}}})
 	}
 	switch t.Kind() {
 	case reflect.String:
@@ -203,12 +226,29 @@ func (s *schemer) of(t reflect.Type) object {
 	return nil
 }
 
+// only is an object of one key, whose value is text.
+func only(key string) object {
+	return object{
+		{"type", "object"}, {"additionalProperties", false}, {"required", []string{key}},
+		{"properties", object{{key, object{{"type", "string"}}}}},
+	}
+}
+
+// structure is an object of the type's settings and no other. Those that it
+// shares with other types, by embedding one, are written there; what every step has
+// the schema of a step says already.
 func (s *schemer) structure(t reflect.Type) object {
 	properties, required := object{}, []string{}
 	for _, set := range settings(s.t, s.docs, t) {
-		property := append(object{{"description", set.doc}}, s.of(set.of)...)
-		if t == reflect.TypeFor[Flow]() && set.key == "name" || t == reflect.TypeFor[ObjectiveSettings]() && set.key == "group" {
-			property = append(property, member{"pattern", flowName.String()})
+		var property any
+		switch {
+		case set.in == t:
+			property = s.property(set)
+		case set.in == reflect.TypeFor[StepSettings]():
+			property = true
+		default:
+			s.of(set.in)
+			property = ref(set.in.Name() + "/properties/" + set.key)
 		}
 		properties = append(properties, member{set.key, property})
 		if set.required {
@@ -220,35 +260,83 @@ func (s *schemer) structure(t reflect.Type) object {
 	}
 }
 
-func (s *schemer) steps() object {
-	var each []any
+func (s *schemer) property(set setting) object {
+	property := append(object{{"description", set.doc}}, s.of(set.of)...)
+	if set.in == reflect.TypeFor[Flow]() && set.key == "name" || set.in == reflect.TypeFor[ObjectiveSettings]() && set.key == "group" {
+		property = append(property, member{"pattern", flowName.String()})
+	}
+	return property
+}
+
+// step is a step of any kind. The kind is told by a key, and the mistakes that are
+// shown are those of that kind and no other. That a step has two kinds is a mistake
+// as neither knows the other's key.
+func (s *schemer) step() object {
+	var properties object
+	for _, set := range settings(s.t, s.docs, reflect.TypeFor[StepSettings]()) {
+		properties = append(properties, member{set.key, s.property(set)})
+	}
+	var told, each []any
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-		of := s.structure(reflect.TypeOf(kinds[kind]()).Elem())
-		if _, judges := kinds[kind]().(Verifier); !judges {
-			of = append(of, member{"anyOf", []any{object{{"required", []string{"expect"}}}, object{{"required", []string{"refuse"}}}}})
+		of := reflect.TypeOf(kinds[kind]()).Elem()
+		for _, set := range settings(s.t, s.docs, of) {
+			if set.key == kind { // to be proposed by editors while there is none
+				properties = append(properties, member{kind, object{{"description", set.doc}}})
+			}
 		}
-		each = append(each, of)
+		is, then := object{{"required", []string{kind}}}, s.of(of)
+		if _, judges := kinds[kind]().(Verifier); !judges {
+			then = append(then, anyOf(object{{"required", []string{"expect"}}}, object{{"required", []string{"refuse"}}})...)
+		}
+		told, each = append(told, is), append(each, object{{"if", is}, {"then", then}})
 	}
-	if len(each) == 1 {
-		return each[0].(object)
-	}
-	return object{{"oneOf", each}}
+	return object{{"type", "object"}, {"properties", properties}, {"anyOf", told}, {"allOf", each}}
 }
 
 func makeSchema(t *testing.T) []byte {
-	s := &schemer{t, comments(t)}
+	s := &schemer{t, comments(t), map[string]object{}}
 	root := object{
 		{"$schema", "https://json-schema.org/draft/2020-12/schema"},
 		{"title", "A flow, or the pools of accounts, of authprober"},
 		{"if", object{{"required", []string{"pools"}}}},
-		{"then", s.structure(reflect.TypeFor[AccountsFile]())},
-		{"else", s.structure(reflect.TypeFor[Flow]())},
+		{"then", s.of(reflect.TypeFor[AccountsFile]())},
+		{"else", s.of(reflect.TypeFor[Flow]())},
 	}
-	text, err := json.MarshalIndent(root, "", "  ")
+	text, err := json.Marshal(append(root, member{"$defs", s.defs}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(text, '\n')
+	var b bytes.Buffer
+	indent(&b, text, "")
+	b.WriteByte('\n')
+	return b.Bytes()
+}
+
+// indent writes JSON with what is short on one line, so that a person can read it.
+func indent(b *bytes.Buffer, text json.RawMessage, margin string) {
+	const width = 110
+	if len(margin)+len(text) <= width || text[0] != '{' && text[0] != '[' {
+		b.Write(text)
+		return
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	opened, _ := d.Token()
+	fmt.Fprint(b, opened)
+	for first := true; d.More(); first = false {
+		if !first {
+			b.WriteByte(',')
+		}
+		b.WriteString("\n" + margin + "  ")
+		if text[0] == '{' {
+			key, _ := d.Token()
+			b.Write(append(encodeJSON(key.(string)), ": "...))
+		}
+		var value json.RawMessage
+		_ = d.Decode(&value) // it has just been made
+		indent(b, value, margin+"  ")
+	}
+	closed, _ := d.Token()
+	fmt.Fprintf(b, "\n%s%v", margin, closed)
 }
 
 // current holds a generated file against what would be generated now.
@@ -278,7 +366,7 @@ var beyondSchema = []string{
 	"follow-first", "follow-settings", "let", "poll", "submit-first", "submit-settings",
 	"account-fields", "alias-bomb", "alias-loop", "answer-before-request", "bad-types", "binary", "bodies", "confirm",
 	"confirm-budget", "confirm-rare", "duplicate-key",
-	"empty", "env-not-allowed", "expect-nothing", "helper-calls", "jws", "mail-answer", "mail-server", "mail-settings", "memory-of-nobody",
+	"empty", "env-not-allowed", "expect-nothing", "helper-arguments", "helper-calls", "jws", "mail-answer", "mail-server", "mail-settings", "memory-of-nobody",
 	"no-accounts", "no-pool", "not-utf8", "not-yaml", "pool-budget", "pool-secret", "read-before-capture", "several-documents", "sign",
 	"signing-keys", "signing-keys-of-accounts", "tab", "target-no-url",
 	"target-password", "target-query", "tls", "unclosed-template", "unknown-anchor", "unknown-name", "yaml-tags",
@@ -286,7 +374,9 @@ var beyondSchema = []string{
 	"oauth-issuer", "oauth-keys", "oauth-no-client", "oauth-order", "oauth-response", "remember-no-accounts", "remember-nothing",
 }
 
-func TestSchemaHolds(t *testing.T) {
+// compiledSchema is the schema, ready to be held against data.
+func compiledSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
 	if err != nil {
 		t.Fatal(err)
@@ -295,10 +385,52 @@ func TestSchemaHolds(t *testing.T) {
 	if err := c.AddResource("flow.schema.json", doc); err != nil {
 		t.Fatal(err)
 	}
-	compiled, err := c.Compile("flow.schema.json")
+	schema, err := c.Compile("flow.schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return schema
+}
+
+// TestSchemaTellsTheMistake wants what an editor shows to be about the step as it
+// is, and not a list of all the kinds that it might have been.
+func TestSchemaTellsTheMistake(t *testing.T) {
+	schema := compiledSchema(t)
+	for _, tt := range []struct{ step, want string }{
+		{`{"name": "a", "request": "GET /", "expcet": ["true"], "refuse": [401]}`, "at '/steps/0': additional properties 'expcet' not allowed"},
+		{`{"name": "a", "request": "GET /", "refuse": [401], "timeout": 5}`, "at '/steps/0/timeout': got number, want string"},
+		{`{"request": "GET /", "refuse": [401]}`, "at '/steps/0': missing property 'name'"},
+		{`{"name": "a", "revoke": "x", "client": 5, "parms": {}, "expect": ["true"]}`, "at '/steps/0': additional properties 'parms' not allowed"},
+		{`{"name": "a", "mail": "imaps://m.example", "username": "u"}`, "at '/steps/0': missing property 'password'"},
+	} {
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(`{"name": "x", "target": "http://x.example", "steps": [` + tt.step + `]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		invalid, ok := errors.AsType[*jsonschema.ValidationError](schema.Validate(v))
+		if !ok {
+			t.Errorf("%s: the schema finds no mistake in it", tt.step)
+			continue
+		}
+		if got := leaves(invalid); len(got) != 1 || !strings.HasSuffix(got[0], tt.want) {
+			t.Errorf("%s: got %q, want %q", tt.step, got, tt.want)
+		}
+	}
+}
+
+// leaves are the mistakes, without those that only say that there are some below.
+func leaves(e *jsonschema.ValidationError) (found []string) {
+	if len(e.Causes) == 0 {
+		return []string{strings.TrimSpace(e.Error())}
+	}
+	for _, cause := range e.Causes {
+		found = append(found, leaves(cause)...)
+	}
+	return found
+}
+
+func TestSchemaHolds(t *testing.T) {
+	schema := compiledSchema(t)
 	validate := func(path string) error {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -315,10 +447,10 @@ func TestSchemaHolds(t *testing.T) {
 		if v, err = jsonschema.UnmarshalJSON(bytes.NewReader(asJSON)); err != nil {
 			t.Fatal(err)
 		}
-		return compiled.Validate(v)
+		return schema.Validate(v)
 	}
 	var good []string
-	for _, pattern := range []string{"testdata/good/*.yaml", "../deploy/flows/*.yaml"} {
+	for _, pattern := range []string{"testdata/good/*.yaml", "../deploy/flows/*.yaml", "../deploy/flows-untried/*.yaml"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil || len(paths) == 0 {
 			t.Errorf("no file is like %s: %v", pattern, err)

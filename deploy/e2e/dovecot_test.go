@@ -51,7 +51,9 @@ func newDovecot(t *testing.T) *dovecot {
 		if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil {
 			t.Fatal(err)
 		}
-		d.own(t, d.mail)
+		if err := os.Chown(d.mail, d.uid, d.gid); err != nil {
+			t.Fatal(err)
+		}
 	}
 	_, plain, _ := net.SplitHostPort(d.Address)
 	_, secure, _ := net.SplitHostPort(d.TLSAddress)
@@ -138,13 +140,6 @@ func (d *dovecot) mailUser(t *testing.T) (settings string) {
 	return ""
 }
 
-func (d *dovecot) own(t *testing.T, path string) {
-	t.Helper()
-	if err := os.Chown(path, d.uid, d.gid); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // greeted says whether an IMAP server answers.
 func greeted(address string) error {
 	c, err := net.DialTimeout("tcp", address, time.Second)
@@ -164,20 +159,32 @@ func greeted(address string) error {
 // whole when deliver returns, as a mail server would have it.
 func (d *dovecot) deliver(t *testing.T, user, message string) {
 	t.Helper()
+	if err := d.put(user, message); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// put is deliver for other goroutines than the test's.
+func (d *dovecot) put(user, message string) error {
 	box := filepath.Join(d.mail, user)
 	for _, folder := range []string{box, filepath.Join(box, "tmp"), filepath.Join(box, "new"), filepath.Join(box, "cur")} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
-			t.Fatal(err)
+			return err
 		}
-		d.own(t, folder)
+		if err := os.Chown(folder, d.uid, d.gid); err != nil {
+			return err
+		}
 	}
 	name := fmt.Sprintf("%d.%s.e2e", time.Now().UnixNano(), rand.Text())
 	lines := strings.ReplaceAll(strings.ReplaceAll(message, "\r\n", "\n"), "\n", "\r\n")
-	written := write(t, filepath.Join(box, "tmp"), name, lines)
-	d.own(t, written)
-	if err := os.Rename(written, filepath.Join(box, "new", name)); err != nil {
-		t.Fatal(err)
+	written := filepath.Join(box, "tmp", name)
+	if err := os.WriteFile(written, []byte(lines), 0o600); err != nil {
+		return err
 	}
+	if err := os.Chown(written, d.uid, d.gid); err != nil {
+		return err
+	}
+	return os.Rename(written, filepath.Join(box, "new", name))
 }
 
 // An imap is one connection of a client that speaks IMAP4rev1 (RFC 3501) word

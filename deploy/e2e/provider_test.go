@@ -30,6 +30,7 @@ type providerOptions struct {
 //	basic, post, ciba                a secret in Secrets
 //	es256, ps256, jar, fapi          private_key_jwt; ps256 and fapi with PS256, the others with ES256
 //	mtls, self-signed                over TLS: a certificate, and tokens bound to it
+//	fapi1, fapi1-jarm                the same, with signed requests (ps256.pem)
 type provider struct {
 	URL             string            `json:"url"` // where it listens
 	Issuer          string            `json:"issuer"`

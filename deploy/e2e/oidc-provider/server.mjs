@@ -102,10 +102,20 @@ const clients = [
   { client_id: 'fapi', ...keyed(ps256), require_pushed_authorization_requests: true, dpop_bound_access_tokens: true },
 ];
 
-// With TLS there are two more, who show a certificate.
+const fapiProfiles = { fapi: '2.0', fapi1: '1.0 Final', 'fapi1-jarm': '1.0 Final' };
+
+// With TLS there are four more, who show a certificate.
 const bound = { ...web, tls_client_certificate_bound_access_tokens: true };
 if (overTLS) {
-  clients.push({ client_id: 'mtls', ...bound, token_endpoint_auth_method: 'tls_client_auth', tls_client_auth_san_dns: 'mtls.client.test' });
+  const shown = { ...bound, token_endpoint_auth_method: 'tls_client_auth', tls_client_auth_san_dns: 'mtls.client.test' };
+  clients.push({ client_id: 'mtls', ...shown });
+  // FAPI 1 Advanced: what is asked is signed, and so is what comes back, as an ID token or (JARM) whole.
+  const fapi1 = {
+    ...shown, jwks: { keys: [ps256] }, require_signed_request_object: true, request_object_signing_alg: 'PS256',
+    id_token_signed_response_alg: 'ES256', authorization_signed_response_alg: 'ES256',
+  };
+  clients.push({ client_id: 'fapi1', ...fapi1, response_types: ['code id_token'], grant_types: [...web.grant_types, 'implicit'] });
+  clients.push({ client_id: 'fapi1-jarm', ...fapi1 });
 }
 if (overTLS && env.OIDC_CLIENT_CERT) {
   const cert = new X509Certificate(pem('OIDC_CLIENT_CERT'));
@@ -169,7 +179,7 @@ const provider = new Provider(issuer, {
     requestObjects: { enabled: true },
     resourceIndicators: { enabled: false },
     deviceFlow: { enabled: true },
-    fapi: { enabled: true, profile: (ctx, client) => (client?.clientId === 'fapi' ? '2.0' : undefined) },
+    fapi: { enabled: true, profile: (ctx, client) => fapiProfiles[client?.clientId] },
     dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => env.OIDC_DPOP_NONCE === '1' },
     ciba: {
       enabled: true,

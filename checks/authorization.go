@@ -2,8 +2,11 @@ package checks
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,7 +28,7 @@ func (st *PARStep) Vet(s *Scope) {
 	st.PAR.compile(s)
 	if st.vetClient(s) {
 		s.vetEndpoint(&st.ClientStep, "pushed_authorization_request_endpoint")
-		st.client.vetAuthorization(&st.ClientStep, s)
+		st.client.vetAuthorization(&st.ClientStep, st.PAR, s)
 		s.oauth(st.client).pushed = true
 	}
 }
@@ -45,11 +48,7 @@ func (st *PARStep) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	return st.post(ctx, s, "pushed_authorization_request_endpoint", func() (url.Values, error) {
-		again := url.Values{}
-		for name, values := range params {
-			again[name] = values
-		}
-		return again, nil
+		return st.client.sealed(s, params) // RFC 9126 section 3: nothing but the request object stands outside of it
 	})
 }
 
@@ -59,7 +58,7 @@ func (st *PARStep) Verify(s *Session) error {
 	if err != nil {
 		return err
 	}
-	if _, err := secondsMember(object, "expires_in"); err != nil {
+	if _, err := secondsMember(object, "expires_in", 1); err != nil {
 		return err
 	}
 	uri, err := textMember(object, "request_uri")
@@ -87,12 +86,12 @@ func (st *AuthorizeStep) Vet(s *Scope) {
 		return
 	}
 	s.vetEndpoint(&st.ClientStep, "authorization_endpoint")
-	st.client.vetAuthorization(&st.ClientStep, s)
+	st.client.vetAuthorization(&st.ClientStep, st.Authorize, s)
 	seen := s.oauth(st.client)
 	if seen.pushed && len(st.Authorize) > 0 {
 		s.doc.Errorf(st.Authorize[0].node, "the authorization request of the client %s is pushed before; its parameters stand there", st.client.name)
 	}
-	seen.authorized = true
+	seen.authorized, seen.pushed = true, false // a reference is good once, RFC 9126 section 4
 }
 
 // Needs implements [Step].
@@ -116,15 +115,22 @@ func (st *AuthorizeStep) Run(ctx context.Context, s *Session) error {
 	if err := st.Params.set(params, s); err != nil {
 		return err
 	}
+	st.client.begin(s)
 	full := *to
 	full.RawQuery = strings.TrimPrefix(to.RawQuery+"&"+params.Encode(), "&")
 	req := s.newRequest(ctx, http.MethodGet, &full, nil, "")
-	req.Header.Set("Accept", "text/html, application/xhtml+xml, */*;q=0.5")
+	req.Header.Set("Accept", acceptPages)
 	if err := st.Headers.setHeaders(req, s); err != nil {
 		return err
 	}
-	s.grant(st.client).awaited = true
 	return s.exchange(req, 0, defaultBodyLimit)
+}
+
+// begin notes that the authorization request is on its way: what was pushed is used
+// up, and a response has to come.
+func (c *Client) begin(s *Session) {
+	g := s.grant(c)
+	g.requestURI, g.awaited = "", true
 }
 
 // params are those of the request: after PAR the reference to what was pushed
@@ -132,7 +138,11 @@ func (st *AuthorizeStep) Run(ctx context.Context, s *Session) error {
 func (st *AuthorizeStep) params(s *Session) (url.Values, error) {
 	g := s.grant(st.client)
 	if g.requestURI == "" {
-		return st.client.authorizationParams(s, st.Authorize)
+		params, err := st.client.authorizationParams(s, st.Authorize)
+		if err != nil {
+			return nil, err
+		}
+		return st.client.sealed(s, params, "client_id", "response_type", "scope") // OpenID Connect Core section 6.1
 	}
 	id, err := st.client.ClientID.text(s, nil)
 	return url.Values{"client_id": {id}, "request_uri": {g.requestURI}}, err
@@ -146,25 +156,18 @@ func (st *AuthorizeStep) Verify(s *Session) error {
 	return s.wrongStatus("want a page or a redirect")
 }
 
-// vetAuthorization is for what an authorization request needs.
-func (c *Client) vetAuthorization(st *ClientStep, s *Scope) {
-	if !c.RedirectURI.isSet() {
-		s.doc.Errorf(st.node, "the client %s has no redirect_uri, which an authorization request needs", c.name)
-	}
-}
-
 // authorizationParams makes a new authorization request: RFC 6749 section 4.1.1,
-// with PKCE (RFC 7636), state and nonce, signed where the client does so.
+// with PKCE (RFC 7636), state and nonce. What the flow says comes last, and is what
+// the response is held against.
 func (c *Client) authorizationParams(s *Session, extra Pairs) (url.Values, error) {
 	g := s.grant(c)
-	*g = grant{metadata: g.metadata, keys: g.keys, verifier: pkce.NewVerifier(), state: randomHex(16), nonce: randomHex(16)}
-	s.secrets = append(s.secrets, g.verifier, g.state, g.nonce)
+	*g = grant{metadata: g.metadata, keys: g.keys, verifier: pkce.NewVerifier()}
 	challenge, err := pkce.Challenge(g.verifier)
 	if err != nil {
 		return nil, err
 	}
 	params := url.Values{
-		"response_type": {c.responseType()}, "state": {g.state},
+		"response_type": {c.responseType()}, "state": {randomHex(16)},
 		"code_challenge": {challenge}, "code_challenge_method": {pkce.Method},
 	}
 	for name, t := range map[string]*Template{"client_id": &c.ClientID, "redirect_uri": &c.RedirectURI, "scope": &c.Scope} {
@@ -175,9 +178,6 @@ func (c *Client) authorizationParams(s *Session, extra Pairs) (url.Values, error
 		if text != "" {
 			params.Set(name, text)
 		}
-	}
-	if wantsIDToken(params.Get("scope")) {
-		params.Set("nonce", g.nonce)
 	}
 	if c.ResponseMode != "" {
 		params.Set("response_mode", c.ResponseMode)
@@ -190,10 +190,12 @@ func (c *Client) authorizationParams(s *Session, extra Pairs) (url.Values, error
 	if err := extra.set(params, s); err != nil {
 		return nil, err
 	}
-	if c.RequestObject == nil {
-		return params, nil
+	if wantsIDToken(params.Get("scope")) && !extra.has("nonce") {
+		params.Set("nonce", randomHex(16))
 	}
-	return c.signRequest(s, params)
+	g.state, g.nonce = params.Get("state"), params.Get("nonce")
+	s.secrets = append(s.secrets, g.verifier, g.state, g.nonce)
+	return params, nil
 }
 
 func (c *Client) responseType() string {
@@ -213,50 +215,82 @@ func wantsIDToken(scope string) bool {
 	return false
 }
 
-// signRequest puts the parameters into a request object (RFC 9101). Those that
-// OpenID Connect Core section 6.1 wants outside as well stay there.
-func (c *Client) signRequest(s *Session, params url.Values) (url.Values, error) {
-	k := c.RequestObject
-	key, err := k.Key.text(s, nil)
-	if err != nil {
-		return nil, err
+// sealed are the parameters as they are sent: where the client signs its requests
+// (RFC 9101), within a request object that is made anew each time, but for copies of
+// those that stand outside as well.
+func (c *Client) sealed(s *Session, params url.Values, outside ...string) (url.Values, error) {
+	if c.RequestObject == nil {
+		return maps.Clone(params), nil
 	}
-	signer, err := s.flow.signer(key, k.Algorithm)
-	if err != nil {
-		return nil, err
-	}
-	audience, err := textOr(&k.Audience, s, c.issuer)
-	if err != nil {
-		return nil, err
-	}
-	keyID, err := textOr(&k.KeyID, s, "")
-	if err != nil {
-		return nil, err
-	}
-	claims := make(map[string]any, len(params))
-	for name := range params {
-		claims[name] = params.Get(name)
-	}
-	object, err := jose.RequestObject{
-		ClientID: params.Get("client_id"), Issuer: audience, Params: claims, Now: time.Now(), Lifetime: orDefault(k.Lifetime, time.Minute),
-	}.Sign(signer.WithKeyID(keyID))
+	object, err := c.signRequest(s, params)
 	if err != nil {
 		return nil, err
 	}
 	s.secrets = append(s.secrets, object)
-	outside := url.Values{"request": {object}}
-	for _, name := range []string{"client_id", "response_type", "scope"} {
+	sent := url.Values{"request": {object}}
+	for _, name := range outside {
 		if params.Has(name) {
-			outside.Set(name, params.Get(name))
+			sent.Set(name, params.Get(name))
 		}
 	}
-	return outside, nil
+	return sent, nil
 }
 
-// authorized is the failure of a step that needs an authorization response where
-// none has come.
+// signRequest makes the request object.
+func (c *Client) signRequest(s *Session, params url.Values) (string, error) {
+	k := c.RequestObject
+	key, err := k.Key.text(s, nil)
+	if err != nil {
+		return "", err
+	}
+	signer, err := s.flow.signer(key, k.Algorithm)
+	if err != nil {
+		return "", err
+	}
+	audience, err := textOr(&k.Audience, s, c.issuer)
+	if err != nil {
+		return "", err
+	}
+	keyID, err := textOr(&k.KeyID, s, "")
+	if err != nil {
+		return "", err
+	}
+	id, err := c.ClientID.text(s, nil)
+	if err != nil {
+		return "", err
+	}
+	claims := make(map[string]any, len(params))
+	for name := range params {
+		claims[name] = asClaim(name, params.Get(name))
+	}
+	return jose.RequestObject{
+		ClientID: id, Issuer: audience, Params: claims, Now: time.Now(), Lifetime: orDefault(k.Lifetime, time.Minute),
+	}.Sign(signer.WithKeyID(keyID))
+}
+
+// asClaim is a parameter as a request object has it: what is no text is none there
+// either (OpenID Connect Core section 6.1, RFC 9396 section 3).
+func asClaim(name, text string) any {
+	switch name {
+	case "max_age":
+		if n, err := strconv.Atoi(text); err == nil {
+			return n
+		}
+	case "claims", "registration", "authorization_details":
+		if v, err := decodeJSON([]byte(text)); err == nil {
+			return v
+		}
+	}
+	return text
+}
+
+// authorized is why a step that needs an authorization response cannot begin: the
+// target has given none, or the flow has not asked.
 func (g *grant) authorized() error {
-	if g.code == "" {
+	switch {
+	case g.verifier == "":
+		return errors.New("no authorization has been asked for: the step authorize was skipped")
+	case g.code == "":
 		return Failf(prober.ReasonMissingValue, "no answer has redirected to the redirect_uri with a code")
 	}
 	return nil

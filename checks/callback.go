@@ -1,70 +1,189 @@
 package checks
 
 import (
+	"errors"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
+	"github.com/authprober/authprober/checks/internal/htmlform"
 	"github.com/authprober/authprober/checks/internal/jose"
 	"github.com/authprober/authprober/prober"
 )
 
-// authorizationResponse reads the answer at hand as the authorization response
-// (RFC 6749 section 4.1.2), where a client waits for one and the answer redirects
-// to its redirect_uri. What is wrong with it is the failure of the step whose
-// answer it was.
-func (s *Session) authorizationResponse() error {
-	if len(s.flow.clients) == 0 || s.answer.status < 300 || s.answer.status > 399 {
-		return nil
+// browses reports whether a browser would send the step: an authorization response
+// comes as the answer to such a step, and to no other.
+func (st *step) browses() bool {
+	switch st.Step.(type) {
+	case *AuthorizeStep, *RequestStep, *SubmitStep, *FollowStep:
+		return true
 	}
-	to := s.answer.redirect()
-	if to == nil {
+	return false
+}
+
+// authorizes reports whether the step asks for an authorization.
+func (st *step) authorizes() bool {
+	_, ok := st.Step.(*AuthorizeStep)
+	return ok
+}
+
+// redeems reports whether the step is one that the response to it comes before.
+func (st *step) redeems() bool {
+	t, ok := st.Step.(*TokenStep)
+	return ok && t.Token == grantCode
+}
+
+// authorizationResponse reads the answer at hand as the authorization response
+// (RFC 6749 section 4.1.2), where a client waits for one and the answer goes to its
+// redirect_uri. What is wrong with it is the failure of the step whose answer it was.
+func (s *Session) authorizationResponse(st *step) error {
+	if !st.browses() {
 		return nil
 	}
 	for _, c := range s.flow.clients {
-		if g := s.grant(c); g.awaited {
-			if back, err := c.RedirectURI.text(s, nil); err != nil || !leadsTo(to, back) {
-				if err != nil {
-					return err
-				}
-				continue
-			}
-			g.awaited = false
-			return c.respond(s, g, to)
+		g := s.grant(c)
+		if !g.awaited {
+			continue
 		}
+		params, there, err := c.returned(s)
+		if err == nil && !there {
+			continue
+		}
+		g.awaited = false
+		if err == nil {
+			err = c.respond(s, g, params)
+		}
+		return st.asRefusal(err)
 	}
 	return nil
 }
 
-// leadsTo reports whether a redirect goes to the redirect_uri: all but the
-// parameters that were added is the same.
+// asRefusal turns the outcome of an authorization round where the step is to be
+// refused: an error is the refusal, a code that it was accepted.
+func (st *step) asRefusal(err error) error {
+	if len(st.Refuse) == 0 {
+		return err
+	}
+	if err == nil {
+		return Failf(prober.ReasonNotRefused, "want a refusal, got a code in the authorization response: it was accepted")
+	}
+	if f, ok := errors.AsType[*failure](err); ok && f.reason == prober.ReasonOAuthError {
+		return nil
+	}
+	return err
+}
+
+// leadsBack reports whether a URL is the redirect_uri of an authorization of the
+// run: there is an app behind it, and no server.
+func (s *Session) leadsBack(to *url.URL) bool {
+	return to != nil && slices.ContainsFunc(s.flow.clients, func(c *Client) bool {
+		if s.grant(c).verifier == "" {
+			return false
+		}
+		back, err := c.RedirectURI.text(s, nil)
+		return err == nil && leadsTo(to, back)
+	})
+}
+
+// leadsTo reports whether a URL is the redirect_uri: all but the parameters that
+// were added is the same.
 func leadsTo(to *url.URL, redirectURI string) bool {
 	want, err := url.Parse(redirectURI)
 	if err != nil {
 		return false
 	}
 	return strings.EqualFold(to.Scheme, want.Scheme) && strings.EqualFold(to.Host, want.Host) &&
-		to.EscapedPath() == want.EscapedPath() && to.Opaque == want.Opaque
+		orRoot(to) == orRoot(want) && to.Opaque == want.Opaque
 }
 
-// respond takes the response's parameters out of where they have to be.
-func (c *Client) respond(s *Session, g *grant, to *url.URL) error {
-	in := to.RawQuery
-	if c.inFragment() {
-		in = to.EscapedFragment()
+// orRoot is the path of a URL; none is the same as / where there is a host (RFC 3986
+// section 6.2.3).
+func orRoot(u *url.URL) string {
+	if path := u.EscapedPath(); path != "" || u.Host == "" {
+		return path
 	}
-	params, err := url.ParseQuery(in)
+	return "/"
+}
+
+// returned are the parameters with which the answer goes to the redirect_uri, where
+// it does: by a redirect, or by a form that submits itself (form_post).
+func (c *Client) returned(s *Session) (params string, there bool, err error) {
+	back, err := c.RedirectURI.text(s, nil)
+	if err != nil {
+		return "", false, err
+	}
+	if c.posts() {
+		if params, there = s.answer.postsTo(back); there {
+			return params, true, nil
+		}
+	}
+	to := s.answer.redirect()
+	switch status := s.answer.status; {
+	case status < 300 || status > 399 || to == nil || !leadsTo(to, back):
+		return "", false, nil
+	case c.posts():
+		return "", true, Failf(prober.ReasonBadResponse, "want the authorization response in a form that submits itself, got it in a redirect")
+	case c.inFragment():
+		return to.EscapedFragment(), true, nil
+	}
+	params, err = withoutOwn(to.RawQuery, back)
+	return params, true, err
+}
+
+// posts reports whether the response comes as a form that submits itself.
+func (c *Client) posts() bool { return strings.HasPrefix(c.ResponseMode, "form_post") }
+
+// postsTo is what a page that submits itself sends to the redirect_uri (OAuth 2.0
+// Form Post Response Mode section 2).
+func (a *answer) postsTo(redirectURI string) (params string, there bool) {
+	if a.status < 200 || a.status > 299 || a.url == nil {
+		return "", false
+	}
+	page, err := htmlform.Parse(a.url, a.header.Get("Content-Type"), a.body)
+	if err != nil {
+		return "", false // it is another answer, and the step's to judge
+	}
+	for _, form := range page.Forms {
+		if to, err := form.Action(); err != nil || !leadsTo(to, redirectURI) {
+			continue
+		}
+		if sent, err := form.Submit(nil); err == nil && sent.Method == http.MethodPost {
+			return string(sent.Body), true
+		}
+	}
+	return "", false
+}
+
+// withoutOwn takes the redirect_uri's own parameters out of a query: they have to be
+// in it (RFC 6749 section 3.1.2), and are none of the response's.
+func withoutOwn(query, redirectURI string) (string, error) {
+	uri, err := url.Parse(redirectURI)
+	if err != nil || uri.RawQuery == "" {
+		return query, nil
+	}
+	rest, ok := strings.CutPrefix(query, uri.RawQuery)
+	if !ok {
+		return "", Failf(prober.ReasonBadResponse, "want the redirect_uri's own parameters before those of the authorization response, got others")
+	}
+	return strings.TrimPrefix(rest, "&"), nil
+}
+
+// respond reads the parameters of the response.
+func (c *Client) respond(s *Session, g *grant, text string) error {
+	params, err := url.ParseQuery(text)
 	if err != nil {
 		return Failf(prober.ReasonBadResponse, "the parameters of the authorization response cannot be read")
 	}
 	for name, values := range params {
-		if len(values) > 1 { // RFC 6749 section 3.1
-			return Failf(prober.ReasonBadResponse, "a parameter of the authorization response comes twice")
-		}
 		if name != "error" && name != "iss" && name != "state" {
 			s.hide(values[0])
 		}
+		if len(values) > 1 { // RFC 6749 section 3.1
+			return Failf(prober.ReasonBadResponse, "a parameter of the authorization response comes twice")
+		}
 	}
-	if strings.HasSuffix(c.ResponseMode, "jwt") {
+	if c.returnsJWT() {
 		if params, err = c.openJARM(s, g, params.Get("response")); err != nil {
 			return err
 		}
@@ -79,10 +198,13 @@ func (c *Client) inFragment() bool {
 	case "fragment", "fragment.jwt":
 		return true
 	case "", "jwt":
-		return strings.Contains(c.responseType(), "id_token")
+		return c.returnsIDToken()
 	}
 	return false
 }
+
+// errNoKeys is the flow's fault: vetting has seen the step.
+var errNoKeys = errors.New("the keys of the authorization server are not known: the step that fetches them was skipped")
 
 // openJARM verifies a response that is a JWT, and returns its parameters.
 func (c *Client) openJARM(s *Session, g *grant, response string) (url.Values, error) {
@@ -90,7 +212,7 @@ func (c *Client) openJARM(s *Session, g *grant, response string) (url.Values, er
 		return nil, Failf(prober.ReasonMissingValue, "want a signed authorization response, got no response parameter")
 	}
 	if g.keys == nil {
-		return nil, Failf(prober.ReasonMissingValue, "the keys of the authorization server are not known: the step jwks was skipped")
+		return nil, errNoKeys
 	}
 	id, err := c.ClientID.text(s, nil)
 	if err != nil {
@@ -126,12 +248,12 @@ func (c *Client) accept(s *Session, g *grant, params url.Values) error {
 	if code == "" {
 		return Failf(prober.ReasonMissingValue, "want a code in the authorization response, got none")
 	}
-	if strings.Contains(c.responseType(), "id_token") {
+	if c.returnsIDToken() {
 		token := params.Get("id_token")
 		if token == "" {
 			return Failf(prober.ReasonMissingValue, "want an ID token in the authorization response, got none")
 		}
-		if err := c.verifyIDToken(s, g, token, jose.Expect{Code: code, State: g.state}); err != nil {
+		if err := c.verifyIDToken(s, g, token, jose.Expect{Nonce: g.nonce, Code: code, State: g.state}); err != nil {
 			return err
 		}
 	}
@@ -147,9 +269,11 @@ func otherOrNone(value string) string {
 }
 
 // vetIssuer is RFC 9207: iss, where it comes or the metadata promises it, is the
-// issuer that was asked.
+// issuer that was asked. Beside an ID token, which says it too and is verified, it
+// may be missing whatever the metadata says (section 4).
 func (c *Client) vetIssuer(g *grant, params url.Values) error {
 	promised, _ := g.metadata["authorization_response_iss_parameter_supported"].(bool)
+	promised = promised && !(c.returnsIDToken() && params.Has("id_token"))
 	if iss := params.Get("iss"); iss != c.issuer && (promised || iss != "") {
 		return Failf(prober.ReasonBadResponse, "want the issuer as iss in the authorization response (RFC 9207), got %s", otherOrNone(iss))
 	}

@@ -16,7 +16,7 @@ type Clients []*Client
 // DecodeYAML implements strict.Decoder.
 func (c *Clients) DecodeYAML(d *strict.Document, n *yaml.Node) {
 	for key, value := range d.Pairs(n) {
-		one := &Client{name: key.Value, node: key}
+		one := &Client{name: key.Value, node: key, body: value}
 		d.Decode(value, one)
 		if !identifier.MatchString(key.Value) {
 			d.Errorf(key, "%q is no name for a client; want letters, digits and _, beginning with a letter", key.Value)
@@ -54,8 +54,34 @@ type Client struct {
 	Endpoints Pairs `yaml:"endpoints"`
 
 	name   string
-	node   *yaml.Node
+	node   *yaml.Node // its name
+	body   *yaml.Node // its settings
 	issuer string
+}
+
+// place is where a setting of the client stands, or what is nearest to it.
+func (c *Client) place(keys ...string) *yaml.Node {
+	at, in := c.node, c.body
+	for _, key := range keys {
+		if in = valueOf(in, key); in == nil {
+			break
+		}
+		at = in
+	}
+	return at
+}
+
+// valueOf is the value of a key in a mapping; nil where there is none.
+func valueOf(in *yaml.Node, key string) *yaml.Node {
+	if in.Kind == yaml.AliasNode && in.Alias != nil {
+		in = in.Alias
+	}
+	for i := 0; i+1 < len(in.Content) && in.Kind == yaml.MappingNode; i += 2 {
+		if in.Content[i].Value == key {
+			return in.Content[i+1]
+		}
+	}
+	return nil
 }
 
 // A SigningKey is a private key and what is said of it in the header of a JWT.
@@ -114,19 +140,20 @@ func (c *Client) vet(f *compiled, s *Scope) {
 	c.setIssuer(f, s)
 	c.templates(func(t *Template) { t.compile(s) })
 	if !slices.Contains(responseModes, c.ResponseMode) {
-		s.doc.Errorf(c.node, "the client %s has the response_mode %q%s", c.name, c.ResponseMode, strict.Nearest(c.ResponseMode, responseModes))
+		s.doc.Errorf(c.place("response_mode"), "the client %s has the response_mode %q%s", c.name, c.ResponseMode, strict.Nearest(c.ResponseMode, responseModes))
 	}
 	if types := []string{"", "code", "code id_token"}; !slices.Contains(types, c.ResponseType) {
-		s.doc.Errorf(c.node, "the client %s has the response_type %q; want code or \"code id_token\"", c.name, c.ResponseType)
+		s.doc.Errorf(c.place("response_type"), "the client %s has the response_type %q; want code or \"code id_token\"", c.name, c.ResponseType)
 	}
 	for i := range c.Endpoints {
 		if e := &c.Endpoints[i]; !slices.Contains(endpointNames, e.Name) {
 			s.doc.Errorf(e.node, "unknown endpoint %q%s", e.Name, strict.Nearest(e.Name, endpointNames))
 		}
+		c.vetEndpoint(&c.Endpoints[i], s)
 	}
 	for _, alg := range c.IDTokenAlgorithms {
 		if !slices.Contains(publicAlgorithms, alg) {
-			s.doc.Errorf(c.node, "the client %s takes tokens that are signed with %q%s; want some of %s", c.name, alg,
+			s.doc.Errorf(c.place("id_token_algorithms"), "the client %s takes tokens that are signed with %q%s; want some of %s", c.name, alg,
 				strict.Nearest(alg, publicAlgorithms), strings.Join(publicAlgorithms, ", "))
 		}
 	}
@@ -134,16 +161,25 @@ func (c *Client) vet(f *compiled, s *Scope) {
 	c.vetKeys(s)
 }
 
+// vetEndpoint tries an endpoint where it is known before the first run.
+func (c *Client) vetEndpoint(e *Pair, s *Scope) {
+	s.atLoad(&e.Value, func(text, of string) {
+		if _, err := parseEndpoint(s.flow.absolute(text), e.Name); err != nil {
+			s.doc.Errorf(e.Value.node, "%s%v; want a path that begins with /, or a whole URL", of, err)
+		}
+	})
+}
+
 func (c *Client) vetKeys(s *Scope) {
 	if c.RequestObject != nil {
-		c.RequestObject.vet(s)
+		c.RequestObject.vet(s, c.place("request_object", "algorithm"))
 	}
 	if c.DPoP != nil {
-		c.DPoP.vet(s)
+		c.DPoP.vet(s, c.place("dpop", "algorithm"))
 	}
-	s.atLoad(&c.RedirectURI, func(text, _ string) {
+	s.atLoad(&c.RedirectURI, func(text, of string) {
 		if to, err := url.Parse(text); err != nil || to.Scheme == "" || to.Fragment != "" {
-			s.doc.Errorf(c.RedirectURI.node, "the redirect_uri is no absolute URI without a fragment (RFC 6749 section 3.1.2)")
+			s.doc.Errorf(c.RedirectURI.node, "%sthe redirect_uri is no absolute URI without a fragment (RFC 6749 section 3.1.2)", of)
 		}
 	})
 }
@@ -167,9 +203,9 @@ func (c *Client) setIssuer(f *compiled, s *Scope) {
 }
 
 // vet tries the key where it is known before the first run.
-func (k *SigningKey) vet(s *Scope) {
+func (k *SigningKey) vet(s *Scope, at *yaml.Node) {
 	if !slices.Contains(privateAlgorithms, k.Algorithm) {
-		s.doc.Errorf(k.Key.node, "unknown algorithm %q%s; want one of %s", k.Algorithm,
+		s.doc.Errorf(at, "unknown algorithm %q%s; want one of %s", k.Algorithm,
 			strict.Nearest(k.Algorithm, privateAlgorithms), strings.Join(privateAlgorithms, ", "))
 		return
 	}

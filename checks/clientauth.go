@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/authprober/authprober/checks/internal/jose"
@@ -62,25 +63,25 @@ func (a *ClientAuth) vet(c *Client, s *Scope) {
 	if a.Method == "" {
 		a.Method = authNone
 	}
-	bad := func(format string, args ...any) {
-		s.doc.Errorf(c.node, "the client %s: %s", c.name, fmt.Sprintf(format, args...))
+	bad := func(key, format string, args ...any) {
+		s.doc.Errorf(c.place("auth", key), "the client %s: %s", c.name, fmt.Sprintf(format, args...))
 	}
 	if !slices.Contains(authMethods, a.Method) {
-		bad("unknown auth method %q%s", a.Method, strict.Nearest(a.Method, authMethods))
+		bad("method", "unknown auth method %q%s", a.Method, strict.Nearest(a.Method, authMethods))
 		return
 	}
 	secret := slices.Contains([]string{authSecretBasic, authSecretPost, authSecretJWT}, a.Method)
 	switch key := a.Method == authPrivateKeyJWT; {
 	case secret != a.Secret.isSet():
-		bad("the auth method %s %s a secret", a.Method, map[bool]string{true: "needs", false: "has no use for"}[secret])
+		bad("secret", "the auth method %s %s a secret", a.Method, map[bool]string{true: "needs", false: "has no use for"}[secret])
 	case key != a.Key.isSet():
-		bad("the auth method %s %s a key", a.Method, map[bool]string{true: "needs", false: "has no use for"}[key])
+		bad("key", "the auth method %s %s a key", a.Method, map[bool]string{true: "needs", false: "has no use for"}[key])
 	case key && !slices.Contains(privateAlgorithms, a.Algorithm):
-		bad("private_key_jwt needs an algorithm, one of RS256, PS256, ES256, ES384 and EdDSA")
+		bad("algorithm", "private_key_jwt needs an algorithm, one of %s%s", strings.Join(privateAlgorithms, ", "), strict.Nearest(a.Algorithm, privateAlgorithms))
 	case !key && a.Algorithm != "":
-		bad("the auth method %s has no algorithm to choose", a.Method)
+		bad("algorithm", "the auth method %s has no algorithm to choose", a.Method)
 	case a.byTLS() && !s.flow.hasClientCertificate():
-		bad("the auth method %s needs a certificate and a key in tls", a.Method)
+		bad("method", "the auth method %s needs a certificate and a key in tls", a.Method)
 	}
 	if a.Method == authSecretJWT {
 		a.Algorithm = "HS256"

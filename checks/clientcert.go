@@ -10,7 +10,8 @@ import (
 // vetCertificate compiles the client's certificate and its key, and tries them
 // where they are known before the first run.
 func (l *loader) vetCertificate(src *source, f *compiled, s *Scope) {
-	t := &src.flow.TLS
+	own := src.flow.TLS // a copy: the flow as it was decoded is not kept
+	t := &own
 	f.own = t
 	t.Certificate.compile(s)
 	t.Key.compile(s)

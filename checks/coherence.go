@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/http/cookiejar"
+	"reflect"
 	"slices"
 
 	"github.com/authprober/authprober/checks/internal/jose"
@@ -74,8 +74,6 @@ func (st *CoherenceStep) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	jar := s.client.Jar
-	defer func() { s.client.Jar = jar }()
 	var first copyOf
 	for i := range st.Fetch {
 		s.apart()
@@ -124,14 +122,12 @@ func (st *CoherenceStep) kid(s *Session) (string, error) {
 	return kid, nil
 }
 
-// apart makes the exchange that follows one of its own: over a new connection,
-// without the cookies by which a balancer knows who has been there before.
+// apart makes the exchange that follows one of its own, over a new connection.
 func (s *Session) apart() {
 	if s.answer.status != 0 {
 		s.again()
 	}
-	s.wire.transport.CloseIdleConnections()
-	s.client.Jar, _ = cookiejar.New(nil) // it never errs
+	s.client.Transport = s.wire.renew()
 }
 
 // fetch gets one copy of the metadata and of the keys.
@@ -149,11 +145,7 @@ func (st *CoherenceStep) fetch(ctx context.Context, s *Session) (got copyOf, err
 	if err := vetMetadata(got.metadata, st.client.issuer); err != nil {
 		return got, err
 	}
-	text, err := textMember(got.metadata, jwksURI)
-	if err != nil {
-		return got, err
-	}
-	if to, err = parseEndpoint(text, jwksURI); err != nil {
+	if to, err = st.client.endpointOf(s, got.metadata, jwksURI); err != nil {
 		return got, err
 	}
 	s.apart()
@@ -170,6 +162,9 @@ func (c copyOf) same(other copyOf) error {
 		if c.metadata[name] != other.metadata[name] { // texts, or not there
 			return Failf(prober.ReasonAssertion, "want the %s of the first copy, got another one", name)
 		}
+	}
+	if !reflect.DeepEqual(c.metadata["mtls_endpoint_aliases"], other.metadata["mtls_endpoint_aliases"]) {
+		return Failf(prober.ReasonAssertion, "want the mtls_endpoint_aliases of the first copy, got others")
 	}
 	if c.keys.Fingerprint() == other.keys.Fingerprint() {
 		return nil

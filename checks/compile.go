@@ -86,11 +86,13 @@ func (l *loader) compileFlow(src *source) *compiled {
 	f.vetClients(src, s)
 	vetSteps(src, f, s)
 	l.vetTOTP(src, f, s)
+	back := false // an authorization response may come
 	f.usesText, f.usesLocation = f.mentions("text"), f.mentions("location")
 	for i := range f.steps {
 		if st := &f.steps[i]; st.StepSettings != nil {
 			f.check.Steps = append(f.check.Steps, st.Name)
-			f.check.Reasons = append(f.check.Reasons, f.possible(st))
+			back = back && !st.redeems() || st.authorizes()
+			f.check.Reasons = append(f.check.Reasons, f.possible(st, back))
 			if len(st.Refuse) > 0 {
 				f.check.RefuseSteps = append(f.check.RefuseSteps, st.Name)
 			}
@@ -105,14 +107,24 @@ func (l *loader) compileFlow(src *source) *compiled {
 }
 
 // possible lists the reasons for which a step can fail, given where it goes: over
-// plain HTTP there is no TLS, and an address needs no resolving.
-func (f *compiled) possible(st *step) []prober.Reason {
+// plain HTTP there is no TLS, and an address needs no resolving. back says that its
+// answer may be an authorization response.
+func (f *compiled) possible(st *step, back bool) []prober.Reason {
+	all := st.reasons()
+	if back && st.browses() {
+		all = append(all, prober.ReasonBadResponse, prober.ReasonMissingValue, prober.ReasonOAuthError)
+		if slices.ContainsFunc(f.clients, func(c *Client) bool { return c.returnsIDToken() || c.returnsJWT() }) {
+			all = append(all, prober.ReasonTokenInvalid, prober.ReasonClockSkew)
+		}
+		slices.Sort(all)
+		all = slices.Compact(all)
+	}
 	r, ok := st.Step.(interface{ stays() bool })
 	if !ok || !r.stays() {
-		return st.reasons()
+		return all
 	}
 	_, notAnAddress := netip.ParseAddr(f.host)
-	return slices.DeleteFunc(st.reasons(), func(reason prober.Reason) bool {
+	return slices.DeleteFunc(all, func(reason prober.Reason) bool {
 		return reason == prober.ReasonTLS && !f.secure || reason == prober.ReasonDNS && notAnAddress == nil
 	})
 }
@@ -124,6 +136,9 @@ func (f *compiled) forget() {
 		if st.StepSettings != nil {
 			st.node = nil
 		}
+	}
+	for _, c := range f.clients {
+		c.body = nil
 	}
 }
 
@@ -223,8 +238,8 @@ func (f *compiled) mentions(name string) bool {
 				return true
 			}
 		}
-		for i := range st.Capture {
-			if st.Capture[i].Value.mentions(name) {
+		for _, c := range slices.Concat(st.Capture, st.Remember) {
+			if c.Value.mentions(name) {
 				return true
 			}
 		}

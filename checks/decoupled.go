@@ -105,15 +105,15 @@ func (st *BackchannelAuthenticationStep) Verify(s *Session) error {
 	return g.begin(object)
 }
 
-// begin notes how the server wants to be polled: every 5 s where it does not say
+// begin notes that another login is under way, and how the server wants to be polled: every 5 s where it does not say
 // (RFC 8628 section 3.2, CIBA Core section 7.3).
 func (g *grant) begin(object map[string]any) (err error) {
-	if _, err = secondsMember(object, "expires_in"); err != nil {
+	if _, err = secondsMember(object, "expires_in", 1); err != nil {
 		return err
 	}
-	g.interval, g.slowed = 5*time.Second, false
+	g.interval, g.slowed, g.subject = 5*time.Second, false, ""
 	if object["interval"] != nil {
-		seconds, err := secondsMember(object, "interval")
+		seconds, err := secondsMember(object, "interval", 0)
 		if err != nil {
 			return err
 		}

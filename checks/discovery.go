@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/authprober/authprober/checks/internal/jose"
@@ -63,14 +62,13 @@ func wellKnown(issuer, document string) (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := strings.TrimSuffix(to.Path, "/")
+	path := strings.TrimSuffix(to.EscapedPath(), "/")
 	if document == wellKnownOpenID {
-		to.Path = path + "/.well-known/" + document
+		path += "/.well-known/" + document
 	} else {
-		to.Path = "/.well-known/" + document + path
+		path = "/.well-known/" + document + path
 	}
-	to.RawPath = ""
-	return to, nil
+	return url.Parse(to.Scheme + "://" + to.Host + path)
 }
 
 // get fetches a public document.
@@ -79,7 +77,7 @@ func (st *ClientStep) get(ctx context.Context, s *Session, to *url.URL) error {
 	if err := st.Headers.setHeaders(req, s); err != nil {
 		return err
 	}
-	return s.exchange(req, 0, defaultBodyLimit)
+	return s.behind(func() error { return s.exchange(req, 0, defaultBodyLimit) })
 }
 
 // Verify implements [Verifier].
@@ -155,11 +153,6 @@ func (st *JWKSStep) Needs(captured map[string]string) []string {
 	return append(st.ClientStep.Needs(captured), st.JWKS.needs(captured)...)
 }
 
-// Reasons implements [Step].
-func (st *JWKSStep) Reasons() []prober.Reason {
-	return slices.DeleteFunc(st.ClientStep.Reasons(), func(r prober.Reason) bool { return r == prober.ReasonOAuthError })
-}
-
 // Shown implements [Step].
 func (st *JWKSStep) Shown() string { return "GET " + st.JWKS.Source }
 
@@ -179,10 +172,8 @@ func (c *Client) jwksURL(s *Session, t *Template) (*url.URL, error) {
 		return nil, err
 	case text == jwksURI:
 		return c.endpoint(s, jwksURI)
-	case strings.HasPrefix(text, "/"):
-		text = s.flow.base + text
 	}
-	return parseEndpoint(text, jwksURI)
+	return parseEndpoint(s.flow.absolute(text), jwksURI)
 }
 
 // Verify implements [Verifier].

@@ -22,12 +22,12 @@ type DPoPKey struct {
 	Algorithm string `yaml:"algorithm"`
 }
 
-func (k *DPoPKey) vet(s *Scope) {
+func (k *DPoPKey) vet(s *Scope, at *yaml.Node) {
 	if k.Algorithm == "" {
 		k.Algorithm = dpop.DefaultAlgorithm
 	}
 	if all := dpop.Algorithms(); !slices.Contains(all, k.Algorithm) {
-		s.doc.Errorf(k.Key.node, "unknown algorithm %q%s; want one of %s", k.Algorithm, strict.Nearest(k.Algorithm, all), strings.Join(all, ", "))
+		s.doc.Errorf(at, "unknown algorithm %q%s; want one of %s", k.Algorithm, strict.Nearest(k.Algorithm, all), strings.Join(all, ", "))
 		return
 	}
 	s.atLoad(&k.Key, func(text, of string) {
@@ -83,19 +83,34 @@ var proofClaims = []string{"htm", "htu", "jti", "ath", "nonce"}
 // vet is called when the templates are compiled.
 func (p *DPoPSettings) vet(s *Scope) {
 	p.key = DPoPKey{Key: p.Key, Algorithm: p.Algorithm}
-	for _, c := range s.flow.clients { // the key that the tokens of the flow are bound to
-		if c.DPoP != nil && !p.Key.isSet() {
-			p.key = *c.DPoP
-			break
-		}
+	if !p.clientKey(s) {
+		p.key.vet(s, p.node)
 	}
-	p.key.vet(s)
 	for _, c := range p.Claims {
 		if !slices.Contains(proofClaims, c.Name) {
 			s.doc.Errorf(c.node, "the claim %q of a proof cannot be replaced%s; want one of %s", c.Name,
 				strict.Nearest(c.Name, proofClaims), strings.Join(proofClaims, ", "))
 		}
 	}
+}
+
+// clientKey takes the key that the tokens of the flow are bound to: that of its
+// client, whose mistakes are noted there.
+func (p *DPoPSettings) clientKey(s *Scope) (taken bool) {
+	if p.Key.isSet() || p.Algorithm != "" {
+		return false
+	}
+	for _, c := range s.flow.clients {
+		switch {
+		case c.DPoP == nil:
+		case !taken:
+			p.key, taken = *c.DPoP, true
+		case c.DPoP.Key.Source != p.key.Key.Source || c.DPoP.Algorithm != p.key.Algorithm:
+			s.doc.Errorf(p.node, "the clients of the flow have different DPoP keys; say with key and algorithm which one signs")
+			return true
+		}
+	}
+	return taken
 }
 
 // The two kinds of servers, whose nonces are kept apart (RFC 9449 section 9).
@@ -217,10 +232,14 @@ func (s *Session) send(c call) error {
 		if err := p.sign(req, s.nonces[of]); err != nil {
 			return err
 		}
+		s.secrets = append(s.secrets, req.Header.Get("DPoP"))
 		if err := s.signAndExchange(c, req); err != nil {
 			return err
 		}
 		s.noteNonce(of, dpop.Nonce(s.answer.header))
+		if _, fixed := p.claims["nonce"]; fixed {
+			return nil // it is wrong on purpose, and this is what comes of it
+		}
 		nonce, wanted := dpop.NonceWanted(s.answer.status, s.answer.header, s.oauthError())
 		switch {
 		case !wanted:
@@ -262,4 +281,5 @@ func (s *Session) noteNonce(of nonceOf, nonce string) {
 		s.nonces = map[nonceOf]string{}
 	}
 	s.nonces[of] = nonce
+	s.secrets = append(s.secrets, nonce)
 }

@@ -113,6 +113,10 @@ func reasonOf(err error, at stage) prober.Reason {
 }
 
 func isTLS(err error) bool {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "remote error" { // an alert: with TLS 1.3 that of a certificate comes after the handshake
+		return true
+	}
 	var (
 		record       tls.RecordHeaderError
 		verification *tls.CertificateVerificationError

@@ -18,8 +18,8 @@ import (
 const defaultHops = 10
 
 // A FollowStep gets what the answer of the step before redirects to, as a browser
-// would. A redirect into an app, of a scheme such as com.example.bank, is never
-// followed: it is an answer.
+// would. A redirect into an app, of a scheme such as com.example.bank or to the
+// redirect_uri of a client, is never followed: it is an answer.
 type FollowStep struct {
 	StepSettings `yaml:",inline"`
 	// Follow is `location` to follow one redirect, or says until when redirects are followed.
@@ -104,7 +104,7 @@ func (f *FollowStep) Run(ctx context.Context, s *Session) error {
 	begun := time.Now()
 	for hops := 0; ; hops++ {
 		s.show()
-		if s.holds(&f.Follow.Until) {
+		if s.holds(&f.Follow.Until) || s.leadsBack(s.answer.redirect()) {
 			return nil
 		}
 		if hops == f.Follow.AtMost {

@@ -13,6 +13,7 @@ import (
 	"github.com/authprober/authprober/checks/internal/secret"
 	"github.com/authprober/authprober/checks/internal/strict"
 	"github.com/authprober/authprober/checks/remember"
+	"github.com/authprober/authprober/prober"
 )
 
 // A Counter is a number that is remembered of an account and never comes twice.
@@ -95,7 +96,7 @@ func (st *step) vetMemory(s, after *Scope) {
 		st.Counter.First.compile(s)
 	}
 	for _, name := range st.Forget {
-		if s.remembered != nil && !slices.Contains(s.remembered, name) {
+		if s.flow.pool != nil && !slices.Contains(s.remembered, name) {
 			s.doc.Errorf(st.node, "the step %q forgets %s, which no flow of the pool remembers%s", st.Name, name, strict.Nearest(name, s.remembered))
 		}
 	}
@@ -185,6 +186,9 @@ func (s *Session) rememberAll(st *step) error {
 		var b bytes.Buffer
 		if err := writeJSON(&b, v); err != nil {
 			return fmt.Errorf("remembering %s: %w", c.Name, err)
+		}
+		if b.Len() > remember.MaxSize {
+			return Failf(prober.ReasonBadResponse, "remembering %s from %s: want at most %d bytes, got %d", c.Name, c.Value.Source, remember.MaxSize, b.Len())
 		}
 		values[c.Name], found[c.Name] = remember.Value{JSON: secret.New(b.String()), Since: now}, v
 	}

@@ -2,6 +2,8 @@ package checks
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -64,11 +66,12 @@ func (st *ClientStep) Needs(captured map[string]string) (names []string) {
 
 // Reasons implements [Step].
 func (st *ClientStep) Reasons() []prober.Reason {
-	return []prober.Reason{
-		prober.ReasonDNS, prober.ReasonConnect, prober.ReasonTLS, prober.ReasonReset, prober.ReasonBadResponse,
-		prober.ReasonMissingValue, prober.ReasonOAuthError, prober.ReasonStatus4xx, prober.ReasonStatus5xx,
-		prober.ReasonRateLimited, prober.ReasonRedirect, prober.ReasonAssertion,
+	rs := append(slices.Clone(exchangeReasons), prober.ReasonMissingValue, prober.ReasonOAuthError,
+		prober.ReasonStatus4xx, prober.ReasonStatus5xx, prober.ReasonRateLimited, prober.ReasonRedirect, prober.ReasonAssertion)
+	if st.client != nil && st.client.DPoP != nil {
+		rs = append(rs, prober.ReasonChallenge)
 	}
+	return rs
 }
 
 func (c Clients) names() []string {
@@ -108,28 +111,22 @@ func (s *Session) grant(c *Client) *grant {
 }
 
 // endpoint is where the client finds what the metadata calls name: as the flow
-// says, or else as the metadata that the run has fetched does. A client that
-// authenticates with a certificate uses the alias for it, RFC 8705 section 5.
+// says, or else as the metadata that the run has fetched does.
 func (c *Client) endpoint(s *Session, name string) (*url.URL, error) {
+	return c.endpointOf(s, s.grant(c).metadata, name)
+}
+
+func (c *Client) endpointOf(s *Session, metadata map[string]any, name string) (*url.URL, error) {
 	for i := range c.Endpoints {
-		if c.Endpoints[i].Name != name {
-			continue
+		if c.Endpoints[i].Name == name {
+			return c.configured(s, &c.Endpoints[i])
 		}
-		text, err := c.Endpoints[i].Value.text(s, nil)
-		if err != nil {
-			return nil, err
-		}
-		if strings.HasPrefix(text, "/") {
-			text = s.flow.base + text
-		}
-		return parseEndpoint(text, name)
 	}
-	metadata := s.grant(c).metadata
 	if metadata == nil {
-		return nil, Failf(prober.ReasonMissingValue, "the %s is not known: the discovery was skipped", name)
+		return nil, fmt.Errorf("the %s is not known: the step that fetches the metadata was skipped", name)
 	}
-	if aliases, ok := metadata["mtls_endpoint_aliases"].(map[string]any); ok && c.Auth.byTLS() {
-		if text, ok := aliases[name].(string); ok {
+	if aliases, ok := metadata["mtls_endpoint_aliases"].(map[string]any); ok && s.flow.hasClientCertificate() && !inFront(name) {
+		if text, ok := aliases[name].(string); ok { // RFC 8705 section 5
 			return parseEndpoint(text, name)
 		}
 	}
@@ -138,6 +135,32 @@ func (c *Client) endpoint(s *Session, name string) (*url.URL, error) {
 		return nil, Failf(prober.ReasonMissingValue, "the metadata of the authorization server has no %s", name)
 	}
 	return parseEndpoint(text, name)
+}
+
+// inFront reports whether an endpoint is one that needs no certificate: the user's,
+// or public.
+func inFront(name string) bool { return name == "authorization_endpoint" || name == jwksURI }
+
+// configured is an endpoint that the flow names. What is wrong with it is not the
+// target's fault.
+func (c *Client) configured(s *Session, e *Pair) (*url.URL, error) {
+	text, err := e.Value.text(s, nil)
+	if err != nil {
+		return nil, err
+	}
+	to, err := parseEndpoint(s.flow.absolute(text), e.Name)
+	if err != nil {
+		return nil, errors.New(err.Error()) // ours
+	}
+	return to, nil
+}
+
+// absolute puts a path after the target.
+func (f *compiled) absolute(text string) string {
+	if strings.HasPrefix(text, "/") {
+		return f.base + text
+	}
+	return text
 }
 
 func parseEndpoint(text, name string) (*url.URL, error) {
@@ -178,7 +201,22 @@ func (st *ClientStep) post(ctx context.Context, s *Session, endpoint string, par
 	if err != nil {
 		return err
 	}
-	return s.send(call{build: build, proof: proof, limit: defaultBodyLimit})
+	return s.behind(func() error { return s.send(call{build: build, proof: proof, limit: defaultBodyLimit}) })
+}
+
+// behind makes an exchange that the user's browser has no part in: an app has its
+// cookies apart from those of the browser it logs in with. A cookie by which a
+// balancer knows the browser would hide that replicas do not know of each other.
+func (s *Session) behind(exchange func() error) error {
+	jar := s.client.Jar
+	s.client.Jar = nil
+	defer func() { s.client.Jar = jar }()
+	return exchange()
+}
+
+// has reports whether one of the pairs has the name.
+func (p Pairs) has(name string) bool {
+	return slices.ContainsFunc(p, func(one Pair) bool { return one.Name == name })
 }
 
 // set replaces parameters by those of the pairs; one whose text is empty is left out.

@@ -80,15 +80,16 @@ func textMember(object map[string]any, name string) (string, error) {
 	return "", Failf(prober.ReasonBadResponse, "want a text as %s, got %s", name, kindOf(object[name]))
 }
 
-// secondsMember is a member that has to be a number of seconds above zero.
-func secondsMember(object map[string]any, name string) (int, error) {
+// secondsMember is a member that has to be a whole number of seconds, of at least so
+// many. A number beyond all reason is cut to one that is not.
+func secondsMember(object map[string]any, name string, least int) (int, error) {
 	switch v := object[name].(type) {
 	case nil:
 		return 0, Failf(prober.ReasonMissingValue, "want %s, got none", name)
 	case int:
-		if v > 0 {
-			return v, nil
+		if v >= least {
+			return min(v, 1<<30), nil
 		}
 	}
-	return 0, Failf(prober.ReasonBadResponse, "want a number of seconds above zero as %s, got %s", name, describe(object[name]))
+	return 0, Failf(prober.ReasonBadResponse, "want a whole number of seconds from %d on as %s, got %s", least, name, describe(object[name]))
 }

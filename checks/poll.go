@@ -120,8 +120,8 @@ func (s *Session) pending(st *step) (slower time.Duration, yes bool, err error) 
 		if slower, yes = p.pending(s); yes {
 			return slower, true, nil
 		}
-		if !st.Poll.Until.isSet() {
-			return 0, false, nil
+		if !st.Poll.Until.isSet() || !st.Poll.Pending.isSet() && s.answer.status >= 400 {
+			return 0, false, nil // an error that the protocol does not call pending is the end
 		}
 	}
 	if s.holds(&st.Poll.Until) {

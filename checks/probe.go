@@ -136,7 +136,7 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 		return err
 	}
 	s.show()
-	if err := s.authorizationResponse(); err != nil {
+	if err := s.authorizationResponse(st); err != nil {
 		return err
 	}
 	if err := s.judge(st); err != nil {
@@ -183,7 +183,7 @@ func (s *Session) show() {
 	}
 	s.answer.shown = true
 	s.vars["status"], s.vars["header"], s.vars["took"] = s.answer.status, s.answer.header, s.answer.took
-	s.vars["body"], s.vars["text"], s.vars["location"] = nil, nil, nil
+	s.vars["body"], s.vars["text"], s.vars["location"] = s.answer.json, nil, nil // it may be read already
 	if s.flow.usesLocation {
 		s.vars["location"] = s.answer.location()
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -26,6 +27,9 @@ const (
 // errMissing is the error of an expression that reads what is not there. Helpers
 // have it too.
 type errMissing = functions.Missing
+
+// seekers are the helpers that may find nothing.
+var seekers = []string{"auth_challenge", "extract"}
 
 // A rewriter is the ast.Visitor that does this, and notes which names the
 // expression mentions. Children are visited before their parents.
@@ -54,6 +58,11 @@ func (r *rewriter) Visit(node *ast.Node) {
 	case *ast.CallNode:
 		r.restoreOne(&n.Callee)
 	}
+}
+
+// misses reports whether the expression may find nothing where it reads something.
+func (r *rewriter) misses() bool {
+	return len(r.plain) > 0 || slices.ContainsFunc(seekers, func(name string) bool { return r.mentions[name] })
 }
 
 func (r *rewriter) member(node *ast.Node, n *ast.MemberNode) {

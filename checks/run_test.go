@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,7 +65,19 @@ func probeOnce(t testing.TB, c *Config) prober.Report {
 	if a.Release != nil {
 		a.Release(r.Outcome(), r)
 	}
+	announced(t, c.Checks[0], r)
 	return r
+}
+
+// announced fails the test if a step failed for a reason that its check has not
+// announced: there would be no series of it before it is needed.
+func announced(t testing.TB, check *prober.Check, r prober.Report) {
+	t.Helper()
+	for i := range r.Steps {
+		if reason := r.Steps[i].Reason; reason != "" && !slices.Contains(check.Reasons[i], reason) {
+			t.Errorf("the step %q failed for the reason %s, which is none of those announced: %v", r.Steps[i].Name, reason, check.Reasons[i])
+		}
+	}
 }
 
 const loginFlow = `

@@ -36,6 +36,7 @@ type Scope struct {
 	clients    map[*Client]*oauthSeen
 	remembered []string // names of what is remembered of an account
 	totpSeen   bool     // an expression compiled since this was last reset calls totp()
+	missSeen   bool     // one reads what may not be there
 	steps      []string // the names of the steps before this place
 	aside      bool     // the answer in reach is a mail
 }
@@ -112,6 +113,7 @@ func (s *Scope) compile(n *yaml.Node, offset int, source string, options ...expr
 		return nil
 	}
 	s.noteTOTP(source, rw.mentions)
+	s.missSeen = s.missSeen || rw.misses()
 	return &program{compiled, rw.mentions}
 }
 

@@ -121,9 +121,9 @@ func (s *Session) exchange(req *http.Request, follow int, limit int64) error {
 		ctx, t.stop = context.WithCancelCause(ctx)
 		defer t.stop(nil)
 	}
-	s.client.CheckRedirect = func(_ *http.Request, via []*http.Request) error {
+	s.client.CheckRedirect = func(next *http.Request, via []*http.Request) error {
 		switch {
-		case follow == 0:
+		case follow == 0 || s.leadsBack(next.URL):
 			return http.ErrUseLastResponse
 		case len(via) > follow:
 			return errFollow

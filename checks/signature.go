@@ -133,7 +133,11 @@ func (j *JWSSettings) vet(s *Scope) {
 		s.doc.Errorf(j.node, "%q is no name of a header field", j.Field)
 	}
 	key := SigningKey{Key: j.Key, Algorithm: j.Algorithm}
-	key.vet(s)
+	at := j.node
+	if alg := valueOf(j.node, "algorithm"); alg != nil {
+		at = alg
+	}
+	key.vet(s, at)
 }
 
 func (j *JWSSettings) sign(req *http.Request, body []byte, s *Session) error {

@@ -115,6 +115,7 @@ type step struct {
 	ifNeeds  []string // captured names that the condition reads
 	needs    []string // and those that the step reads beside
 	usesTOTP bool     // its action sends a one-time code by the clock
+	misses   bool     // an expression reads what may not be there
 	usesBody bool     // an expression reads the answer's body as JSON
 	// judged are the expectations, those on the status first: what the status
 	// says is the better reason.

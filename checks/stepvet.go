@@ -12,6 +12,7 @@ import (
 // vet finds what is wrong with a step and compiles it.
 func (st *step) vet(s *Scope, runTimeout time.Duration) {
 	before := s
+	s.totpSeen, s.missSeen = false, false
 	st.If.compileBool(before)
 	s.totpSeen = false
 	st.ifNeeds = exprNeeds(&st.If, s.captured)
@@ -24,6 +25,7 @@ func (st *step) vet(s *Scope, runTimeout time.Duration) {
 		st.Expect[i].compileBool(after)
 		st.usesBody = st.usesBody || st.Expect[i].mentions("body")
 	}
+	st.misses = after.missSeen // which knows what s has seen
 	for _, e := range st.conditions() {
 		st.usesBody = st.usesBody || e.mentions("body")
 	}
@@ -113,7 +115,10 @@ func (st *step) reasons() []prober.Reason {
 	if !st.isAside() && (len(st.Expect) > 0 || len(st.Refuse) > 0) {
 		rs = append(rs, prober.ReasonStatus4xx, prober.ReasonStatus5xx, prober.ReasonRateLimited, prober.ReasonRedirect)
 	}
-	if len(st.Capture) > 0 || st.usesBody {
+	if st.misses {
+		rs = append(rs, prober.ReasonMissingValue)
+	}
+	if len(st.Capture)+len(st.Remember) > 0 || st.usesBody {
 		rs = append(rs, prober.ReasonMissingValue, prober.ReasonBadResponse)
 	}
 	if st.Poll != nil {

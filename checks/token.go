@@ -74,7 +74,7 @@ func (st *TokenStep) vetOrder(s *Scope, seen *oauthSeen) {
 		}
 	}
 	scope, constant := st.client.Scope.constant()
-	if constant && wantsIDToken(scope) && st.Token == grantCode && !seen.keys {
+	if constant && wantsIDToken(scope) && st.bringsIDToken() && !seen.keys {
 		s.doc.Errorf(st.node, "the scope openid brings an ID token, which is verified against the keys of a step jwks of the client %s before", st.client.name)
 	}
 }
@@ -86,7 +86,7 @@ func (st *TokenStep) Needs(captured map[string]string) []string {
 
 // Reasons implements [Step].
 func (st *TokenStep) Reasons() []prober.Reason {
-	return append(st.ClientStep.Reasons(), prober.ReasonTokenInvalid, prober.ReasonClockSkew, prober.ReasonChallenge)
+	return append(st.ClientStep.Reasons(), prober.ReasonTokenInvalid, prober.ReasonClockSkew)
 }
 
 // Shown implements [Step].
@@ -95,12 +95,23 @@ func (st *TokenStep) Shown() string { return "POST token_endpoint (" + st.Token 
 // Run implements [Step].
 func (st *TokenStep) Run(ctx context.Context, s *Session) error {
 	g := s.grant(st.client)
-	if st.Token == grantCode {
-		if err := g.authorized(); err != nil {
-			return err
-		}
+	if err := st.begun(g); err != nil {
+		return err
 	}
 	return st.post(ctx, s, "token_endpoint", func() (url.Values, error) { return st.values(s, g) })
+}
+
+// begun is why the grant has nothing to be asked with.
+func (st *TokenStep) begun(g *grant) error {
+	switch {
+	case st.Token == grantCode:
+		return g.authorized()
+	case st.Token == grantDevice && g.deviceCode == "":
+		return errors.New("no device has asked for a login: the step device_authorization was skipped")
+	case st.Token == grantBackchannel && g.authReqID == "":
+		return errors.New("no login has been asked for: the step backchannel_authentication was skipped")
+	}
+	return nil
 }
 
 func (st *TokenStep) values(s *Session, g *grant) (url.Values, error) {
@@ -162,10 +173,10 @@ func (st *TokenStep) Verify(s *Session) error {
 	if err != nil {
 		return err
 	}
-	if _, err := textMember(object, "access_token"); err != nil {
+	s.hideTokens(object)
+	if err := vetTokens(object); err != nil {
 		return err
 	}
-	s.hideTokens(object)
 	kind, err := textMember(object, "token_type")
 	if err != nil {
 		return err
@@ -174,6 +185,28 @@ func (st *TokenStep) Verify(s *Session) error {
 		return Failf(prober.ReasonBadResponse, "want the token_type %s, got %s", want, describe(kind))
 	}
 	return st.verifyIDToken(s, object)
+}
+
+// vetTokens is for what tokens are made of (RFC 6749 appendixes A.12, A.14 and A.17):
+// one that does not fit into a header field is found out here.
+func vetTokens(object map[string]any) error {
+	for _, name := range []string{"access_token", "refresh_token"} {
+		if name == "refresh_token" && object[name] == nil {
+			continue
+		}
+		token, err := textMember(object, name)
+		if err != nil {
+			return err
+		}
+		if strings.ContainsFunc(token, func(c rune) bool { return c < ' ' || c > '~' }) {
+			return Failf(prober.ReasonBadResponse, "the %s has a character that it must not have", name)
+		}
+	}
+	if object["expires_in"] == nil {
+		return nil
+	}
+	_, err := secondsMember(object, "expires_in", 1)
+	return err
 }
 
 func (c *Client) tokenType() string {
@@ -190,12 +223,15 @@ func (s *Session) hideTokens(object map[string]any) {
 	}
 }
 
+// bringsIDToken reports whether the grant is one that a user has taken part in.
+func (st *TokenStep) bringsIDToken() bool { return st.Token != grantRefresh && st.Token != grantClient }
+
 // verifyIDToken verifies the ID token, where there is one or has to be.
 func (st *TokenStep) verifyIDToken(s *Session, object map[string]any) error {
 	g := s.grant(st.client)
 	if object["id_token"] == nil {
 		scope, err := textOr(&st.client.Scope, s, "")
-		if err == nil && wantsIDToken(scope) && st.Token != grantRefresh && st.Token != grantClient {
+		if err == nil && wantsIDToken(scope) && st.bringsIDToken() {
 			err = Failf(prober.ReasonMissingValue, "want an id_token, for openid is in the scope, got none")
 		}
 		return err
@@ -234,7 +270,7 @@ const (
 func (c *Client) verifyIDToken(s *Session, g *grant, token string, expect jose.Expect) error {
 	s.hide(token)
 	if g.keys == nil {
-		return Failf(prober.ReasonMissingValue, "the keys of the authorization server are not known: the step jwks was skipped")
+		return errNoKeys
 	}
 	id, err := c.ClientID.text(s, nil)
 	if err != nil {

@@ -33,7 +33,7 @@ func (st *UserinfoStep) Needs(captured map[string]string) []string {
 
 // Reasons implements [Step].
 func (st *UserinfoStep) Reasons() []prober.Reason {
-	return append(st.ClientStep.Reasons(), prober.ReasonTokenInvalid, prober.ReasonChallenge)
+	return append(st.ClientStep.Reasons(), prober.ReasonTokenInvalid)
 }
 
 // Shown implements [Step].
@@ -56,11 +56,12 @@ func (st *UserinfoStep) Run(ctx context.Context, s *Session) error {
 	if proof != nil {
 		proof.token = token
 	}
-	return s.send(call{proof: proof, limit: defaultBodyLimit, build: func() (*http.Request, error) {
+	build := func() (*http.Request, error) {
 		req := s.newRequest(ctx, http.MethodGet, to, nil, "")
 		req.Header.Set("Authorization", st.client.tokenType()+" "+token)
 		return req, st.Headers.setHeaders(req, s)
-	}})
+	}
+	return s.behind(func() error { return s.send(call{build: build, proof: proof, limit: defaultBodyLimit}) })
 }
 
 // Verify implements [Verifier]: the subject is that of the ID token (section 5.3.2).

@@ -112,6 +112,8 @@ func (t *timing) done(whole bool) {
 type wire struct {
 	transport *http.Transport
 	options   *Options
+	config    *tls.Config
+	secure    bool // HTTP/2 is offered over TLS
 
 	ctx    context.Context // ends with the run
 	cancel context.CancelFunc
@@ -124,20 +126,33 @@ type wire struct {
 // newWire returns the network for one run. With secure, HTTP/2 is offered over
 // TLS.
 func newWire(ctx context.Context, config *tls.Config, secure bool, options *Options) *wire {
-	w := &wire{options: options}
+	w := &wire{options: options, config: config, secure: secure}
 	w.ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx)) // the clean-up outlives the run's deadline
-	w.transport = &http.Transport{
+	w.transport = w.newTransport()
+	return w
+}
+
+// renew returns the transport for what follows, which uses none of the connections
+// that are open. To close them would not do: one over HTTP/2 may not be idle yet when
+// its answer has been read, and would be used again.
+func (w *wire) renew() *http.Transport {
+	w.transport.CloseIdleConnections()
+	w.transport = w.newTransport()
+	return w.transport
+}
+
+func (w *wire) newTransport() *http.Transport {
+	return &http.Transport{
 		Proxy:             http.ProxyFromEnvironment,
 		DialContext:       w.dial,
-		TLSClientConfig:   config,
-		ForceAttemptHTTP2: secure,
+		TLSClientConfig:   w.config,
+		ForceAttemptHTTP2: w.secure,
 		MaxIdleConns:      4,
 		IdleConnTimeout:   time.Minute,
 		// What follows the headers has the step's deadline; these keep a hostile
 		// target from filling our memory.
 		MaxResponseHeaderBytes: 256 << 10,
 	}
-	return w
 }
 
 // close ends every connection and waits for the dials that are under way.

@@ -19,7 +19,7 @@ type providerOptions struct {
 	Issuer                string        // "" is its own URL; else that of a front
 	AccessTTL, RefreshTTL time.Duration // whole seconds; 0 is an hour, and a day
 	RequireNonce          bool          // of DPoP proofs (RFC 9449 section 8)
-	CIBAAfter             time.Duration // until the customer approves; 0 is a second
+	CIBAAfter             time.Duration // until the customer approves; 0 is a second, less than 1 ms at once
 	TLS                   bool          // and the clients mtls and self-signed
 }
 

@@ -14,7 +14,8 @@
 //   OIDC_ACCESS_TTL    seconds that access tokens live, 3600 by default
 //   OIDC_REFRESH_TTL   seconds that refresh tokens live, a day by default
 //   OIDC_DPOP_NONCE    1: a DPoP proof without a nonce of the server is refused
-//   OIDC_CIBA_MS       milliseconds until the customer approves, 1000 by default
+//   OIDC_CIBA_MS       milliseconds until the customer approves, 1000 by default; 0 is before
+//                      the shop has its answer
 //   OIDC_TLS_CERT, OIDC_TLS_KEY   PEM files: serve over TLS, asking for a certificate
 //   OIDC_CLIENT_CA     PEM file: who vouches for the certificate of the client mtls
 //   OIDC_CLIENT_CERT   PEM file: the certificate of the client self-signed
@@ -131,9 +132,9 @@ policy.get('login').checks.add(new interactionPolicy.Check('step_up', 'a stronge
 
 // The customer agrees on another device, after a while. One whose name begins
 // with deny refuses, and one whose name begins with never does not answer.
-function answerCIBA(ctx, request, account, client) {
+async function answerCIBA(ctx, request, account, client) {
   if (account.accountId.startsWith('never')) return;
-  setTimeout(async () => {
+  const answer = async () => {
     if (account.accountId.startsWith('deny')) {
       await provider.backchannelResult(request, new errors.AccessDenied());
       return;
@@ -142,7 +143,13 @@ function answerCIBA(ctx, request, account, client) {
     grant.addOIDCScope(request.scope);
     await grant.save();
     await provider.backchannelResult(request, grant, { acr: acr.strong, authTime: Math.floor(Date.now() / 1000) });
-  }, seconds('OIDC_CIBA_MS', 1000)).unref();
+  };
+  const after = seconds('OIDC_CIBA_MS', 1000);
+  if (after === 0) {
+    await answer();
+  } else {
+    setTimeout(answer, after).unref();
+  }
 }
 
 const certificate = (ctx) => ctx.socket.getPeerCertificate?.()?.raw;

@@ -91,7 +91,7 @@ func (a *authServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.lines = append(a.lines, r.Method+" "+r.URL.Path)
 	serve := map[string]http.HandlerFunc{
 		"/.well-known/openid-configuration": a.metadata, "/.well-known/oauth-authorization-server": a.metadata,
-		"/jwks": a.jwks, "/authorize": a.authorize, "/login": a.login, "/par": a.par, "/token": a.token, "/userinfo": a.userinfo,
+		"/jwks": a.jwks, "/authorize": a.authorize, "/login": a.login, "/par": a.par, "/token": a.token, "/mtls/token": a.token, "/userinfo": a.userinfo,
 		"/introspect": a.introspect, "/revoke": a.revoke, "/device": a.device, "/ciba": a.ciba,
 	}[r.URL.Path]
 	if serve == nil {

@@ -180,7 +180,7 @@ func (a *authServer) handOut(w http.ResponseWriter, r *http.Request, asked url.V
 	a.tokens[access], a.tokens[refresh] = "access", "refresh"
 	answer := map[string]any{"access_token": access, "refresh_token": refresh, "token_type": "Bearer", "expires_in": 300}
 	if r.Header.Get("DPoP") != "" {
-		answer["token_type"] = "DPoP"
+		answer["token_type"], a.tokens[access] = "DPoP", "bound"
 	}
 	if wantsIDToken(asked.Get("scope")) {
 		answer["id_token"] = a.idToken(asked, map[string]any{"at_hash": jose.LeftHash(a.alg, access)})
@@ -257,7 +257,8 @@ func (a *authServer) nonceGood(w http.ResponseWriter, got string, resource bool)
 
 func (a *authServer) userinfo(w http.ResponseWriter, r *http.Request) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if (scheme == "DPoP") != (r.Header.Get("DPoP") != "") || a.tokens[token] != "access" || r.Header.Get("Cookie") != "" {
+	bound := a.tokens[token] == "bound"
+	if !bound && a.tokens[token] != "access" || bound != (scheme == "DPoP") || bound != (r.Header.Get("DPoP") != "") {
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token", error_description="`+forPeople+`"`)
 		w.WriteHeader(401)
 		return

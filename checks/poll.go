@@ -101,7 +101,7 @@ func (s *Session) act(ctx context.Context, st *step) error {
 			return err
 		}
 		every += slower
-		if time.Since(begun)+every > most {
+		if time.Since(begun)+every >= most { // a request sent at the very end would not be answered
 			return s.late(st, most)
 		}
 		if err := wait(ctx, every); err != nil {

@@ -7,7 +7,9 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -134,5 +136,33 @@ func TestGalleryZitadel(t *testing.T) {
 	why, stats := failures(ranAll(t, 200, env, flow)), f.stats(t)
 	if len(why) != 1 || int64(why["tokens: status_5xx"]) != stats.Met || stats.Met == 0 {
 		t.Errorf("%d requests met a fault, and runs failed: %v", stats.Met, why)
+	}
+}
+
+// TestFormPost has the authorization response posted by a page, as oidc-login.yaml
+// would with response_mode: form_post.
+func TestFormPost(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(deployed("flows", "oidc-login.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.NewReplacer(
+		"    scope: openid email offline_access\n", "    scope: openid email offline_access\n    response_mode: form_post\n",
+		`until: 'location.scheme == "com.example.bank"'`, `until: status == 200`,
+		`[location.query.code != ""]`, `[text contains "com.example.bank:/callback"]`,
+	).Replace(string(text))
+	accounts, err := os.ReadFile(deployed("flows", "oidc-accounts.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	flow := write(t, dir, "form-post.yaml", changed)
+	write(t, dir, "form-post-accounts.yaml", string(accounts))
+	p := newProvider(t, providerOptions{})
+	all := ranAll(t, 20, p.environment(t), flow)
+	passed(t, all)
+	if strings.Count(changed, "form_post") != 1 || times(all, "tokens") != 20 {
+		t.Errorf("it was not form_post that has passed:\n%s", changed)
 	}
 }

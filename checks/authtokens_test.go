@@ -234,7 +234,9 @@ func (a *authServer) proven(w http.ResponseWriter, r *http.Request, token string
 	}
 	wrong := claims.HTM != r.Method || claims.HTU != a.issuer+r.URL.Path || !a.fresh(claims.JTI) || time.Since(time.Unix(claims.IAT, 0)).Abs() > time.Minute
 	if wrong || token != "" && claims.ATH != dpop.TokenHash(token) {
-		a.t.Errorf("%s: the proof is of something else: %s", r.URL.Path, payload)
+		a.t.Logf("%s: the proof is of something else: %s", r.URL.Path, payload)
+		refuse(w, map[bool]int{true: 401, false: 400}[token != ""], "invalid_dpop_proof")
+		return false
 	}
 	return !a.nonces || a.nonceGood(w, claims.Nonce, token != "")
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,14 +93,14 @@ func (c *counter) ObserveMissed(m prober.Missed) {
 func TestHoursOfRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := newPipes()
-		var logins, logouts int
+		var loginsMade, logoutsMade atomic.Int64 // a handler that hangs outlives the server
 		server := &http.Server{ErrorLog: log.New(io.Discard, "", 0), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/logout" {
-				logouts++
+				logoutsMade.Add(1)
 				w.WriteHeader(http.StatusNoContent)
 				return
 			}
-			switch logins++; {
+			switch logins := loginsMade.Add(1); {
 			case logins%100 == 0:
 				w.WriteHeader(http.StatusServiceUnavailable)
 			case logins%10 == 0:
@@ -139,8 +140,9 @@ cleanup:
 		_ = server.Close()
 		network.Close()
 		serving.Wait()
+		synctest.Wait() // for the handlers, which count
 
-		due := 0
+		due, logins, logouts := 0, int(loginsMade.Load()), int(logoutsMade.Load())
 		for _, n := range seen.runs {
 			due += n
 		}

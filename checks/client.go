@@ -34,7 +34,7 @@ type Client struct {
 	Issuer Template `yaml:"issuer"`
 	// ClientID is the client's identifier.
 	ClientID Template `yaml:"client_id,required"`
-	// RedirectURI is where the authorization server sends the user back to. It is never followed: an answer that redirects there is read as the authorization response.
+	// RedirectURI is where the authorization server sends the user back to. It is never followed: an answer that goes there, by a redirect or a form that submits itself, is read as the authorization response.
 	RedirectURI Template `yaml:"redirect_uri"`
 	// Scope are the scopes that are asked for, separated by spaces. With openid among them an ID token has to come and to verify.
 	Scope Template `yaml:"scope"`
@@ -204,6 +204,9 @@ func (c *Client) setIssuer(f *compiled, s *Scope) {
 
 // vet tries the key where it is known before the first run.
 func (k *SigningKey) vet(s *Scope, at *yaml.Node) {
+	if k.Algorithm == "" {
+		return // noted: it is required
+	}
 	if !slices.Contains(privateAlgorithms, k.Algorithm) {
 		s.doc.Errorf(at, "unknown algorithm %q%s; want one of %s", k.Algorithm,
 			strict.Nearest(k.Algorithm, privateAlgorithms), strings.Join(privateAlgorithms, ", "))

@@ -38,9 +38,9 @@ type CoherenceStep struct {
 // Vet implements [Step].
 func (st *CoherenceStep) Vet(s *Scope) {
 	st.KeyOf.compile(s)
-	vetWellKnown(st.Coherence, &st.ClientStep, s)
+	vetWellKnown("coherence", st.Coherence, &st.ClientStep, s)
 	if st.Fetch < fewestCopies || st.Fetch > mostCopies {
-		s.doc.Errorf(st.node, "fetch is %d; want a number from %d to %d", st.Fetch, fewestCopies, mostCopies)
+		s.doc.Errorf(st.at("fetch"), "fetch is %d; want a number from %d to %d", st.Fetch, fewestCopies, mostCopies)
 	}
 	if st.vetClient(s) {
 		seen := s.oauth(st.client)

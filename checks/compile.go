@@ -83,6 +83,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 	f.setTarget(src, s)
 	f.setTLS(src)
 	l.vetCertificate(src, f, s)
+	f.noteLater(s)
 	f.vetClients(src, s)
 	vetSteps(src, f, s)
 	l.vetTOTP(src, f, s)
@@ -184,13 +185,6 @@ func vetSteps(src *source, f *compiled, s *Scope) {
 	}
 	names := map[string]bool{}
 	all := slices.Concat(pointers(f.steps), pointers(f.cleanup))
-	for _, st := range all {
-		for _, c := range st.keeps() {
-			if _, ok := s.later[c.Name]; !ok {
-				s.later[c.Name] = st.Name
-			}
-		}
-	}
 	for i, st := range all {
 		if st.StepSettings == nil {
 			continue // its kind is not known, and that is noted
@@ -208,6 +202,17 @@ func vetSteps(src *source, f *compiled, s *Scope) {
 	after := s.withAnswer(false)
 	for i := range f.tags {
 		f.tags[i].expr.compileAny(after)
+	}
+}
+
+// noteLater notes what steps are going to keep, and which.
+func (f *compiled) noteLater(s *Scope) {
+	for _, st := range slices.Concat(pointers(f.steps), pointers(f.cleanup)) {
+		for _, c := range st.keeps() {
+			if _, ok := s.later[c.Name]; !ok {
+				s.later[c.Name] = st.Name
+			}
+		}
 	}
 }
 
@@ -271,6 +276,17 @@ func (src *source) at(key string) *yaml.Node {
 	}
 	if at.Kind == yaml.AliasNode && at.Alias != nil {
 		at = at.Alias
+	}
+	return at
+}
+
+// inside is the place of a key's value below a top-level key, or that of the latter.
+func (src *source) inside(top, key string) *yaml.Node {
+	at := src.at(top)
+	for i := 0; at.Kind == yaml.MappingNode && i+1 < len(at.Content); i += 2 {
+		if at.Content[i].Value == key {
+			return at.Content[i+1]
+		}
 	}
 	return at
 }

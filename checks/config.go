@@ -3,6 +3,7 @@ package checks
 import (
 	"context"
 	"maps"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -36,6 +37,10 @@ type Options struct {
 	// Remembered is where flows keep what lasts between runs; nil is memory that ends
 	// with the configuration.
 	Remembered *remember.Store
+	// AnyPace says that the flows are run at another pace than that of their schedules,
+	// and leaves out what only matters to these: whether a pool can give as many
+	// logins as they ask for, and whether it has an account for each concurrent run.
+	AnyPace bool
 	// HostOf, unless nil, is told the host of each flow's target as it is loaded.
 	HostOf func(check, host string)
 }
@@ -62,6 +67,25 @@ type Config struct {
 	Remembers []string
 	// Redactor knows every secret of the configuration.
 	Redactor *secret.Redactor
+
+	supply map[*prober.Check]supply
+}
+
+// A supply is what a check leases from.
+type supply struct {
+	pool *accounts.Pool
+	need accounts.Need
+}
+
+// Supply returns the name of the pool that the check leases from, and how many
+// logins a second that can give it in the long run if nobody else uses it, +Inf
+// where nothing limits that. The name is "" for a check without accounts.
+func (c *Config) Supply(check *prober.Check) (pool string, perSecond float64) {
+	s, ok := c.supply[check]
+	if !ok {
+		return "", math.Inf(1)
+	}
+	return s.pool.Name(), s.pool.Capacity(s.need)
 }
 
 // Load reads flows and accounts from files and directories, and compiles them.
@@ -134,13 +158,16 @@ func (l *loader) load(paths []string) (*Config, error) {
 }
 
 func (l *loader) config(flows []*compiled) (*Config, error) {
-	c := &Config{Warnings: l.warnings.Sort(), Redactor: l.redactor}
+	c := &Config{Warnings: l.warnings.Sort(), Redactor: l.redactor, supply: map[*prober.Check]supply{}}
 	for _, f := range flows {
 		f.redactor = l.redactor
 		f.spare = l.spareOf(f)
 		c.Checks = append(c.Checks, f.check)
 		if len(f.remembered) > 0 {
 			c.Remembers = append(c.Remembers, f.check.Name)
+		}
+		if f.pool != nil {
+			c.supply[f.check] = supply{f.pool, f.need}
 		}
 	}
 	slices.Sort(c.Remembers)

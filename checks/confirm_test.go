@@ -42,15 +42,32 @@ func TestGroups(t *testing.T) {
 	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].Message, `no other flow is in the group "identity"`) || c.Warnings[0].Line != 4 {
 		t.Errorf("a group of one: got %v", c.Warnings)
 	}
-	dir := write(t, map[string]string{"a.yaml": flowNamed("a") + objective, "b.yaml": flowNamed("b") + strings.Replace(objective, "2%", "3%", 1)})
-	_, err := Load([]string{dir}, Options{})
-	want := `DIR/b.yaml:4:12: tolerate, detect, false_pages and blip are not those of the flow "a" in DIR/a.yaml; ` +
-		`all flows of the group "identity" have the same`
-	if err == nil {
-		t.Fatal("no mistake was found")
+}
+
+// Each key that differs is named where it is, or where it is missing, with both values.
+func TestGroupsDiffer(t *testing.T) {
+	const first = "objective: {detect: 2%, group: identity}\n"
+	const rest = ` in the flow "a" in DIR/a.yaml; all flows of the group "identity" have the same`
+	tests := map[string]string{
+		"objective: {detect: 3%, group: identity}\n":      `DIR/b.yaml:4:21: detect is 3%, and 2%` + rest,
+		"objective: {tolerate: 0.11%, group: identity}\n": `DIR/b.yaml:4:23: tolerate is 0.11%, and 0.1%` + rest,
+		"objective: {group: identity, blip: 90s, false_pages: 2 per 7d}\n": `DIR/b.yaml:4:36: blip is 1m30s, and 30s` + rest + "\n" +
+			`DIR/b.yaml:4:54: false_pages is 1 per 84h, and 1 per 30d` + rest,
 	}
-	if diff := cmp.Diff(want, strings.ReplaceAll(filepath.ToSlash(err.Error()), filepath.ToSlash(dir), "DIR")); diff != "" {
-		t.Errorf("two objectives (-want +got):\n%s", diff)
+	for second, want := range tests {
+		dir := write(t, map[string]string{"a.yaml": flowNamed("a") + first, "b.yaml": flowNamed("b") + second})
+		_, err := Load([]string{dir}, Options{})
+		if err == nil {
+			t.Fatalf("%s: no mistake was found", second)
+		}
+		if diff := cmp.Diff(want, strings.ReplaceAll(filepath.ToSlash(err.Error()), filepath.ToSlash(dir), "DIR")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", second, diff)
+		}
+	}
+	// What the first has and the second leaves out is looked for at the objective.
+	dir := write(t, map[string]string{"a.yaml": flowNamed("a") + "objective: {detect: 3%, group: identity}\n", "b.yaml": flowNamed("b") + "objective: {group: identity}\n"})
+	if _, err := Load([]string{dir}, Options{}); err == nil || !strings.Contains(err.Error(), "b.yaml:4:12: detect is 2%, and 3% in") {
+		t.Errorf("got %v", err)
 	}
 }
 

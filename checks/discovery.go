@@ -27,15 +27,15 @@ type DiscoveryStep struct {
 
 // Vet implements [Step].
 func (st *DiscoveryStep) Vet(s *Scope) {
-	vetWellKnown(st.Discovery, &st.ClientStep, s)
+	vetWellKnown("discovery", st.Discovery, &st.ClientStep, s)
 	if st.vetClient(s) {
 		s.oauth(st.client).discovered = true
 	}
 }
 
-func vetWellKnown(document string, st *ClientStep, s *Scope) {
+func vetWellKnown(key, document string, st *ClientStep, s *Scope) {
 	if document != "" && document != wellKnownOpenID && document != wellKnownOAuth {
-		s.doc.Errorf(st.node, "unknown document %q%s; want %s or %s", document,
+		s.doc.Errorf(st.at(key), "unknown document %q%s; want %s or %s", document,
 			strict.Nearest(document, []string{wellKnownOpenID, wellKnownOAuth}), wellKnownOpenID, wellKnownOAuth)
 	}
 	if len(st.Params) > 0 {

@@ -12,14 +12,14 @@ import (
 	"github.com/authprober/authprober/prober"
 )
 
-// redirector redirects /1 to /2 and so on; elsewhere it does as it is told:
-// /STATUS/LOCATION.
+// redirector redirects /1 to /2, that to /3 and that into an app, and does
+// elsewhere what its path says.
 func redirector(t *testing.T) (url string, seen func() []string) {
 	return pathServer(t, map[string]http.HandlerFunc{
-		"/1": http.RedirectHandler("/2?code=1", 302).ServeHTTP, "/2": http.RedirectHandler("3", 303).ServeHTTP,
-		"/3":     http.RedirectHandler("com.example.bank:/callback?code=abc&state=1", 307).ServeHTTP,
-		"/loop":  http.RedirectHandler("/loop", 302).ServeHTTP,
-		"/to5xx": http.RedirectHandler("/5xx", 302).ServeHTTP, "/5xx": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) },
+		"/1": http.RedirectHandler("/2?code=1", http.StatusFound).ServeHTTP, "/2": http.RedirectHandler("3", http.StatusSeeOther).ServeHTTP,
+		"/3":     http.RedirectHandler("com.example.bank:/callback?code=abc&state=1", http.StatusTemporaryRedirect).ServeHTTP,
+		"/loop":  http.RedirectHandler("/loop", http.StatusFound).ServeHTTP,
+		"/to5xx": http.RedirectHandler("/5xx", http.StatusFound).ServeHTTP, "/5xx": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) },
 		"/307":     func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Location", "/2"); w.WriteHeader(307) },
 		"/nowhere": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(302) },
 		"/space": func(w http.ResponseWriter, _ *http.Request) {

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -97,7 +98,7 @@ func (st *step) vetMemory(s, after *Scope) {
 	}
 	for _, name := range st.Forget {
 		if s.flow.pool != nil && !slices.Contains(s.remembered, name) {
-			s.doc.Errorf(st.node, "the step %q forgets %s, which no flow of the pool remembers%s", st.Name, name, strict.Nearest(name, s.remembered))
+			s.doc.Errorf(st.at("forget"), "the step %q forgets %s, which no flow of the pool remembers%s", st.Name, name, strict.Nearest(name, s.remembered))
 		}
 	}
 	for i := range st.Remember {
@@ -200,4 +201,54 @@ func (s *Session) rememberAll(st *step) error {
 		s.vars["age"].(map[string]any)[name] = time.Duration(0)
 	}
 	return nil
+}
+
+// codeSent is under which the time of an account's last one-time code is stored. No
+// flow can name it so.
+const codeSent = "one-time code"
+
+// noteCode tells that a one-time code by the clock is about to be sent: it is good
+// once, whichever process sends it, so that is stored first. The lease may be of an
+// earlier step of the clock.
+func (s *Session) noteCode(now time.Time) error {
+	s.lease.CodeUsed(now)
+	return s.flow.options.Remembered.Put(s.storeKey(), map[string]remember.Value{codeSent: {JSON: secret.New("true"), Since: now}})
+}
+
+// recallCodes takes up when the pool's accounts have last been sent a one-time code.
+// What cannot be read is for the run that needs it to tell.
+func (l *loader) recallCodes(p *loadedPool) {
+	if p.Pool == nil {
+		return
+	}
+	for a := range p.Accounts() {
+		if stored, err := l.options.Remembered.Get(remember.Account{Pool: p.Name(), Name: a.Name}); err == nil {
+			if v, there := stored[codeSent]; there {
+				p.CodeUsed(a.Name, v.Since)
+			}
+		}
+	}
+}
+
+// rememberLate stores what a step leaves whose answer was right and only too slow:
+// a token that was handed out replaces the one before all the same. It returns the
+// step's failure, or what went wrong on our side.
+func (s *Session) rememberLate(st *step, failed error) error {
+	f, ok := errors.AsType[*failure](failed)
+	if !ok || f.reason != prober.ReasonTooSlow || len(st.Remember) == 0 {
+		return failed
+	}
+	for _, e := range st.judged {
+		if !e.mentions("took") && !s.holds(e) {
+			return failed
+		}
+	}
+	err := s.captureAll(st) // which remember may read
+	if err == nil {
+		err = s.rememberAll(st)
+	}
+	if _, ok := errors.AsType[*failure](err); err == nil || ok {
+		return failed
+	}
+	return err
 }

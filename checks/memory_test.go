@@ -221,7 +221,7 @@ steps:
     expect: [status == 200]
 `
 	c := loadChain(t, t.TempDir(), "name: x\ntarget: "+a.URL+chainFlow, reader)
-	if r := probeCheck(t.Context(), t, c, 1); r.Outcome() != prober.Passed || !r.Steps[0].Skipped {
+	if r := probeCheck(t.Context(), t, c, 1); r.Outcome() != prober.Errored || !r.Steps[0].Skipped {
 		t.Errorf("nothing is remembered yet: got %+v", r)
 	}
 	failed(t, probeCheck(t.Context(), t, c, 0), "", "", "")
@@ -279,5 +279,25 @@ func TestRememberedIsSecret(t *testing.T) {
 			t.Errorf("run %d: a token is in %s", run, text)
 		}
 		failed(t, r, "echo", prober.ReasonAssertion, `want body.refresh == "y", got "[secret]" (status 200)`)
+	}
+}
+
+// An answer that is right and too slow fails the run, and hands out the next token
+// all the same. One that is wrong beside being slow hands out nothing.
+func TestSlowRefresh(t *testing.T) {
+	a := newRotator(t)
+	flow := strings.ReplaceAll(chainFlow, `body.refresh != ""]`, `took < duration("1ns"), body.refresh contains "Sentinel"]`)
+	c := loadChain(t, t.TempDir(), "name: x\ntarget: "+a.URL+flow)
+	failed(t, probeCheck(t.Context(), t, c, 0), "", "", "")
+	for range 3 {
+		failed(t, probeCheck(t.Context(), t, c, 0), "refresh", prober.ReasonTooSlow, "")
+	}
+	a.next = func(w http.ResponseWriter, _ *http.Request) bool {
+		_, _ = io.WriteString(w, `{"refresh": "none"}`)
+		return true
+	}
+	failed(t, probeCheck(t.Context(), t, c, 0), "refresh", prober.ReasonTooSlow, "")
+	if r := probeCheck(t.Context(), t, c, 0); r.Outcome() != prober.Passed || r.Steps[0].Skipped {
+		t.Errorf("the token was lost, and there was no login: %+v", r)
 	}
 }

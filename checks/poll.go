@@ -101,7 +101,7 @@ func (s *Session) act(ctx context.Context, st *step) error {
 			return err
 		}
 		every += slower
-		if time.Since(begun)+every >= most { // a request sent at the very end would not be answered
+		if rest := most - time.Since(begun) - every; rest < 0 || rest == 0 && st.Poll.For > 0 { // no time for an answer
 			return s.late(st, most)
 		}
 		if err := wait(ctx, every); err != nil {

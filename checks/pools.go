@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/authprober/authprober/checks/internal/otp"
 	"github.com/authprober/authprober/checks/internal/secret"
 	"github.com/authprober/authprober/checks/internal/strict"
+	"github.com/authprober/authprober/prober/detect"
 )
 
 // A loadedPool is a pool with its secrets looked up.
@@ -101,8 +103,8 @@ func (l *loader) scopeOfAccounts(src *source, f *compiled, s *Scope) {
 	f.pool, f.accountVars = p.Pool, p.vars
 	s.account, s.names["account"] = p.fields, p.fields
 	p.scopeOfMemory(f, s)
-	if n := f.check.Schedule.Concurrency; p.Pool != nil && n > p.Len() {
-		src.mistake("schedule", "concurrency is %d, and the pool %q has %d accounts; a run leases one for itself", n, name, p.Len())
+	if n := f.check.Schedule.Concurrency; p.Pool != nil && n > p.Len() && !l.options.AnyPace {
+		src.mistake("schedule", "concurrency is %d, and the pool %q has %d %s; a run leases one for itself", n, name, p.Len(), plural(p.Len(), "account"))
 	}
 	p.users = append(p.users, src.flow.Name)
 	perSecond := 1 / f.check.Schedule.Every.Seconds()
@@ -127,6 +129,7 @@ func (l *loader) vetTOTP(src *source, f *compiled, s *Scope) {
 	f.need.OncePerStep = 30 * time.Second
 	p := l.pools[src.flow.Accounts]
 	p.need = f.need
+	l.recallCodes(p)
 	for field := range s.totp {
 		for i := range p.set.Accounts {
 			a := &p.set.Accounts[i]
@@ -143,13 +146,16 @@ func (l *loader) vetTOTP(src *source, f *compiled, s *Scope) {
 
 // vetBudgets compares what the flows want of each pool with what it can give.
 func (l *loader) vetBudgets() {
+	if l.options.AnyPace {
+		return
+	}
 	for _, p := range l.pools {
 		if p.used == 0 || p.Pool == nil {
 			continue
 		}
 		if can := p.Capacity(p.need); p.used > can*(1+1e-9) {
 			p.src.doc.Errorf(p.set.node, "the pool %q can give %s and is asked for %s%s by %s; %s",
-				p.set.name, perMinute(can), perMinute(p.used), p.confirming(), strings.Join(p.users, ", "), p.remedy())
+				p.set.name, logins(can), logins(p.used), p.confirming(), strings.Join(p.users, ", "), p.remedy())
 		}
 	}
 }
@@ -159,7 +165,7 @@ func (p *loadedPool) confirming() string {
 	if p.used <= p.due {
 		return ""
 	}
-	return fmt.Sprintf(" (%.2g%% of them to confirm)", 100*(p.used-p.due)/p.used)
+	return fmt.Sprintf(" (%s%% of them to confirm)", detect.Figures(100*(p.used-p.due)/p.used, 2))
 }
 
 // remedy says what helps a pool that is asked for too much.
@@ -174,9 +180,29 @@ func (p *loadedPool) remedy() string {
 	return "add accounts, raise max_logins" + less
 }
 
-func perMinute(perSecond float64) string {
-	if perSecond < 1.0/60 {
-		return fmt.Sprintf("%.3g logins an hour", perSecond*3600)
+// logins writes a pace in the smallest unit of which there is at least one login.
+func logins(perSecond float64) string {
+	n, unit := perSecond*60, "a minute"
+	if n < 1 {
+		n, unit = n*60, "an hour"
 	}
-	return fmt.Sprintf("%.3g logins a minute", perSecond*60)
+	if n < 1 {
+		n, unit = n*24, "a day"
+	}
+	digits := 3
+	if n >= 1000 {
+		digits = 1 + int(math.Log10(n))
+	}
+	text := detect.Figures(n, digits)
+	if text == "1" {
+		return "1 login " + unit
+	}
+	return text + " logins " + unit
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,9 @@ func (f *compiled) probe(ctx context.Context, lease *accounts.Lease) prober.Repo
 		if !s.step(ctx, &f.steps[i], &s.report.Steps) {
 			break
 		}
+	}
+	if s.report.Err == nil && !slices.ContainsFunc(s.report.Steps, func(st prober.StepResult) bool { return !st.Skipped }) {
+		s.report.Err = errors.New("every step was skipped: the run has measured nothing")
 	}
 	s.report.Took = time.Since(s.start)
 	s.report.Tags = s.shownTags()
@@ -126,7 +130,9 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 		return err
 	}
 	if st.usesTOTP && s.lease != nil {
-		s.lease.CodeUsed(time.Now()) // a code is good once, and the lease may be of an earlier step of the clock
+		if err := s.noteCode(time.Now()); err != nil {
+			return err
+		}
 	}
 	err = s.act(ctx, st)
 	if !st.isAside() {
@@ -141,7 +147,7 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 	}
 	if err := s.judge(st); err != nil {
 		s.hideCaptures(st)
-		return err
+		return s.rememberLate(st, err)
 	}
 	if err := s.captureAll(st); err != nil {
 		return err

@@ -137,13 +137,21 @@ func memberOf(params ...any) (any, error) {
 	return reflectMember(params[0], params[1])
 }
 
-// reflectMember serves the values that helpers make, such as the maps of
-// strings of pkce().
+// reflectMember serves the values that helpers make, such as maps of strings and
+// the proof key of pkce().
 func reflectMember(from, property any) (any, error) {
 	v := reflect.ValueOf(from)
 	if name, ok := property.(string); ok && v.Kind() == reflect.Map && v.Type().Key().Kind() == reflect.String {
 		if value := v.MapIndex(reflect.ValueOf(name).Convert(v.Type().Key())); value.IsValid() {
 			return value.Interface(), nil
+		}
+		return nil, errMissing{What: "the field " + name}
+	}
+	if name, ok := property.(string); ok && v.Kind() == reflect.Struct {
+		for field, value := range v.Fields() {
+			if field.Tag.Get("expr") == name {
+				return value.Interface(), nil
+			}
 		}
 		return nil, errMissing{What: "the field " + name}
 	}

@@ -281,6 +281,8 @@ var beyondSchema = []string{
 	"empty", "env-not-allowed", "expect-nothing", "helper-calls", "mail-answer", "mail-server", "mail-settings", "no-accounts", "no-pool", "not-utf8", "not-yaml",
 	"pool-budget", "pool-secret", "read-before-capture", "several-documents", "tab", "target-no-url",
 	"target-password", "target-query", "tls", "unclosed-template", "unknown-anchor", "unknown-name", "yaml-tags",
+	"client-certificate", "client-certificate-unreadable", "dpop", "oauth-auth", "oauth-documents", "oauth-endpoints", "oauth-grant",
+	"oauth-issuer", "oauth-keys", "oauth-no-client", "oauth-order", "oauth-response", "remember-no-accounts", "remember-nothing",
 }
 
 func TestSchemaHolds(t *testing.T) {

@@ -233,7 +233,9 @@ func fieldNames(m types.Map) []string { return slices.Sorted(maps.Keys(m)) }
 // answer knows.
 func typeOfResult(p *program) types.Type {
 	t := p.Node().Type()
-	if t == nil || t.Kind() == reflect.Interface {
+	// A struct, such as that of pkce(), is read like an answer's object: the
+	// compiler does not find the fields of one that is itself a field of names.
+	if t == nil || t.Kind() == reflect.Interface || t.Kind() == reflect.Struct && t != reflect.TypeFor[time.Time]() {
 		return types.Any
 	}
 	return types.TypeOf(reflect.Zero(t).Interface())

@@ -45,8 +45,8 @@ type Verifier interface {
 	Verify(s *Session) error
 }
 
-// A judge is a Step with conditions of its own on answers, compiled by its Vet.
-type judge interface {
+// A conditional is a Step with conditions of its own on answers, compiled by its Vet.
+type conditional interface {
 	Step
 	conditions() []*Expr
 }
@@ -107,6 +107,14 @@ type StepSettings struct {
 
 // Common implements part of [Step] for the kinds that embed the settings.
 func (c *StepSettings) Common() *StepSettings { return c }
+
+// at is where a setting of the step stands, or else the step: only while it is vetted.
+func (c *StepSettings) at(key string) *yaml.Node {
+	if value := valueOf(c.node, key); value != nil {
+		return value
+	}
+	return c.node
+}
 
 // A step is a Step within a compiled flow.
 type step struct {

@@ -39,8 +39,8 @@ func (st *step) vet(s *Scope, runTimeout time.Duration) {
 
 // conditions are those that the kind has of its own.
 func (st *step) conditions() []*Expr {
-	if j, ok := st.Step.(judge); ok {
-		return j.conditions()
+	if c, ok := st.Step.(conditional); ok {
+		return c.conditions()
 	}
 	return nil
 }

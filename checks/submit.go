@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 
 	"github.com/authprober/authprober/checks/internal/htmlform"
@@ -63,7 +64,7 @@ func (f *SubmitStep) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	for _, value := range form.Secrets() {
-		if len(value) >= leastSecret {
+		if !everyday.MatchString(value) {
 			s.hide(value)
 		}
 	}
@@ -79,9 +80,9 @@ func (f *SubmitStep) Run(ctx context.Context, s *Session) error {
 	return s.exchange(req, f.FollowRedirects, int64(f.MaxBody))
 }
 
-// leastSecret is the length from which a value of a page is taken for a secret. A
-// shorter one, such as 1 or yes, protects nothing.
-const leastSecret = 4
+// everyday matches values of a page that protect nothing, such as 1, true or code.
+// Were they secret, many a detail could not be read.
+var everyday = regexp.MustCompile(`^(.{0,3}|[a-z_]{4,8})$`)
 
 // wantPrevious is the error of a step that goes on from an answer where there is
 // none: every step before was skipped.

@@ -162,6 +162,8 @@ func TestSubmitFailures(t *testing.T) {
 		{"by index", "text/html", two, "submit: {index: 2}\nfields: {user: a}", "", ""},
 		{"by the action's end", "text/html", two, "submit: {action: /login}\nfields: {user: a}", "", ""},
 		{"by action", "text/html", two, "submit: {action: URL/do/login}\nfields: {user: a}", "", ""},
+		{"a page that a script would submit", "text/html", `<body onload="document.forms[0].submit()"><noscript><p>Press the button.</noscript>
+			<form method=post action=/acs><input type=hidden name=SAMLResponse value=PHNhbWw+><noscript><input type=submit></noscript></form>`, "submit: first", "", ""},
 		{"XHTML", "application/xhtml+xml", two, "submit: {id: login}", "", ""},
 		{"no type", "", "<html>" + two, "submit: {id: login}", "", ""},
 		{"no such id", "text/html", two, "submit: {id: logn}", prober.ReasonMissingValue, `want a form with id "logn" in the answer of the step before, got 200, text/html with 2 forms`},
@@ -221,6 +223,22 @@ func TestSubmitHeaders(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
+}
+
+// A number in a hidden field is secret; a short word is not, for a detail would lose
+// it everywhere.
+func TestWordsOfAForm(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			fmt.Fprint(w, `{"code": 48213}`)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, `<form method=post><input type=hidden name=n value=48213><input type=hidden name=response_type value=code></form>`)
+	}))
+	defer server.Close()
+	flow := strings.Replace(pageFlow(server.URL, "submit: first"), "    expect: [status == 200]\n", "    expect: [body.code == 1]\n", 1)
+	check(t, probeOnce(t, mustLoad(t, Options{}, flow)), prober.ReasonAssertion, "want body.code == 1, got [secret] (status 200)")
 }
 
 func TestSubmitMultipartAndExtra(t *testing.T) {

@@ -31,7 +31,7 @@ func (l *loader) vetName(src *source) {
 
 // reservedLabels are set by authprober or by Prometheus.
 var reservedLabels = []string{
-	"check", "step", "reason", "state", "window", "outcome", "tag", "value", "alertname", "job", "instance", "pool", "le", "quantile",
+	"check", "group", "step", "reason", "state", "window", "outcome", "tag", "value", "alertname", "job", "instance", "pool", "le", "quantile",
 }
 
 func vetLabels(src *source) map[string]string {
@@ -101,8 +101,8 @@ func vetConfirm(src *source, every time.Duration) detect.Confirm {
 		return detect.Confirm{}
 	}
 	if c.Limit(every) == 0 {
-		src.mistake("schedule", "confirm_budget is %.3g%% of the runs a day, which at one in %s is not one run; raise it or leave confirm out",
-			100*c.Budget, short(every))
+		src.mistake("schedule", "confirm_budget is %s%% of the runs a day, which at one in %s is not one run; raise it or leave confirm out",
+			detect.Figures(100*c.Budget, 3), short(every))
 		return detect.Confirm{}
 	}
 	return c

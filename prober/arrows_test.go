@@ -26,8 +26,9 @@ var arrows = []struct {
 	{"checks/accounts", []string{"prober", "checks/internal/secret"}, nil},
 	{"checks/banktest", []string{"checks/internal/"}, nil},
 	{"checks/remember", []string{"checks/internal/secret"}, []string{"net", "net/http", "go.yaml.in/"}},
+	{"checks/recording", []string{"checks/internal/functions"}, []string{"net/http", "os"}},
 	{"checks", []string{"prober", "prober/detect", "checks/accounts", "checks/remember", "checks/internal/"}, nil},
-	{"cmd", []string{"prober", "prober/", "checks", "checks/accounts", "checks/banktest", "checks/remember"}, nil},
+	{"cmd", []string{"prober", "prober/", "checks", "checks/accounts", "checks/banktest", "checks/recording", "checks/remember"}, nil},
 }
 
 // heavy are what the main module does without: servers and drivers are for

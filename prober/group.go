@@ -10,30 +10,36 @@ import (
 	"github.com/authprober/authprober/prober/detect"
 )
 
-// A group is the checks that share a [Check.Group]: one backend, seen by all of
+// A Group is the checks that share a [Check.Group]: one backend, seen by all of
 // them. They pool their counted runs into one more detector, which has seen
-// enough sooner than each of theirs. It asks for no confirming runs.
-type group struct {
-	check   *Check // what stands for the group
-	members []*Check
+// enough sooner than each of theirs. It asks for no confirming runs, and judges
+// those that its checks ask for.
+type Group struct {
+	// Check stands for the group. Its Name is "group:" and that of the group, which is
+	// no name of a check; its Schedule.Every is the mean time between the runs of the
+	// members; its Labels are those that all of them have; its Begin is nil.
+	Check *Check
+	// Members are its checks, in the order in which they were given.
+	Members []*Check
 }
 
-// groupsOf returns the groups of the checks, by name.
-func groupsOf(checks []*Check) []group {
+// Groups returns the groups of the checks, by name. The checks must be valid, see
+// [Validate].
+func Groups(checks []*Check) []Group {
 	members := map[string][]*Check{}
 	for _, c := range checks {
 		if c.Group != "" {
 			members[c.Group] = append(members[c.Group], c)
 		}
 	}
-	var groups []group
+	var groups []Group
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		groups = append(groups, newGroup(name, members[name]))
 	}
 	return groups
 }
 
-func newGroup(name string, members []*Check) group {
+func newGroup(name string, members []*Check) Group {
 	var perSecond float64
 	var names []string
 	labels := maps.Clone(members[0].Labels)
@@ -42,7 +48,7 @@ func newGroup(name string, members []*Check) group {
 		names = append(names, c.Name)
 		maps.DeleteFunc(labels, func(k, v string) bool { return c.Labels[k] != v })
 	}
-	return group{members: members, check: &Check{
+	return Group{Members: members, Check: &Check{
 		Name:  "group:" + name,
 		About: "The runs of " + strings.Join(names, ", "),
 		Group: name,
@@ -53,17 +59,25 @@ func newGroup(name string, members []*Check) group {
 	}}
 }
 
-// params are the objective in terms of the runs of all members, the confirming ones
+// Params are the objective in terms of the runs of all members, the confirming ones
 // too: as many as their budgets allow are made in a period at the most.
-func (g group) params() detect.Params {
-	p := g.check.Objective.Params(g.check.Schedule.Every)
-	for _, c := range g.members {
+func (g Group) Params() detect.Params {
+	p := g.Check.Objective.Params(g.Check.Schedule.Every)
+	for _, c := range g.Members {
 		if s := c.Schedule; s.Confirm > 0 {
 			due := float64(c.Objective.FalsePageEvery) / float64(s.Every)
 			p.RunsToFalsePage += due*s.ConfirmBudget + float64(s.Confirming().Limit(s.Every))
 		}
 	}
 	return p
+}
+
+// ExtraRunsADay is how many confirming runs its checks may make in 24 hours.
+func (g Group) ExtraRunsADay() (n int) {
+	for _, c := range g.Members {
+		n += c.Schedule.Confirming().Limit(c.Schedule.Every)
+	}
+	return n
 }
 
 // vetGroups returns how checks of one group contradict each other.

@@ -84,7 +84,8 @@ func TestGroupInMetrics(t *testing.T) {
 	}
 	text := exposition(t, metrics)
 	for _, want := range []string{
-		`authprober_check_info{check="group:identity",country="",team="identity"} 1`,
+		`authprober_check_info{check="group:identity",country="",group="identity",team="identity"} 1`,
+		`authprober_check_info{check="a",country="a",group="identity",team="identity"} 1`,
 		`authprober_check_state{check="group:identity",state="healthy"} 1`,
 		`authprober_evidence{check="group:identity"}`,
 		`authprober_failure_ratio{check="group:identity",window="1h"} 1`,
@@ -134,14 +135,17 @@ func TestGroupParams(t *testing.T) {
 	checks := grouped("a", "b")
 	checks[1].Schedule.Every = 30 * time.Second
 	const month = 30 * 24 * 3600
-	p := groupsOf(checks)[0].params()
+	p := Groups(checks)[0].Params()
 	if got, want := p.RunsToFalsePage, month/10.0+month/30.0; got < want || got > want+1 {
 		t.Errorf("got %v runs to a false page, want %v", got, want)
 	}
 	checks[0].Schedule.Confirm, checks[0].Schedule.ConfirmBudget = time.Second, 0.1
-	q := groupsOf(checks)[0].params()
+	q := Groups(checks)[0].Params()
 	if got, want := q.RunsToFalsePage-p.RunsToFalsePage, month/100.0+864; got < want-1 || got > want+1 {
 		t.Errorf("got %v runs more, want %v", got, want)
+	}
+	if got := Groups(checks)[0].ExtraRunsADay(); got != 864 {
+		t.Errorf("got %d extra runs a day, want 864", got)
 	}
 	if q.Opening != 0 {
 		t.Error("a group asks for confirming runs")

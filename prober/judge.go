@@ -53,8 +53,8 @@ func NewJudge(checks []*Check, changed ...func(StateChange)) (*Judge, error) {
 		j.checks = append(j.checks, g)
 		j.byCheck[c] = g
 	}
-	for _, group := range groupsOf(checks) {
-		g := newJudged(group.check, group.params(), epoch)
+	for _, group := range Groups(checks) {
+		g := newJudged(group.Check, group.Params(), epoch)
 		j.checks = append(j.checks, g)
 		j.byCheck[g.check] = g
 		j.groups[g.check.Group] = g
@@ -140,9 +140,7 @@ func (j *Judge) ConfirmAt(c *Check, earliest time.Time) (time.Time, bool) {
 	return at, g.detector.WantsConfirm(at, &g.budget)
 }
 
-// Groups returns a check for each group, to be asked for by [Judge.Status]. Its
-// Name is "group:" and that of the group, which is no name of a check; its Labels are
-// those that all the group's checks have; its Begin is nil.
+// Groups returns the [Group.Check] of each group, to be asked for by [Judge.Status].
 func (j *Judge) Groups() []*Check {
 	var groups []*Check
 	for _, g := range j.checks {

@@ -48,7 +48,7 @@ func TestMetricsDoc(t *testing.T) {
 			"On every scrape, for each check, `runs_due = runs + runs_inconclusive + runs_missed`, and `runs_failed` is the sum\n" +
 			"of `run_failures`. A confirming run that began is a due time of its own, and is in `confirm_runs` too; one that\n" +
 			"could not begin is in `confirm_runs_missed` alone. So `runs_due - confirm_runs` are the due times of the schedule.\n\n" +
-			"A group of flows, `check=\"group:NAME\"`, has the gauges of a check: state, evidence, ratios, `window_runs`, the\n" +
+			"A group of flows, `check=\"group:NAME\"`, has the gauges of a check: state, evidence, recovery, ratios, `window_runs`, the\n" +
 			"objective, blame, and a `check_info` with the labels that all its flows have. It has no counters: whoever adds\n" +
 			"counters up over `check` counts each run once. Adding up gauges, leave it out with `check!~\"group:.*\"`.\n\n" +
 			"| metric | type | labels | what it is |\n|---|---|---|---|\n")
@@ -82,7 +82,7 @@ func labelsOf(f *dto.MetricFamily) string {
 		}
 	}
 	if f.GetName() == "authprober_check_info" {
-		return "check, and the labels of the flows"
+		return "check, group, and the labels of the flows"
 	}
 	return strings.Join(slices.Sorted(maps.Keys(names)), ", ")
 }

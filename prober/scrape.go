@@ -14,7 +14,7 @@ import (
 // where no run comes any more.
 type statusCollector struct {
 	judge                     *Judge
-	evidence, state           *prometheus.Desc
+	evidence, recovery, state *prometheus.Desc
 	ratio, lower, upper, runs *prometheus.Desc
 	exceeded, blame           *prometheus.Desc
 }
@@ -22,8 +22,10 @@ type statusCollector struct {
 func newStatusCollector(j *Judge) *statusCollector {
 	return &statusCollector{
 		judge:    j,
-		evidence: desc("evidence", "How near the check is to a page: 1 or more is one.", "check"),
-		state:    desc("check_state", "1 for the state that the check is in, 0 for the others.", "check", "state"),
+		evidence: desc("evidence", "How near the check is to a page: 1 or more is one. It rests while the check is firing.", "check"),
+		recovery: desc("recovery_evidence",
+			"How near a firing check is to being healthy again: at 1 it is. A failed run sets it back; 0 while it is not firing.", "check"),
+		state: desc("check_state", "1 for the state that the check is in, 0 for the others.", "check", "state"),
 		ratio: desc("failure_ratio",
 			"Share of the runs of the window that failed, of those that passed or failed; NaN without any.", "check", "window"),
 		lower: desc("failure_ratio_lower",
@@ -46,7 +48,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.evidence, c.state, c.ratio, c.lower, c.upper, c.runs, c.exceeded, c.blame} {
+	for _, d := range []*prometheus.Desc{c.evidence, c.recovery, c.state, c.ratio, c.lower, c.upper, c.runs, c.exceeded, c.blame} {
 		ch <- d
 	}
 }
@@ -63,6 +65,7 @@ func (c *statusCollector) collect(ch chan<- prometheus.Metric, s *CheckStatus) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	send(c.evidence, s.Evidence, name)
+	send(c.recovery, s.Recovery, name)
 	for _, state := range detect.States {
 		send(c.state, one(s.State == state), name, state.String())
 	}
@@ -92,22 +95,30 @@ func one(is bool) float64 {
 	return 0
 }
 
-// newCheckInfo has the labels that any check has. A label that one of them does
-// not have is empty there, which to Prometheus is the same as not there.
+// newCheckInfo has the labels that any check has, and its group, by which a page of
+// the group can keep those of its checks back. A label that one of them does not have is
+// empty there, which to Prometheus is the same as not there.
 func newCheckInfo(checks []*Check) prometheus.Collector {
 	keys := map[string]bool{}
 	for _, c := range checks {
 		for k := range c.Labels {
 			keys[k] = true
 		}
+		if c.Group != "" {
+			keys[groupLabel] = true
+		}
 	}
 	labels := slices.Sorted(maps.Keys(keys))
-	info := gauges("check_info", "1, with the labels that the check was given; join it to route a page.",
+	info := gauges("check_info", "1, with the labels that the check was given, and its group; join it to route a page.",
 		append([]string{"check"}, labels...)...)
 	for _, c := range checks {
 		values := []string{c.Name}
 		for _, k := range labels {
-			values = append(values, c.Labels[k])
+			if k == groupLabel {
+				values = append(values, c.Group)
+			} else {
+				values = append(values, c.Labels[k])
+			}
 		}
 		info.WithLabelValues(values...).Set(1)
 	}

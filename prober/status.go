@@ -133,7 +133,7 @@ func percent(ratio float64) string {
 	case p >= 0.095 || p == 0:
 		return fmt.Sprintf("%.1f%%", p)
 	}
-	return fmt.Sprintf("%.2g%%", p)
+	return detect.Figures(p, 2) + "%"
 }
 
 func plural(n int, word string) string {

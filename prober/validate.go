@@ -14,6 +14,9 @@ var (
 	labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 )
 
+// groupLabel is the label that says of which group a check is.
+const groupLabel = "group"
+
 // Validate finds what is wrong with checks that are to run together: all of it,
 // joined. Whoever reads flows should have said so before, with the place.
 func Validate(checks []*Check) error {
@@ -86,6 +89,8 @@ func validateLabel(name, value string) error {
 		return fmt.Errorf("label %q is not a valid Prometheus label name", name)
 	case name == "check":
 		return errors.New(`label "check" is the check's own name`)
+	case name == groupLabel:
+		return errors.New(`label "group" is that of the check's group`)
 	case !utf8.ValidString(value):
 		return fmt.Errorf("value of label %q is not UTF-8", name)
 	}

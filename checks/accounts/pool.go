@@ -158,6 +158,17 @@ func (l *Lease) CodeUsed(at time.Time) {
 	}
 }
 
+// CodeUsed tells, before the first lease, that a one-time code of the time at was
+// sent for the account by an earlier process. An account that the pool does not
+// have is nobody's concern.
+func (p *Pool) CodeUsed(account string, at time.Time) {
+	p.ledger.mu.Lock()
+	defer p.ledger.mu.Unlock()
+	if s := p.ledger.states[account]; s != nil && at.After(s.code) {
+		s.code = at.Round(0)
+	}
+}
+
 // Release gives the account back. refused says that the bank refused the login
 // without having been meant to; it is counted. Only the first call does
 // anything: a second one never takes the account from whoever has it then.

@@ -30,14 +30,17 @@ its state. A line is
 
 with a time as in RFC 3339 or in Unix seconds, and passed, failed, errored or aborted.
 Those errored or aborted are counted and otherwise left aside, as the daemon does.
-Empty lines and a header that begins with time,outcome are passed over. A line older
-than the one before is taken as it is, a clock that was set back; the summary says how
-many there were.
+A tag without a value is none. Empty lines and a header that begins with time,outcome, in
+letters of any size, are passed over. A line older than the one before is taken as it is, a
+clock that was set back; the summary says how many there were.
 
 For each change it prints the time as given, the state, the evidence (a page at 1), the
 failure ratio with its 95 % interval, and, where runs have tags, who is to blame. The ratio is that of the
 counted runs since the failures began, as the detector estimates it, up to 4096 of them;
 of a check that has become healthy again, since it became suspect or firing.
+With --check group:NAME they are the outcomes of all the flows of that objective.group, for
+its detector; a tag check=FLOW lets a flow be blamed, as the daemon does.
+
 What is refused and let in anyway, which pages at once, is no outcome and not seen.
 
 With --json, print one object for each change, in one line, and the summary to standard
@@ -54,11 +57,11 @@ left out.`,
 				return err
 			}
 			a.printWarnings(config)
-			check, err := chooseOne(config.Checks, name)
+			check, params, err := chooseTested(config.Checks, name)
 			if err != nil {
 				return misconfigured(err)
 			}
-			b := newBacktest(check, printChange(a.stdout, a.paintFor(a.stdout)))
+			b := newBacktest(check, params, printChange(a.stdout, a.paintFor(a.stdout)))
 			summary := a.stdout
 			if asJSON {
 				b.print, summary = printChangeJSON(a.stdout), a.stderr
@@ -73,24 +76,30 @@ left out.`,
 			return errors.Join(bad.err(), b.mostlyBackwards())
 		}),
 	}
-	cmd.Flags().StringVar(&name, "check", "", "the flow of this `NAME`; needed where PATH has several")
+	cmd.Flags().StringVar(&name, "check", "", "the flow or group:NAME of this `NAME`; needed where PATH has several")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a change of state")
 	return cmd
 }
 
-// chooseOne returns the check of the given name, or the only one.
-func chooseOne(all []*prober.Check, name string) (*prober.Check, error) {
-	if name == "" {
-		if len(all) > 1 {
-			return nil, fmt.Errorf("there are several flows; choose one with --check: %s", strings.Join(checkNames(all), ", "))
+// chooseTested returns the check or the group of the given name, or the only check,
+// and the parameters of its detector.
+func chooseTested(flows []*prober.Check, name string) (*prober.Check, detect.Params, error) {
+	groups := prober.Groups(flows)
+	all := withGroups(flows, groups)
+	c := flows[0]
+	if name == "" && len(flows) > 1 {
+		return nil, detect.Params{}, fmt.Errorf("there are several flows; choose one with --check: %s", strings.Join(checkNames(all), ", "))
+	} else if name != "" {
+		chosen, err := choose(all, []string{name})
+		if err != nil {
+			return nil, detect.Params{}, err
 		}
-		return all[0], nil
+		c = chosen[0]
 	}
-	chosen, err := choose(all, []string{name})
-	if err != nil {
-		return nil, err
+	if g := groupOf(c, groups); g != nil {
+		return c, g.Params(), nil
 	}
-	return chosen[0], nil
+	return c, c.Objective.ParamsConfirming(c.Schedule.Every, c.Schedule.Confirming()), nil
 }
 
 // A badLines reports lines that say nothing, the first of them each by itself.
@@ -126,7 +135,8 @@ type backtest struct {
 	skipped     int  // as part of a blip
 	tagged      bool // some of them
 	backwards   int  // older than the run before
-	first, last time.Time
+	before      time.Time
+	first, last time.Time // the earliest and the latest of the runs that count
 	pages       int
 	suspicions  int
 	firing      time.Duration // in all, of the pages that have ended
@@ -148,10 +158,10 @@ type stateChange struct {
 	failed int
 }
 
-func newBacktest(c *prober.Check, print func(*stateChange) error) *backtest {
+func newBacktest(c *prober.Check, params detect.Params, print func(*stateChange) error) *backtest {
 	return &backtest{
 		check:    c,
-		detector: detect.New(c.Objective.ParamsConfirming(c.Schedule.Every, c.Schedule.Confirming())),
+		detector: detect.New(params),
 		blame:    detect.NewBlame(),
 		print:    print,
 		counts:   map[prober.Outcome]int{},
@@ -185,14 +195,18 @@ func (b *backtest) read(ctx context.Context, r io.Reader, bad *badLines) error {
 
 func (b *backtest) observe(run *recorded) error {
 	b.counts[run.outcome]++
-	if b.first.IsZero() {
-		b.first = run.at
-	} else if run.at.Before(b.last) {
+	if run.at.Before(b.before) {
 		b.backwards++
 	}
-	b.last = run.at
+	b.before = run.at
 	if !run.outcome.Counted() {
 		return nil
+	}
+	if b.first.IsZero() || run.at.Before(b.first) {
+		b.first = run.at
+	}
+	if run.at.After(b.last) || b.last.IsZero() {
+		b.last = run.at
 	}
 	failed, since := run.outcome == prober.Failed, b.detector.Since()
 	j := b.detector.Observe(run.at, failed)

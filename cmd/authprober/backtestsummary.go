@@ -11,8 +11,7 @@ import (
 
 // summary says what all the lines came to.
 func (b *backtest) summary() string {
-	failed := b.counts[prober.Failed]
-	counted := failed + b.counts[prober.Passed]
+	failed, counted := b.counts[prober.Failed], b.counted()
 	var out strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
 	if counted == 0 {
@@ -31,14 +30,16 @@ func (b *backtest) summary() string {
 		line("  %d %s older than the line before", b.backwards, plural(b.backwards, "line"))
 	}
 	if every := b.check.Schedule.Every; b.offPace() {
-		line("  a run each %s in the mean, and the flow has one each %s: false_pages is promised at that pace",
+		line("  a counted run each %s in the mean, and the flow has one each %s: false_pages is promised at that pace",
 			span(b.pace()), span(every))
 	}
 	return out.String()
 }
 
-func (b *backtest) took() time.Duration { return max(0, b.last.Sub(b.first)) }
+// took is the time from the earliest run that counts to the latest.
+func (b *backtest) took() time.Duration { return b.last.Sub(b.first) }
 
+// runs is how many there were of any outcome, and counted how many of them count.
 func (b *backtest) runs() (n int) {
 	for _, c := range b.counts {
 		n += c
@@ -46,16 +47,21 @@ func (b *backtest) runs() (n int) {
 	return n
 }
 
-// pace is the mean time from one run to the next.
+func (b *backtest) counted() int { return b.counts[prober.Passed] + b.counts[prober.Failed] }
+
+// pace is the mean time from one run that counts to the next.
 func (b *backtest) pace() time.Duration {
-	return b.took() / time.Duration(max(1, b.runs()-1))
+	return b.took() / time.Duration(max(1, b.counted()-1))
 }
 
-// offPace reports whether the runs were made at a pace that is not that of the
-// flow: the promise on false pages counts runs.
+// enoughForPace is how many runs tell a pace: of fewer, the mean is of a few pauses.
+const enoughForPace = 20
+
+// offPace reports whether the runs that count were made at a pace that is not that
+// of the flow: the promise on false pages counts them.
 func (b *backtest) offPace() bool {
 	pace, every := b.pace(), b.check.Schedule.Every
-	return b.runs() > 1 && pace > 0 && (pace > 2*every || pace < every/2)
+	return b.counted() >= enoughForPace && pace > 0 && (pace > 2*every || pace < every/2)
 }
 
 func (b *backtest) firingFor() string {

@@ -3,15 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/authprober/authprober/checks"
-	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/detect"
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -51,28 +49,53 @@ func (a *app) printWarnings(config *checks.Config) {
 func printPlan(w io.Writer, config *checks.Config, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range config.Checks {
-		runs := float64(time.Hour) / float64(c.Schedule.Every)
-		fmt.Fprintf(table, "%s\t%s runs an hour\tup to %s steps an hour\t%s\n", c.Name,
-			count(runs), count(runs*float64(len(c.Steps))), loginsOf(c, config, now))
+		l := loadOf(c, config, now)
+		fmt.Fprintf(table, "%s\t%s\tup to %s\t%s\n", c.Name, paced(l.runs, "run"), paced(l.requests, "request"), l.perAccountText())
 	}
 	return table.Flush()
 }
 
-// loginsOf says how often each account of the check's pool is going to log in.
-func loginsOf(c *prober.Check, config *checks.Config, now time.Time) string {
-	l := loadOf(c, config, now)
+// perAccountText says how often each account of the pool is going to log in.
+func (l load) perAccountText() string {
 	if l.pool == "" {
 		return "no accounts"
 	}
-	return fmt.Sprintf("%s logins an hour for each of %d %s of %s", count(l.perAccount()), l.accounts, plural(l.accounts, "account"), l.pool)
+	return fmt.Sprintf("%s for each of %d %s of %s", paced(l.perAccount(), "login"), l.accounts, plural(l.accounts, "account"), l.pool)
 }
 
 // count writes a number to as many digits as tell something: 3600, 12.5, 0.042.
 func count(x float64) string {
-	if x >= 100 || x == math.Trunc(x) {
+	if x >= 100 {
 		return fmt.Sprintf("%.0f", x)
 	}
-	return strings.TrimSuffix(fmt.Sprintf("%.3g", x), ".0")
+	return detect.Figures(x, 3)
+}
+
+// counted is a number of things: 1 run, 2.5 runs.
+func counted(x float64, word string) string {
+	text := count(x)
+	if text != "1" {
+		word += "s"
+	}
+	return text + " " + word
+}
+
+// paced is how often something happens: 360 runs an hour, 1 run a day.
+func paced(anHour float64, word string) string {
+	n, unit := paceUnit(anHour)
+	return counted(anHour*n, word) + unit
+}
+
+// paceUnit returns the smallest unit of time in which it happens once or more, as
+// hours and as text.
+func paceUnit(anHour float64) (hours float64, text string) {
+	switch {
+	case anHour >= 1-1e-9:
+		return 1, " an hour"
+	case anHour*24 >= 1-1e-9:
+		return 24, " a day"
+	}
+	return 7 * 24, " a week"
 }
 
 func plural(n int, word string) string {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -24,7 +23,12 @@ type delivery struct {
 	ended       time.Time     // zero while it runs
 	interrupted bool          // by a signal
 	limit       time.Duration // as it was given to run
+	supply      supply
 }
+
+// A supply says which pool a check leases from, "" if none, and how many logins a
+// second that can give it in the long run.
+type supply func(*prober.Check) (pool string, perSecond float64)
 
 // A gated is one check of a delivery. Its fields are guarded by delivery.mu.
 type gated struct {
@@ -63,12 +67,12 @@ const (
 	longestWait  = 2 * time.Second
 )
 
-func newDelivery(chosen []*prober.Check, params detect.GateParams) (*delivery, error) {
+func newDelivery(chosen []*prober.Check, params detect.GateParams, supply supply) (*delivery, error) {
 	p, err := prober.New(prober.Options{Checks: chosen})
 	if err != nil {
 		return nil, err
 	}
-	d := &delivery{params: params, prober: p, begun: time.Now()}
+	d := &delivery{params: params, prober: p, begun: time.Now(), supply: supply}
 	for _, c := range chosen {
 		d.checks = append(d.checks, &gated{
 			check: c, gate: detect.NewGate(params), blame: detect.NewBlame(),
@@ -205,6 +209,9 @@ func (d *delivery) result() *gateResult {
 	for _, g := range d.checks {
 		r.Checks = append(r.Checks, g.result(cmp.Or(g.decided, d.ended).Sub(d.begun)))
 	}
+	for i, g := range d.checks {
+		r.Checks[i].Because = d.why(g)
+	}
 	r.Because = d.because()
 	r.ours = d.decision() == detect.Undecided && slices.ContainsFunc(d.checks, (*gated).ours)
 	return r
@@ -215,29 +222,4 @@ func (d *delivery) result() *gateResult {
 func (g *gated) ours() bool {
 	_, n := g.gate.Counts()
 	return !g.done() && (n == 0 && len(g.misses) > 0 || g.counts[prober.Errored] > n) || g.hopeless
-}
-
-// because says in a sentence why the delivery is what it is.
-func (d *delivery) because() string {
-	for _, g := range d.checks {
-		failed, n := g.gate.Counts()
-		switch {
-		case g.failOpen:
-			return fmt.Sprintf("%s let in what must be refused", g.check.Name)
-		case g.decision() == detect.Bad:
-			return fmt.Sprintf("%s failed %s; %s and more are bad", g.check.Name, ratioOf(failed, n), share(d.params.Bad))
-		}
-	}
-	switch {
-	case d.decision() == detect.Good:
-		return fmt.Sprintf("no flow fails %s of its runs or more", share(d.params.Bad))
-	case d.interrupted:
-		return "it was interrupted"
-	}
-	for _, g := range d.checks {
-		if g.hopeless {
-			return fmt.Sprintf("%d runs of %s were errored, and none passed or failed", g.counts[prober.Errored], g.check.Name)
-		}
-	}
-	return fmt.Sprintf("nothing is decided after %s", span(d.limit))
 }

@@ -163,4 +163,4 @@ func clock(d time.Duration) string {
 }
 
 // percent writes a rate without decimals where it is a whole number.
-func percent(rate float64) string { return fmt.Sprintf("%.2g %%", 100*rate) }
+func percent(rate float64) string { return detect.Figures(100*rate, 2) + " %" }

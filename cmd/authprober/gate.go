@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/prober/detect"
 )
 
@@ -40,7 +41,8 @@ good is called bad in at most 5 % of cases, and one with a bad flow good in at m
 whenever one looks and wherever it is stopped. Something that must be refused and is let
 in is bad at once. Runs that were errored do not count; where there is nothing else the
 gate gives up. The runs are as those of run: one
-account each, fresh connections, a clean-up. Give a gate accounts of its own: an account's
+account each, fresh connections, a clean-up. The schedule's every is not used, so whether
+the accounts could serve it is not looked at. Give a gate accounts of its own: an account's
 one-time code is good once in 30 s, and one that a daemon or an earlier gate has used is
 refused, which looks like a failure.
 
@@ -55,7 +57,7 @@ object in one line:
   false_alarm, false_pass   how often it may be wrong
   took_seconds
   checks                    for each flow
-      check, decision
+      check, decision, because
       failed, n             runs that failed; that passed or failed
       ratio, lower, upper   of them, with the 95 % interval
       errored, aborted      runs that do not count
@@ -63,6 +65,10 @@ object in one line:
       reasons               why runs failed: step, reason, runs, and one detail
       blame                 who is to blame, where there are tags to tell by
       error                 why the last run that was errored was
+      good_after            runs without a failure that an undecided one would need
+      held_up_by            what it lacked to run with, at times: no_account, where each
+                            was in use, budget, where their logins or one-time codes
+                            were used up, quarantine
 
 --junit writes the same as a JUnit file, with a test case for each flow.
 
@@ -70,7 +76,8 @@ Ends with
   0  good
   1  bad
   2  the configuration or the command line is wrong
-  3  something of our own is wrong: runs were errored, or found no account
+  3  undecided by our own fault: more runs were errored than passed or failed, or none
+     found an account; because says which
   4  undecided at the deadline, or when it was interrupted`,
 		Example: `  authprober gate flows/ --max-failures 1%
   authprober gate flows/ --max-failures 0.5% --for 30m --junit gate.xml
@@ -93,7 +100,7 @@ func (a *app) gate(ctx context.Context, paths []string, flags *gateFlags) (err e
 	if err != nil {
 		return misconfigured(err)
 	}
-	_, config, closeState, err := a.loadToRun(paths)
+	_, config, closeState, err := a.loadToRun(paths, func(o *checks.Options) { o.AnyPace = true })
 	if err != nil {
 		return err
 	}
@@ -115,7 +122,7 @@ func (a *app) gate(ctx context.Context, paths []string, flags *gateFlags) (err e
 		}
 		defer func() { err = errors.Join(err, junit.Close()) }()
 	}
-	g, err := newDelivery(chosen, params)
+	g, err := newDelivery(chosen, params, config.Supply)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -40,6 +41,9 @@ func fakeCheck(name string, concurrency int, probe func(n int64) prober.Report) 
 	}
 }
 
+// unlimited is the supply of checks without accounts.
+func unlimited(*prober.Check) (string, float64) { return "", math.Inf(1) }
+
 func passes(int64) prober.Report { return loginReport("") }
 
 func loginReport(reason prober.Reason) prober.Report {
@@ -51,7 +55,7 @@ func deliver(t *testing.T, limit time.Duration, all ...*prober.Check) *gateResul
 	t.Helper()
 	params := detect.GateFor(0.1)
 	params.FalseAlarm /= float64(len(all))
-	d, err := newDelivery(all, params)
+	d, err := newDelivery(all, params, unlimited)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +105,12 @@ func TestGateDecides(t *testing.T) {
 				}
 				return loginReport("")
 			})}
-		}, "undecided", 3, 5, "nothing is decided after 5s"},
+		}, "undecided", 3, 5, "7 runs of a were errored, and 2 passed or failed"},
+		{"no account", func() []*prober.Check {
+			c := fakeCheck("b", 1, passes)
+			c.Begin = func(time.Time) (prober.Attempt, prober.MissReason) { return prober.Attempt{}, prober.MissBudget }
+			return []*prober.Check{fakeCheck("a", 1, passes), c}
+		}, "undecided", 3, 5, "b found no account: their logins or one-time codes were used up (budget)"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -154,7 +163,7 @@ func TestGateBlames(t *testing.T) {
 				r.Steps[0].Reason, r.Steps[0].Detail = prober.ReasonStatus5xx, "got 503"
 			}
 			return r
-		})}, params)
+		})}, params, unlimited)
 		if err != nil {
 			t.Fatal(err)
 		}

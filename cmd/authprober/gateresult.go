@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -32,6 +31,7 @@ type gateResult struct {
 type gateCheck struct {
 	Check    string       `json:"check"`
 	Decision string       `json:"decision"`
+	Because  string       `json:"because"`
 	Failed   int          `json:"failed"`
 	N        int          `json:"n"`
 	Ratio    float64      `json:"ratio"`
@@ -43,10 +43,13 @@ type gateCheck struct {
 	Reasons  []gateReason `json:"reasons,omitempty"`
 	Blame    string       `json:"blame,omitempty"`
 	Error    string       `json:"error,omitempty"`
+	// GoodAfter is how many runs would have to pass, of a check that is undecided.
+	GoodAfter int                 `json:"good_after,omitempty"`
+	HeldUpBy  []prober.MissReason `json:"held_up_by,omitempty"`
 
-	took   time.Duration
-	misses string
-	left   int // runs that would have to pass, of a check that is undecided
+	took time.Duration
+	wait int  // runs that --min-runs wants of a check that is bad so far
+	ours bool // it is undecided by our own fault
 }
 
 type gateReason struct {
@@ -62,7 +65,7 @@ func (g *gated) result(took time.Duration) gateCheck {
 	r := gateCheck{
 		Check: g.check.Name, Decision: g.decision().String(), Failed: failed, N: n,
 		Ratio: float64(failed) / float64(max(n, 1)), Lower: i.Lower, Upper: i.Upper,
-		Errored: g.counts[prober.Errored], Aborted: g.counts[prober.Aborted], FailOpen: g.failOpen, took: took,
+		Errored: g.counts[prober.Errored], Aborted: g.counts[prober.Aborted], FailOpen: g.failOpen, HeldUpBy: g.heldUpBy(), took: took, ours: g.ours(),
 	}
 	for key, f := range g.reasons {
 		r.Reasons = append(r.Reasons, gateReason{key.step, key.reason, f.runs, f.detail})
@@ -77,12 +80,7 @@ func (g *gated) result(took time.Duration) gateCheck {
 		r.Error = g.lastErr.Error()
 	}
 	if g.decision() == detect.Undecided {
-		r.left = g.gate.PassesToGood()
-		var why []string
-		for _, reason := range slices.Sorted(maps.Keys(g.misses)) {
-			why = append(why, string(reason))
-		}
-		r.misses = strings.Join(why, ", ")
+		r.GoodAfter, r.wait = g.gate.PassesToGood(), g.waits()
 	}
 	return r
 }
@@ -137,11 +135,14 @@ func (c *gateCheck) lines() (lines []string) {
 	if c.Errored > 0 {
 		say("%d errored, not counted: %s", c.Errored, c.Error)
 	}
-	if c.left > 0 {
-		say("good after %d more %s without a failure", c.left, plural(c.left, "run"))
+	switch {
+	case c.wait > 0:
+		say("bad so far, to be decided after %d more %s: --min-runs", c.wait, plural(c.wait, "run"))
+	case c.GoodAfter > 0:
+		say("good after %d more %s without a failure", c.GoodAfter, plural(c.GoodAfter, "run"))
 	}
-	if c.misses != "" {
-		say("held up by its accounts: %s", c.misses)
+	if len(c.HeldUpBy) > 0 && c.Decision != detect.Bad.String() {
+		say("held up by its accounts: %s", heldUpText(c.HeldUpBy))
 	}
 	return lines
 }

@@ -52,11 +52,11 @@ func writeJUnit(w io.Writer, r *gateResult) error {
 		c := &r.Checks[i]
 		one := junitCase{Name: c.Check, Class: "authprober.gate", Time: fmt.Sprintf("%.3f", c.took.Seconds())}
 		text := strings.Join(c.lines(), "\n")
-		fault := &junitFault{Message: c.Decision + ": failed " + ratioOf(c.Failed, c.N), Type: c.Decision, Text: text}
+		fault := &junitFault{Message: c.Decision + ": " + c.Because, Type: c.Decision, Text: text}
 		switch {
 		case c.Decision == detect.Good.String():
 			one.Out = strings.TrimSpace("failed " + ratioOf(c.Failed, c.N) + "\n" + text)
-		case c.Decision == detect.Undecided.String() && r.ours:
+		case c.Decision == detect.Undecided.String() && (c.ours || r.ours):
 			one.Error = fault
 			suite.Errors++
 		default:

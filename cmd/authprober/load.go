@@ -26,20 +26,30 @@ func (e errNoPath) Error() string {
 
 // load reads the environment and the flows. The error is a configuration's.
 func (a *app) load(paths []string) (settings, *checks.Config, error) {
+	return a.loadFor(paths, asLoaded)
+}
+
+// asLoaded leaves the options as they are.
+func asLoaded(*checks.Options) {}
+
+// loadFor is load with options of the command's own.
+func (a *app) loadFor(paths []string, set func(*checks.Options)) (settings, *checks.Config, error) {
 	s, err := a.settings()
 	if err != nil {
 		return s, nil, err
 	}
-	config, err := checks.Load(paths, a.options(s))
+	o := a.options(s)
+	set(&o)
+	config, err := checks.Load(paths, o)
 	if err != nil {
 		return s, nil, misconfigured(err)
 	}
 	return s, config, nil
 }
 
-// loadToRun is load for the commands that run flows: with the folder in which flows
-// keep what they remember, which is the caller's until close is called.
-func (a *app) loadToRun(paths []string) (s settings, config *checks.Config, close func() error, err error) {
+// loadToRun is loadFor for the commands that run flows: with the folder in which
+// flows keep what they remember, which is the caller's until close is called.
+func (a *app) loadToRun(paths []string, set func(*checks.Options)) (s settings, config *checks.Config, close func() error, err error) {
 	if s, err = a.settings(); err != nil {
 		return s, nil, nil, err
 	}
@@ -47,10 +57,12 @@ func (a *app) loadToRun(paths []string) (s settings, config *checks.Config, clos
 	if err != nil {
 		return s, nil, nil, err
 	}
-	options := a.options(s)
-	options.Remembered = store
-	if config, err = checks.Load(paths, options); err != nil {
-		return s, nil, nil, errors.Join(misconfigured(err), store.Close())
+	s, config, err = a.loadFor(paths, func(o *checks.Options) {
+		o.Remembered = store
+		set(o)
+	})
+	if err != nil {
+		return s, nil, nil, errors.Join(err, store.Close())
 	}
 	if len(config.Remembers) > 0 && !store.Durable() {
 		warnings = append(warnings, "what "+strings.Join(config.Remembers, ", ")+" remembers ends with this process, for "+

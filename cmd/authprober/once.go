@@ -58,7 +58,7 @@ failed, otherwise with 3: a run was errored or aborted, or found no account.`,
   authprober once flows/ --json | jq 'select(.outcome == "failed")'`,
 		Args: somePaths,
 		RunE: action(func(cmd *cobra.Command, args []string) (err error) {
-			_, config, closeState, err := a.loadToRun(args)
+			_, config, closeState, err := a.loadToRun(args, asLoaded)
 			if err != nil {
 				return err
 			}

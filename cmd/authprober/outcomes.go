@@ -17,7 +17,7 @@ type recorded struct {
 	text    []byte // the time as given; the reader's, until the next line is read
 	at      time.Time
 	outcome prober.Outcome
-	tags    map[string]string // the reader's too; nil if there are none
+	tags    map[string]string // the reader's too; nil if none has a value
 }
 
 // longestLine is how many bytes a line may have.
@@ -91,8 +91,12 @@ func (o *outcomeReader) readLine() ([]byte, error) {
 	return bytes.TrimSuffix(line, []byte{'\r'}), nil
 }
 
+// isHeader reports whether a line names columns, in letters of any size: the time and
+// the outcome, and whatever there is after them.
 func isHeader(line []byte) bool {
-	return bytes.Equal(line, []byte("time,outcome")) || bytes.HasPrefix(line, []byte("time,outcome,"))
+	const header = "time,outcome"
+	return len(line) >= len(header) && bytes.EqualFold(line[:len(header)], []byte(header)) &&
+		(len(line) == len(header) || line[len(header)] == ',')
 }
 
 func (o *outcomeReader) parse(line []byte, run *recorded) error {
@@ -145,7 +149,9 @@ func (o *outcomeReader) parseTags(rest []byte, run *recorded) error {
 			o.tags[name] = o.string(value)
 		}
 	}
-	run.tags = o.tags
+	if len(o.tags) > 0 {
+		run.tags = o.tags
+	}
 	return nil
 }
 

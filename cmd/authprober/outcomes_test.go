@@ -26,6 +26,15 @@ func TestParseTime(t *testing.T) {
 		"2026-11-20T00:04:10.123456789-09:30": time.Date(2026, 11, 20, 9, 34, 10, 123_456_789, time.UTC),
 		"0000-01-01T00:00:00Z":                time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC),
 		"9999-12-31T23:59:59Z":                time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
+		// Small letters, leap seconds (the last is of RFC 3339, section 5.8), and clocks
+		// that say more than a nanosecond.
+		"2026-11-20t10:04:10z":            time.Date(2026, 11, 20, 10, 4, 10, 0, time.UTC),
+		"2026-11-20t11:04:10.5+01:00":     time.Date(2026, 11, 20, 10, 4, 10, 500_000_000, time.UTC),
+		"2016-12-31T23:59:60.25Z":         time.Date(2017, 1, 1, 0, 0, 0, 250_000_000, time.UTC),
+		"1990-12-31T15:59:60-08:00":       time.Date(1991, 1, 1, 0, 0, 0, 0, time.UTC),
+		"1763633050.1234567899":           time.Unix(1763633050, 123_456_789),
+		"1763633050.00000000000000000001": time.Unix(1763633050, 0),
+		"2026-11-20T10:04:10.9999999999Z": time.Date(2026, 11, 20, 10, 4, 10, 999_999_999, time.UTC),
 	}
 	for text, want := range tests {
 		if got, err := parseTime([]byte(text)); err != nil || !got.Equal(want) {
@@ -33,10 +42,10 @@ func TestParseTime(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"", "-1", "+1", "1.", ".5", "1e9", "1 ", " 1", "1763633050000", "100000000000", "9999999999999999999", "1.1234567890",
-		"2026-11-20", "2026-11-20T10:04:10", "2026-11-20 10:04:10Z", "2026-11-20t10:04:10z", "2026-11-20T10:04Z",
+		"", "-1", "+1", "1.", ".5", "1e9", "1 ", " 1", "1763633050000", "100000000000", "9999999999999999999", "1.1234567890x",
+		"2026-11-20", "2026-11-20T10:04:10", "2026-11-20 10:04:10Z", "2026-11-20u10:04:10Z", "2026-11-20T10:04Z",
 		"2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z", "2026-02-29T00:00:00Z", "1900-02-29T00:00:00Z", "2026-04-31T00:00:00Z",
-		"2026-11-20T24:00:00Z", "2026-11-20T10:60:00Z", "2026-11-20T10:00:60Z", "2026-11-20T10:04:10.Z",
+		"2026-11-20T24:00:00Z", "2026-11-20T10:60:00Z", "2026-11-20T10:00:60Z", "2016-12-31T23:59:61Z", "2016-12-31T23:59:60+01:00", "2026-11-20T10:04:10.Z",
 		"2026-11-20T10:04:10+1:00", "2026-11-20T10:04:10+24:00", "2026-11-20T10:04:10+01:60", "2026-11-20T10:04:10+01:00x",
 		"2026-11-2/T10:04:10Z", "2026-11-2:T10:04:10Z", "٢026-11-20T10:04:10Z",
 	} {
@@ -57,9 +66,11 @@ func TestParseTimeCalendar(t *testing.T) {
 	}
 }
 
-// What is accepted, package time accepts too, and as the same time.
+// What is accepted, package time accepts too, and as the same time, but for small
+// letters and leap seconds.
 func FuzzParseTime(f *testing.F) {
-	for _, s := range []string{"2026-11-20T10:04:10Z", "2024-02-29T23:59:59.123456789+01:30", "1763633050.25", "0000-00-00T00:00:00Z"} {
+	for _, s := range []string{"2026-11-20T10:04:10Z", "2024-02-29T23:59:59.123456789+01:30", "1763633050.25", "0000-00-00T00:00:00Z",
+		"1990-12-31t15:59:60.1234567891-08:00", "2026-11-20t10:04:10z"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, s []byte) {
@@ -67,8 +78,13 @@ func FuzzParseTime(f *testing.F) {
 		if err != nil || len(s) < 11 || s[4] != '-' {
 			return
 		}
-		if want, err := time.Parse(time.RFC3339Nano, string(s)); err != nil || !got.Equal(want) {
-			t.Errorf("%q: got %v, package time has %v, %v", s, got.UTC(), want, err)
+		const second = len("0000-00-00T00:00:")
+		text, leap := strings.ToUpper(string(s)), time.Duration(0)
+		if text[second] == '6' {
+			text, leap = text[:second]+"59"+text[second+2:], time.Second
+		}
+		if want, err := time.Parse(time.RFC3339Nano, text); err != nil || !got.Equal(want.Add(leap)) {
+			t.Errorf("%q: got %v, package time has %v, %v", s, got.UTC(), want.Add(leap), err)
 		}
 	})
 }
@@ -100,6 +116,29 @@ func TestOutcomeReader(t *testing.T) {
 	}
 }
 
+// A line without a tag that has a value is one without tags, and a header is one in
+// whatever letters.
+func TestOutcomeReaderTags(t *testing.T) {
+	tests := map[string]int{
+		"1,passed": 0, "1,passed,": 0, "1,passed,,": 0, "1,passed,a=": 0, "1,passed,a=,": 0,
+		"1,passed,a=b,": 1, "1,passed,,a=b": 1, "1,passed,a=b,,c=d": 2,
+	}
+	for line, want := range tests {
+		for _, header := range []string{"", "time,outcome\n", "Time,Outcome,Backend\r\n", "TIME,OUTCOME,\n"} {
+			var run recorded
+			if err := newOutcomeReader(strings.NewReader(header + line)).next(&run); err != nil || len(run.tags) != want || (run.tags == nil) != (want == 0) {
+				t.Errorf("%q: got %v, %v, want %d tags", header+line, run.tags, err, want)
+			}
+		}
+	}
+	for _, line := range []string{"time,outcomes", "time,outcom", "time;outcome", "1,Passed", "1,passed,a"} {
+		var run recorded
+		if err := newOutcomeReader(strings.NewReader(line)).next(&run); err == nil {
+			t.Errorf("%q: got %+v, want an error", line, run)
+		}
+	}
+}
+
 // However many values a tag has, few are kept.
 func TestOutcomeReaderForgets(t *testing.T) {
 	var in strings.Builder
@@ -119,7 +158,7 @@ func TestOutcomeReaderForgets(t *testing.T) {
 func TestBadLines(t *testing.T) {
 	var out strings.Builder
 	bad := badLines{w: &out}
-	b := newBacktest(backtested(), func(*stateChange) error { return nil })
+	b := newBacktest(backtested(), backtested().Objective.Params(10*time.Second), func(*stateChange) error { return nil })
 	if err := b.read(t.Context(), strings.NewReader(strings.Repeat("x\n", 100)), &bad); err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +194,7 @@ func BenchmarkBacktest(b *testing.B) {
 				}
 				b.ReportAllocs()
 				for b.Loop() {
-					t := newBacktest(backtested(), func(*stateChange) error { return nil })
+					t := newBacktest(backtested(), backtested().Objective.Params(10*time.Second), func(*stateChange) error { return nil })
 					if err := t.read(b.Context(), bytes.NewReader(in), &badLines{w: io.Discard}); err != nil {
 						b.Fatal(err)
 					}

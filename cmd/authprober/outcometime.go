@@ -5,11 +5,16 @@ import (
 	"time"
 )
 
-var errNoTime = errors.New("want RFC 3339, as 2026-11-20T10:04:10Z, or Unix seconds")
+var (
+	errNoTime     = errors.New("want RFC 3339, as 2026-11-20T10:04:10Z, or Unix seconds")
+	errNoSuchTime = errors.New("no such day or hour")
+)
 
-// parseTime reads a time as RFC 3339 has it (with T and Z in capitals), or in
-// seconds since 1970, either with up to nine digits of a fraction. It is much
-// quicker than [time.Parse], and what it accepts, that accepts too.
+// parseTime reads a time as RFC 3339 has it (section 5.6: T and Z may be small, and a
+// leap second is the first of the next day, as Unix time has it), or in seconds
+// since 1970. Either may have a fraction, of which nine digits count. It is much
+// quicker than [time.Parse], and what it accepts, that accepts too, but for small
+// letters and leap seconds.
 func parseTime(s []byte) (time.Time, error) {
 	if len(s) > 10 && s[4] == '-' {
 		return parseRFC3339(s)
@@ -42,27 +47,31 @@ func parseRFC3339(s []byte) (time.Time, error) {
 		return time.Time{}, errNoTime
 	}
 	for i := range len(layout) {
-		if digit := s[i]-'0' <= 9; digit != (layout[i] == '0') || !digit && s[i] != layout[i] {
+		if digit := s[i]-'0' <= 9; digit != (layout[i] == '0') || !digit && s[i] != layout[i] && !(layout[i] == 'T' && s[i] == 't') {
 			return time.Time{}, errNoTime
 		}
 	}
 	two := func(i int) int64 { return int64(s[i]-'0')*10 + int64(s[i+1]-'0') }
 	year, month, day := two(0)*100+two(2), two(5), two(8)
 	hour, minute, second := two(11), two(14), two(17)
-	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59 {
-		return time.Time{}, errors.New("no such day or hour")
+	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 60 {
+		return time.Time{}, errNoSuchTime
 	}
 	nanos, zone := fraction(s[len(layout):])
 	offset, ok := zoneOffset(zone)
 	if !ok {
 		return time.Time{}, errNoTime
 	}
-	return time.Unix(daysSince1970(year, month, day)*86400+hour*3600+minute*60+second-offset, nanos), nil
+	at := daysSince1970(year, month, day)*86400 + hour*3600 + minute*60 + second - offset
+	if second == 60 && at%86400 != 0 { // a leap second is the last of a day of UTC
+		return time.Time{}, errNoSuchTime
+	}
+	return time.Unix(at, nanos), nil
 }
 
 // zoneOffset reads Z or an offset such as +01:00, in seconds east of Greenwich.
 func zoneOffset(s []byte) (seconds int64, ok bool) {
-	if len(s) == 1 && s[0] == 'Z' {
+	if len(s) == 1 && (s[0] == 'Z' || s[0] == 'z') {
 		return 0, true
 	}
 	if len(s) != 6 || s[0] != '+' && s[0] != '-' || s[3] != ':' {
@@ -90,7 +99,7 @@ func leadingDigits(s []byte, most int) (n int64, rest []byte) {
 	return n, s[i:]
 }
 
-// fraction reads a point and one to nine digits, in billionths. Where there is
+// fraction reads a point and digits, in billionths, rounded down. Where there are
 // none, rest is all of s.
 func fraction(s []byte) (billionths int64, rest []byte) {
 	if len(s) < 2 || s[0] != '.' {
@@ -103,6 +112,9 @@ func fraction(s []byte) (billionths int64, rest []byte) {
 	}
 	for range 9 - digits {
 		n *= 10
+	}
+	for len(rest) > 0 && rest[0]-'0' <= 9 {
+		rest = rest[1:]
 	}
 	return n, rest
 }

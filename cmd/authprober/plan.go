@@ -1,16 +1,12 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/authprober/authprober/checks"
-	"github.com/authprober/authprober/prober"
 	"github.com/authprober/authprober/prober/detect"
 )
 
@@ -28,18 +24,26 @@ seed, beside what other rules take. Below, how often each rule paged in a simula
 in which the check failed at the rate it tolerates: rough, and what a rule's haste costs.
 How long a run takes, and what accounts can give, is left out of account.
 
---confirm shows what confirming at that interval would be worth to flows that do not.
+After the flows there is a plan for each objective.group, named group:NAME, which pages too:
+for all the runs of its flows. Their confirming runs are in its promise and not in its
+times; it asks for none of its own.
 
-With --json, print one object for each flow, in one line:
+--confirm shows what confirming at that interval would be worth to flows that do not. One
+that cannot confirm so has a warning in place of it.
 
-  check, every_seconds          the flow and its schedule
+With --json, print one object for each flow and group, in one line:
+
+  check, every_seconds          the flow and its schedule; group:NAME and its mean pace
+  flows                         those of a group, and absent for a flow
   runs_an_hour                  that the schedule has due
   requests_an_hour              the most it makes, without those of the clean-up
   logins_an_hour                0 where the flow uses no accounts; then the next two are absent
-  pool, accounts                the pool it leases from, and how many accounts are in it
+  pool, accounts                the pool it leases from, and how many accounts are in it;
+                                absent where a group has several
   logins_an_hour_per_account    of this flow alone
   extra_runs_a_day              the most that confirming adds
-  healthy_extra                 what it adds in the mean to a healthy check, as a share
+  healthy_extra                 what it adds in the mean to a healthy check, as a share; 0
+                                for a group
   confirm_seconds               the time between runs while confirming; 0 without
   objective                     tolerate, detect, false_page_every_seconds, blip_seconds
   runs_to_false_page, promise   what is promised, in runs and as a sentence
@@ -53,6 +57,7 @@ With --json, print one object for each flow, in one line:
 A rule that does not apply is null. Ends with 0; a warning does not change that.`,
 		Example: `  authprober plan flows/
   authprober plan flows/ --check retail-login --confirm 1s
+  authprober plan flows/ --check group:identity
   authprober plan flows/ --json | jq -r '.warnings[]'`,
 		Args: somePaths,
 		RunE: action(func(cmd *cobra.Command, args []string) error {
@@ -61,98 +66,24 @@ A rule that does not apply is null. Ends with 0; a warning does not change that.
 				return err
 			}
 			a.printWarnings(config)
-			chosen, err := choose(config.Checks, only)
-			if err != nil {
-				return misconfigured(err)
-			}
 			print := printPlanTable(a.stdout, a.paintFor(a.stdout))
 			if asJSON {
 				print = printPlanJSON(a.stdout)
 			}
-			return planAll(cmd.Context(), config, chosen, tryConfirm, print)
+			return planAll(cmd.Context(), config, only, tryConfirm, print)
 		}),
 	}
-	cmd.Flags().StringArrayVar(&only, "check", nil, "plan only the flow of this `NAME`; may be given more than once")
+	cmd.Flags().StringArrayVar(&only, "check", nil, "plan only the flow or group:NAME of this `NAME`; may be given more than once")
 	cmd.Flags().DurationVar(&tryConfirm, "confirm", 0, "try confirming at this `INTERVAL` where a flow does not confirm")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a flow")
 	return cmd
-}
-
-// A planned is the plan of one check.
-type planned struct {
-	check   *prober.Check
-	confirm detect.Confirm // the flow's own, or the one that is tried
-	tried   bool
-	load    load
-	detect.Plan
-}
-
-// A load is what a check asks of its target and of its accounts.
-type load struct {
-	runs, requests, logins float64 // an hour
-	pool                   string  // "" where it uses no accounts
-	accounts               int
-}
-
-// perAccount is how often an account of the pool logs in, an hour.
-func (l load) perAccount() float64 { return l.logins / float64(max(l.accounts, 1)) }
-
-func planAll(ctx context.Context, config *checks.Config, chosen []*prober.Check, try time.Duration, print func(*planned) error) error {
-	type kind struct {
-		objective detect.Objective
-		every     time.Duration
-		confirm   detect.Confirm
-	}
-	plans := map[kind]detect.Plan{} // many flows are of one kind
-	for _, c := range chosen {
-		if ctx.Err() != nil {
-			return fmt.Errorf("interrupted before the flow %q", c.Name)
-		}
-		p := planned{check: c, confirm: c.Schedule.Confirming(), load: loadOf(c, config, time.Now())}
-		if p.confirm == (detect.Confirm{}) && try != 0 {
-			p.confirm, p.tried = detect.Confirm{Interval: try, Budget: detect.DefaultBudget}, true
-			if err := p.confirm.Validate(c.Schedule.Every); err != nil {
-				return misconfigured(fmt.Errorf("flow %q: --%w", c.Name, err))
-			}
-		}
-		k := kind{c.Objective, c.Schedule.Every, p.confirm}
-		plan, known := plans[k]
-		if !known {
-			plan = detect.NewPlan(k.objective, k.every, k.confirm)
-			plans[k] = plan
-		}
-		p.Plan = plan
-		if err := print(&p); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// loadOf says what the check asks for. Which pool it leases from shows when a run
-// leases an account of it, so one is begun and not made.
-func loadOf(c *prober.Check, config *checks.Config, now time.Time) load {
-	l := load{runs: float64(time.Hour) / float64(c.Schedule.Every)}
-	l.requests = l.runs * float64(len(c.Steps))
-	attempt, miss := c.Begin(now)
-	if miss != "" {
-		return l
-	}
-	if attempt.Release != nil {
-		defer attempt.Release(prober.Aborted, prober.Report{Err: prober.ErrShutdown})
-	}
-	for _, p := range config.Accounts.Status(now) {
-		if attempt.Account != "" && p.Leased > 0 {
-			l.logins, l.pool, l.accounts = l.runs, p.Name, p.Free+p.Leased+p.Cooling+p.Quarantined
-		}
-	}
-	return l
 }
 
 // A jsonPlan is a plan as --json prints it. The names are documented in the
 // command's help and do not change.
 type jsonPlan struct {
 	Check           string                     `json:"check"`
+	Flows           []string                   `json:"flows,omitempty"`
 	Every           float64                    `json:"every_seconds"`
 	Runs            float64                    `json:"runs_an_hour"`
 	Requests        float64                    `json:"requests_an_hour"`
@@ -207,7 +138,7 @@ func printPlanJSON(w io.Writer) func(*planned) error {
 	return func(p *planned) error {
 		o := p.check.Objective
 		out := jsonPlan{
-			Check: p.check.Name, Every: p.check.Schedule.Every.Seconds(),
+			Check: p.check.Name, Flows: p.flows, Every: p.check.Schedule.Every.Seconds(),
 			Runs: p.load.runs, Requests: p.load.requests, Logins: p.load.logins,
 			Pool: p.load.pool, Accounts: p.load.accounts, PerAccount: p.load.perAccount(),
 			Extra: p.ExtraRunsADay, HealthyExtra: p.HealthyExtra, Confirm: p.confirm.Interval.Seconds(),

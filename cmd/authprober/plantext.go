@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
@@ -43,30 +42,28 @@ func writePlan(b *strings.Builder, p paint, plan *planned) {
 
 func loadText(plan *planned) string {
 	l := plan.load
-	text := fmt.Sprintf("%s an hour, up to %s an hour without clean-up", counted(l.runs, "run"), counted(l.requests, "request"))
+	text := fmt.Sprintf("%s, up to %s without clean-up", paced(l.runs, "run"), paced(l.requests, "request"))
 	if l.pool != "" {
-		text += fmt.Sprintf(", %s an hour: %s for each of %d %s of %s",
-			counted(l.logins, "login"), count(l.perAccount()), l.accounts, plural(l.accounts, "account"), l.pool)
+		hours, _ := paceUnit(l.logins)
+		text += fmt.Sprintf(", %s: %s for each of %d %s of %s",
+			paced(l.logins, "login"), count(l.perAccount()*hours), l.accounts, plural(l.accounts, "account"), l.pool)
 	}
 	switch {
+	case plan.flows != nil:
+		text = "the runs of " + strings.Join(plan.flows, ", ") + ": " + text
+		if plan.ExtraRunsADay > 0 {
+			text += fmt.Sprintf("; their confirming, up to %s a day, is not in the table", counted(float64(plan.ExtraRunsADay), "extra run"))
+		}
 	case plan.tried:
-		text += fmt.Sprintf("; not confirming, and if it did: up to %d extra runs a day, %s of its runs while healthy",
-			plan.ExtraRunsADay, share2(plan.HealthyExtra))
+		text += fmt.Sprintf("; not confirming, and if it did: up to %s a day, %s of its runs while healthy",
+			counted(float64(plan.ExtraRunsADay), "extra run"), share2(plan.HealthyExtra))
 	case plan.confirms():
-		text += fmt.Sprintf("; confirming: up to %d extra runs a day, %s of its runs while healthy",
-			plan.ExtraRunsADay, share2(plan.HealthyExtra))
+		text += fmt.Sprintf("; confirming: up to %s a day, %s of its runs while healthy",
+			counted(float64(plan.ExtraRunsADay), "extra run"), share2(plan.HealthyExtra))
 	default:
 		text += "; not confirming"
 	}
 	return text
-}
-
-// counted is a number of things: 1 run, 2.5 runs.
-func counted(x float64, word string) string {
-	if x == 1 {
-		return "1 " + word
-	}
-	return count(x) + " " + word + "s"
 }
 
 func (plan *planned) confirms() bool { return plan.confirm != (detect.Confirm{}) }
@@ -102,10 +99,10 @@ func writePlanRows(b *strings.Builder, p paint, plan *planned) {
 }
 
 // share writes a rate as flows do: 0.001 is 0.1%.
-func share(rate float64) string { return strconv.FormatFloat(100*rate, 'g', 6, 64) + "%" }
+func share(rate float64) string { return detect.Figures(100*rate, 6) + "%" }
 
 // share2 writes one that is measured, to two digits.
-func share2(rate float64) string { return strconv.FormatFloat(100*rate, 'g', 2, 64) + "%" }
+func share2(rate float64) string { return detect.Figures(100*rate, 2) + "%" }
 
 // span writes a time in the two largest units it has: 14m50s, 2h5m, 11d13h.
 func span(d time.Duration) string { return detect.Quantile{Time: d}.String() }

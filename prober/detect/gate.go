@@ -133,6 +133,9 @@ func (g *Gate) decide(failed, runs int) Decision {
 // Decision returns what has been decided.
 func (g *Gate) Decision() Decision { return g.decision }
 
+// MinRuns returns how many runs the gate waits for before it decides.
+func (g *Gate) MinRuns() int { return g.params.MinRuns }
+
 // Counts returns how many of the runs that count have failed, and how many
 // there were.
 func (g *Gate) Counts() (failed, runs int) { return g.failed, g.runs }

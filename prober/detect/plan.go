@@ -81,11 +81,24 @@ type Quantile struct {
 // comes to the same plan each time: its seed is fixed. The length of the runs
 // themselves is left out of account. The change comes right after a run.
 func NewPlan(o Objective, every time.Duration, c Confirm) Plan {
-	s := newSimulation(o, every, c)
+	return newSimulation(o, every, c).plan(o.ParamsConfirming(every, c), c.Limit(every))
+}
+
+// NewGroupPlan is [NewPlan] for checks that are judged together, by a detector with
+// these parameters, and that make a run each every in the mean. ExtraRunsADay are
+// the confirming runs that they may make; the simulation leaves them out.
+func NewGroupPlan(o Objective, every time.Duration, p Params, extraRunsADay int) Plan {
+	s := newSimulation(o, every, Confirm{})
+	s.plain = p
+	return s.plan(p, extraRunsADay)
+}
+
+func (s *simulation) plan(params Params, extraRunsADay int) Plan {
+	o, every, c := s.objective, s.every, s.confirm
 	p := Plan{
-		Params:        o.ParamsConfirming(every, c),
+		Params:        params,
 		RunsADay:      float64(24*time.Hour) / float64(every),
-		ExtraRunsADay: c.Limit(every),
+		ExtraRunsADay: extraRunsADay,
 		Horizon:       s.horizon,
 		Rows:          make([]PlanRow, len(PlanRates)),
 	}

@@ -165,3 +165,19 @@ func BenchmarkPlan(b *testing.B) {
 		})
 	}
 }
+
+// A group is a check at its pace, but for the runs that its checks may make beside
+// their schedules: those are in its threshold and in its promise.
+func TestGroupPlan(t *testing.T) {
+	t.Parallel()
+	params := DefaultObjective.Params(every)
+	if got, want := NewGroupPlan(DefaultObjective, every, params, 0), NewPlan(DefaultObjective, every, Confirm{}); !reflect.DeepEqual(got, want) {
+		t.Errorf("without confirming runs, got:\n%+v\nwant:\n%+v", got, want)
+	}
+	params.RunsToFalsePage += 31 * 864
+	p := NewGroupPlan(DefaultObjective, every, params, 864)
+	const want = "a check that fails 0.1% of its runs or fewer is paged for at most once in 30d in the mean, which is 285,984 runs"
+	if p.Params != params || p.ExtraRunsADay != 864 || !strings.HasPrefix(p.Promise, want) || p.FalsePages[RuleConfirming] != (FalsePages{}) {
+		t.Errorf("got %+v", p)
+	}
+}

@@ -69,6 +69,7 @@ type simulation struct {
 	objective Objective
 	every     time.Duration
 	confirm   Confirm
+	plain     Params // of the detector that does not confirm
 	horizon   time.Duration
 }
 
@@ -77,7 +78,7 @@ func newSimulation(o Objective, every time.Duration, c Confirm) *simulation {
 	if every < horizon/horizonRuns {
 		horizon = every * horizonRuns
 	}
-	return &simulation{o, every, c, max(horizon, every)}
+	return &simulation{o, every, c, o.Params(every), max(horizon, every)}
 }
 
 // subject returns a check that has never run. Its clock begins at the epoch of
@@ -87,7 +88,7 @@ func (s *simulation) subject(rule Rule) *subject {
 	sub := &subject{pace: newPace(s.every, Confirm{}, begin)}
 	switch rule {
 	case RuleDetector:
-		sub.detector = New(s.objective.Params(s.every))
+		sub.detector = New(s.plain)
 	case RuleConfirming:
 		sub.pace = newPace(s.every, s.confirm, begin)
 		sub.detector = New(s.objective.ParamsConfirming(s.every, s.confirm))

@@ -48,19 +48,33 @@ func (s *simulation) warnings(p Plan, atDetect Delay) []string {
 		late = runs > p.RunsADay
 	}
 	if late {
-		warn("a failure rate of %s, which detect wants a page for, takes %v in half of the cases: there are only %s runs a day",
-			percent(o.Detect), atDetect.Median, count(p.RunsADay))
+		warn("a failure rate of %s, which detect wants a page for, takes %v in half of the cases: there %s a day",
+			percent(o.Detect), atDetect.Median, onlyRuns(p.RunsADay))
 	}
 	if s.confirm != (Confirm{}) && float64(p.ExtraRunsADay) < runs {
-		warn("confirm_budget is %d extra runs a day, and a failure rate of %s takes about %s runs to be sure of: the budget ends before that",
-			p.ExtraRunsADay, percent(o.Detect), count(runs))
+		warn("confirm_budget is %s a day, and a failure rate of %s takes about %s runs to be sure of: the budget ends before that",
+			extraRuns(p.ExtraRunsADay), percent(o.Detect), count(runs))
 	}
 	return all
 }
 
+func onlyRuns(n float64) string {
+	if s := count(n); s != "1" {
+		return "are only " + s + " runs"
+	}
+	return "is only 1 run"
+}
+
+func extraRuns(n int) string {
+	if n == 1 {
+		return "1 extra run"
+	}
+	return count(float64(n)) + " extra runs"
+}
+
 // percent writes a rate as flows do: 0.001 is 0.1%.
 func percent(rate float64) string {
-	return strconv.FormatFloat(rate*100, 'g', 6, 64) + "%"
+	return Figures(rate*100, 6) + "%"
 }
 
 // count writes a number of runs, with a comma after the thousands.

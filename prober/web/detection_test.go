@@ -22,6 +22,7 @@ func TestPageShowsWhatTheDetectorsDo(t *testing.T) {
 		return []prober.CheckStatus{
 			{Check: c, State: detect.Suspect, Blame: blame, Confirmed: 7, ConfirmLeft: 137, LastRun: run},
 			{Check: group, LastRun: run},
+			{Check: &prober.Check{Name: "down"}, State: detect.Firing, Evidence: 1.3, Recovery: 0.9961},
 		}
 	}
 	body := request(Handler(opts), "GET", "/", "").Body.String()
@@ -35,6 +36,9 @@ func TestPageShowsWhatTheDetectorsDo(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %s", want)
 		}
+	}
+	if !strings.Contains(body, " 1.30<small>recovery 99 %</small>") || strings.Count(body, "<small>recovery") != 1 {
+		t.Error("the recovery is not that of the firing check alone")
 	}
 	if strings.Count(body, "confirming runs") != 1 || strings.Count(body, `class="blame"`) != 1 {
 		t.Error("a check that does not confirm, or is healthy, has something to show for it")

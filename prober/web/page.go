@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"html/template"
+	"math"
 	"net/http"
 	"time"
 
 	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/detect"
 	"go.uber.org/zap"
 )
 
@@ -23,6 +25,7 @@ type pageCheck struct {
 	State       string
 	Since       string // "" if it has never changed
 	Evidence    float64
+	Recovery    string // "" unless it is firing
 	Blame       string // "" if it is healthy
 	Confirmed   string // "" if it does not confirm
 	Ratios      []prober.Ratio
@@ -53,6 +56,9 @@ func newPageCheck(s *prober.CheckStatus, now time.Time) pageCheck {
 	c := pageCheck{
 		Name: s.Check.Name, About: s.Check.About, State: s.State.String(),
 		Evidence: s.Evidence, Blame: s.BlameText(), Ratios: s.Ratios, Last: "none yet",
+	}
+	if s.State == detect.Firing {
+		c.Recovery = fmt.Sprintf("recovery %.0f %%", math.Floor(100*s.Recovery))
 	}
 	if s.Check.Schedule.Confirm > 0 {
 		c.Confirmed = fmt.Sprintf("%d confirming runs, %d left", s.Confirmed, s.ConfirmLeft)

@@ -17,7 +17,7 @@ import (
 
 // maxLook is how many bytes the server may send for one look: the headers of the
 // candidates and one mail, with much room.
-const maxLook = 16 << 20
+const maxLook = 4 << 20
 
 // Login says how an inbox is opened.
 type Login struct {
@@ -41,10 +41,12 @@ type Inbox struct {
 	tooOld time.Duration
 }
 
-// A bounded connection ends when the other side sends too much.
+// A bounded connection ends when the other side sends too much, or what the client
+// cannot take.
 type bounded struct {
 	net.Conn
-	left atomic.Int64
+	left    atomic.Int64
+	scanner scanner
 }
 
 var errTooMuch = fmt.Errorf("it sent more than %d bytes at once", maxLook)
@@ -55,15 +57,26 @@ func (b *bounded) Read(p []byte) (int, error) {
 	}
 	n, err := b.Conn.Read(p)
 	b.left.Add(-int64(n))
+	if !b.scanner.scan(p[:n]) {
+		return 0, errNoIMAP
+	}
 	return n, err
 }
 
 // Open logs in over conn, which it takes over, and selects the mailbox. It returns
 // soon after ctx is done.
 func Open(ctx context.Context, conn net.Conn, l Login) (*Inbox, error) {
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	b := &Inbox{conn: &bounded{Conn: conn}, next: 1}
 	b.conn.left.Store(maxLook)
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	if l.StartTLS != nil {
+		secure, err := startTLS(ctx, conn, l.StartTLS)
+		if err != nil {
+			conn.Close()
+			return nil, b.explain("changing to TLS", err)
+		}
+		b.conn.Conn = secure
+	}
 	if err := b.begin(l); err != nil {
 		b.Close()
 		return nil, err
@@ -72,15 +85,7 @@ func Open(ctx context.Context, conn net.Conn, l Login) (*Inbox, error) {
 }
 
 func (b *Inbox) begin(l Login) error {
-	if l.StartTLS == nil {
-		b.client = imapclient.New(b.conn, nil)
-	} else {
-		client, err := imapclient.NewStartTLS(b.conn, &imapclient.Options{TLSConfig: l.StartTLS})
-		if err != nil {
-			return b.explain("changing to TLS", err)
-		}
-		b.client = client
-	}
+	b.client = imapclient.New(b.conn, nil)
 	if err := b.client.WaitGreeting(); err != nil {
 		return b.explain("waiting for its greeting", err)
 	}
@@ -101,9 +106,7 @@ func (b *Inbox) begin(l Login) error {
 // of the server first, which could make it wait.
 func (b *Inbox) Close() {
 	b.conn.Close()
-	if b.client != nil {
-		_ = b.client.Close() // that it breaks is what is wanted
-	}
+	_ = b.client.Close() // that it breaks is what is wanted
 }
 
 // codes are the response codes that are shown; any other is the server's own text.
@@ -121,7 +124,7 @@ func (b *Inbox) explain(doing string, err error) error {
 	switch {
 	case errors.As(err, &refused) && slices.Contains(codes, refused.Code):
 		return fmt.Errorf("%s: it was refused (%s)", doing, refused.Code)
-	case errors.As(err, &refused):
+	case errors.As(err, &refused), errors.Is(err, errRefused):
 		return fmt.Errorf("%s: it was refused", doing)
 	case b.conn.left.Load() <= 0:
 		return fmt.Errorf("%s: %w", doing, errTooMuch)

@@ -17,17 +17,14 @@
 package jose
 
 import (
-	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/authprober/authprober/checks/internal/pemkey"
 )
 
 // algorithms are the values of "alg" that can be signed with, RFC 7518
@@ -78,71 +75,17 @@ func NewSigner(key, alg string) (*Signer, error) {
 	if !slices.Contains(algorithms, alg) {
 		return nil, fmt.Errorf("algorithm %q is none of %s", alg, strings.Join(algorithms, ", "))
 	}
-	private, err := parsePEM(key)
+	private, err := pemkey.Private(key)
 	if err != nil {
 		return nil, fmt.Errorf("the key for %s: %w", alg, err)
 	}
-	if got, want := kind(private), keyKinds[alg]; got != want {
+	if got, want := pemkey.Kind(private), keyKinds[alg]; got != want {
 		return nil, fmt.Errorf("the key for %s is %s, want %s", alg, got, want)
 	}
 	if k, ok := private.(*rsa.PrivateKey); ok && k.N.BitLen() < 2048 {
 		return nil, fmt.Errorf("the key for %s has %d bits, want at least 2048", alg, k.N.BitLen())
 	}
 	return &Signer{alg: alg, key: private}, nil
-}
-
-const otherKind = "of another kind"
-
-func kind(key any) string {
-	switch k := key.(type) {
-	case *rsa.PrivateKey, *rsa.PublicKey:
-		return "an RSA key"
-	case *ecdsa.PrivateKey:
-		return "an EC key on " + k.Params().Name
-	case *ecdsa.PublicKey:
-		return "an EC key on " + k.Params().Name
-	case ed25519.PrivateKey, ed25519.PublicKey:
-		return "an Ed25519 key"
-	}
-	return otherKind
-}
-
-var (
-	errNoPEM     = errors.New("it is not PEM")
-	errNoKey     = errors.New("there is no private key in the PEM")
-	errEncrypted = errors.New("it is encrypted, want it without a passphrase")
-	errBroken    = errors.New("the PEM holds no well-formed private key")
-)
-
-func parsePEM(text string) (any, error) {
-	rest, seen := []byte(text), false
-	for {
-		var b *pem.Block
-		if b, rest = pem.Decode(rest); b == nil {
-			break
-		}
-		seen = true
-		if b.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(b.Headers["Proc-Type"], "ENCRYPTED") {
-			return nil, errEncrypted
-		}
-		if parse := parsers[b.Type]; parse != nil {
-			key, err := parse(b.Bytes)
-			if err != nil {
-				return nil, errBroken // err may quote what it has read
-			}
-			return key, nil
-		}
-	}
-	if seen {
-		return nil, errNoKey
-	}
-	return nil, errNoPEM
-}
-
-var parsers = map[string]func([]byte) (any, error){
-	"PRIVATE KEY":     x509.ParsePKCS8PrivateKey,
-	"RSA PRIVATE KEY": func(der []byte) (any, error) { return x509.ParsePKCS1PrivateKey(der) },
-	"EC PRIVATE KEY":  func(der []byte) (any, error) { return x509.ParseECPrivateKey(der) },
 }
 
 // Sign returns the claims as a signed JWT. header is added to the protected

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/authprober/authprober/checks/internal/pemkey"
 )
 
 // private are the members that must not be published, RFC 7518 section 6 and
@@ -95,7 +97,7 @@ func (k *setKey) parse(kty string, m map[string]any) (what string) {
 	if rsaKey, ok := parsed.Key.(*rsa.PublicKey); ok && rsaKey.N.BitLen() < 2048 {
 		return "it has fewer than 2048 bits"
 	}
-	if want, known := keyKinds[k.alg]; known && want != kind(parsed.Key) {
+	if want, known := keyKinds[k.alg]; known && want != pemkey.Kind(parsed.Key) {
 		return "its alg is for keys of another kind or curve"
 	}
 	k.public = parsed.Key

@@ -17,6 +17,8 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+
+	"github.com/authprober/authprober/checks/internal/pemkey"
 )
 
 // GenerateKey returns a fresh private key for one of [Algorithms] that has one,
@@ -46,63 +48,29 @@ func GenerateKey(alg string) (string, error) {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
 }
 
-var (
-	errNoPublic     = errors.New("there is neither a private nor a public key in the PEM")
-	errBrokenPublic = errors.New("the PEM holds no well-formed public key")
-)
-
 // ParsePublicKey returns the public half of a key in PEM: a private key as
 // [NewSigner] takes it, a public one (SubjectPublicKeyInfo or PKCS #1), or a
 // certificate. It is an *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey.
 func ParsePublicKey(text string) (crypto.PublicKey, error) {
-	private, err := parsePEM(text)
-	if errors.Is(err, errNoKey) {
-		return parsePublicPEM(text)
+	private, err := pemkey.Private(text)
+	if errors.Is(err, pemkey.ErrNoPrivate) {
+		public, err := pemkey.Public(text)
+		if err != nil {
+			return nil, err
+		}
+		return known(public)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return publicOf(private)
+	return known(private.Public())
 }
 
-func publicOf(private any) (crypto.PublicKey, error) {
-	if k, ok := private.(crypto.Signer); ok && kind(private) != otherKind {
-		return k.Public(), nil
+func known(public crypto.PublicKey) (crypto.PublicKey, error) {
+	if pemkey.Kind(public) == pemkey.OtherKind {
+		return nil, pemkey.ErrOtherKind
 	}
-	return nil, errors.New("the key is of another kind than RSA, EC and Ed25519")
-}
-
-func parsePublicPEM(text string) (crypto.PublicKey, error) {
-	for rest := []byte(text); ; {
-		var b *pem.Block
-		if b, rest = pem.Decode(rest); b == nil {
-			return nil, errNoPublic
-		}
-		parse := publicParsers[b.Type]
-		if parse == nil {
-			continue
-		}
-		key, err := parse(b.Bytes)
-		if err != nil {
-			return nil, errBrokenPublic // err may quote what it has read
-		}
-		if kind(key) == otherKind {
-			return nil, errors.New("the key is of another kind than RSA, EC and Ed25519")
-		}
-		return key, nil
-	}
-}
-
-var publicParsers = map[string]func([]byte) (any, error){
-	"PUBLIC KEY":     x509.ParsePKIXPublicKey,
-	"RSA PUBLIC KEY": func(der []byte) (any, error) { return x509.ParsePKCS1PublicKey(der) },
-	"CERTIFICATE": func(der []byte) (any, error) {
-		c, err := x509.ParseCertificate(der)
-		if err != nil {
-			return nil, err
-		}
-		return c.PublicKey, nil
-	},
+	return public, nil
 }
 
 // PublicKey returns the public half of the signer's key, an error where it is a
@@ -111,7 +79,7 @@ func (s *Signer) PublicKey() (crypto.PublicKey, error) {
 	if _, shared := s.key.([]byte); shared {
 		return nil, fmt.Errorf("the key for %s is a shared secret, which has no public half", s.alg)
 	}
-	return publicOf(s.key)
+	return known(s.key.(crypto.Signer).Public())
 }
 
 // curves are those that EC keys may be on, RFC 7518 section 6.2.1.1.
@@ -134,7 +102,7 @@ func PublicJWK(key crypto.PublicKey) (map[string]any, error) {
 	case ed25519.PublicKey:
 		return map[string]any{"kty": "OKP", "crv": "Ed25519", "x": b64(k)}, nil
 	}
-	return nil, errors.New("the key is of another kind than RSA, EC and Ed25519")
+	return nil, pemkey.ErrOtherKind
 }
 
 // required are the members that a thumbprint is made of, in the order of RFC

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/authprober/authprober/checks/internal/pemkey"
 )
 
 // What a key set may have at most: a hundred keys with their certificates.
@@ -132,7 +134,7 @@ func (s *KeySet) Fingerprint() string {
 // fits reports whether the key is one to verify signatures of alg with, RFC 7517
 // sections 4.2 to 4.4.
 func (k *setKey) fits(alg string) bool {
-	if k.public == nil || kind(k.public) != keyKinds[alg] {
+	if k.public == nil || pemkey.Kind(k.public) != keyKinds[alg] {
 		return false
 	}
 	return (k.use == "" || k.use == "sig") && (k.alg == "" || k.alg == alg) &&

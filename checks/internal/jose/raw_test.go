@@ -131,10 +131,10 @@ func TestKeys(t *testing.T) {
 	bad := strings.Replace(pems()["ES256"], "PRIVATE", "PUBLIC", 2)
 	for text, want := range map[string]string{
 		"hunter2":                               "it is not PEM",
-		bad:                                     "the PEM holds no well-formed public key",
-		block("CERTIFICATE", []byte("hunter2")): "the PEM holds no well-formed public key",
-		block("EC PARAMETERS", []byte{6, 0}):    "there is neither a private nor a public key in the PEM",
-		block("PRIVATE KEY", []byte("hunter2")): "the PEM holds no well-formed private key",
+		bad:                                     "the PEM holds no well-formed key",
+		block("CERTIFICATE", []byte("hunter2")): "the PEM holds no well-formed key",
+		block("EC PARAMETERS", []byte{6, 0}):    "there is neither a public key nor a certificate in the PEM",
+		block("PRIVATE KEY", []byte("hunter2")): "the PEM holds no well-formed key",
 	} {
 		if key, err := jose.ParsePublicKey(text); key != nil || err == nil || err.Error() != want {
 			t.Errorf("got %v, %v, want %s", key, err, want)

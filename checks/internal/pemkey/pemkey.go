@@ -16,8 +16,14 @@ import (
 )
 
 var (
+	// ErrNoPrivate is the error of a PEM text that holds other things than a private
+	// key.
+	ErrNoPrivate = errors.New("there is no private key in the PEM")
+
+	// ErrOtherKind is the error of a key that signs in no way that is known here.
+	ErrOtherKind = errors.New("the key is of another kind than RSA, EC and Ed25519")
+
 	errNoPEM     = errors.New("it is not PEM")
-	errNoPrivate = errors.New("there is no private key in the PEM")
 	errNoPublic  = errors.New("there is neither a public key nor a certificate in the PEM")
 	errEncrypted = errors.New("it is encrypted, want it without a passphrase")
 	errBroken    = errors.New("the PEM holds no well-formed key")
@@ -27,13 +33,13 @@ var (
 // or SEC 1. Other blocks in front of it, such as EC PARAMETERS, are skipped. An
 // RSA key whose PKCS #8 says that it is for RSASSA-PSS only is read as any other.
 func Private(text string) (crypto.Signer, error) {
-	key, err := first(text, privateParsers, errNoPrivate)
+	key, err := first(text, privateParsers, ErrNoPrivate)
 	if err != nil {
 		return nil, err
 	}
 	signer, ok := key.(crypto.Signer)
 	if !ok { // X25519, which agrees on keys and signs nothing
-		return nil, errBroken
+		return nil, ErrOtherKind
 	}
 	return signer, nil
 }
@@ -44,8 +50,11 @@ func Public(text string) (crypto.PublicKey, error) {
 	return first(text, publicParsers, errNoPublic)
 }
 
+// OtherKind is what [Kind] says of keys that it does not name.
+const OtherKind = "of another kind"
+
 // Kind names the sort of a private or public key: "an RSA key", "an EC key on
-// P-256", "an Ed25519 key" or "of another kind".
+// P-256", "an Ed25519 key" or [OtherKind].
 func Kind(key any) string {
 	switch k := key.(type) {
 	case *rsa.PrivateKey, *rsa.PublicKey:
@@ -57,7 +66,7 @@ func Kind(key any) string {
 	case ed25519.PrivateKey, ed25519.PublicKey:
 		return "an Ed25519 key"
 	}
-	return "of another kind"
+	return OtherKind
 }
 
 type parser func(der []byte) (any, error)

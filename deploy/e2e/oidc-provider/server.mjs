@@ -35,7 +35,9 @@ const env = process.env;
 const seconds = (name, otherwise) => Number(env[name] || otherwise);
 const pem = (name) => (env[name] ? readFileSync(env[name], 'utf8') : undefined);
 
-// Listening comes first: the issuer is the address.
+// Listening comes first: the issuer is the address. Who asks before there is a
+// provider is told so; Node would let them wait for ever.
+let handle = (req, res) => { res.statusCode = 503; res.end(); };
 const overTLS = Boolean(env.OIDC_TLS_CERT);
 const server = overTLS
   ? createTLSServer({
@@ -47,6 +49,7 @@ const server = overTLS
     rejectUnauthorized: false,
   })
   : createServer();
+server.on('request', (req, res) => handle(req, res));
 await new Promise((listening, failed) => {
   server.once('error', failed).listen(Number(env.OIDC_PORT || 0), '127.0.0.1', listening);
 });
@@ -220,7 +223,7 @@ for (const event of ['grant', 'authorization', 'pushed_authorization_request', '
   // Clients are told less than that.
   provider.on(`${event}.error`, (ctx, err) => console.error(event, err.message, err.error_description ?? '', err.error_detail ?? ''));
 }
-server.on('request', provider.callback());
+handle = provider.callback();
 
 console.log(JSON.stringify({
   url,

@@ -27,15 +27,6 @@ func deployedFlows(t *testing.T) (flows []string) {
 	return flows
 }
 
-func readText(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
 var (
 	linkedFile = regexp.MustCompile(`\]\((\.\./[^)#]+)`)
 	namedTest  = regexp.MustCompile("`(Test[A-Za-z]+)`")

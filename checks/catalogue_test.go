@@ -27,15 +27,6 @@ func deployedFlows(t *testing.T) (flows []string) {
 	return flows
 }
 
-func readText(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
 var (
 	linkedFile = regexp.MustCompile(`\]\((\.\./[^)#]+)`)
 	namedTest  = regexp.MustCompile("`(Test[A-Za-z]+)`")
@@ -140,4 +131,13 @@ func sampleOf(t *testing.T, name string) string {
 		return key
 	}
 	return "any text"
+}
+
+func readText(t testing.TB, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

@@ -288,15 +288,19 @@ func TestSlowRefresh(t *testing.T) {
 	a := newRotator(t)
 	flow := strings.ReplaceAll(chainFlow, `body.refresh != ""]`, `took < duration("1ns"), body.refresh contains "Sentinel"]`)
 	c := loadChain(t, t.TempDir(), "name: x\ntarget: "+a.URL+flow)
-	for range 4 { // the first one logs in before
-		failed(t, probeCheck(t.Context(), t, c, 0), "refresh", prober.ReasonTooSlow, "")
+	for run := range 4 {
+		r := probeCheck(t.Context(), t, c, 0)
+		failed(t, r, "refresh", prober.ReasonTooSlow, "")
+		if loggedIn := !r.Steps[0].Skipped; loggedIn != (run == 0) {
+			t.Errorf("run %d: got a login: %t", run, loggedIn)
+		}
 	}
 	a.next = func(w http.ResponseWriter, _ *http.Request) bool {
 		_, _ = io.WriteString(w, `{"refresh": "none"}`)
 		return true
 	}
 	failed(t, probeCheck(t.Context(), t, c, 0), "refresh", prober.ReasonTooSlow, "")
-	if r := probeCheck(t.Context(), t, c, 0); r.Steps[0].Skipped {
+	if r := probeCheck(t.Context(), t, c, 0); r.Steps[0].Skipped || r.Steps[0].Reason != "" {
 		t.Errorf("the token was lost, and there was no login: %+v", r)
 	}
 }

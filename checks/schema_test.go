@@ -123,7 +123,6 @@ type schemer struct {
 var (
 	textSchema      = object{{"type", []string{"string", "number"}}}
 	namedTextSchema = object{{"type", "string"}, {"pattern", identifier.String()}}
-	namedSchema     = object{{"pattern", identifier.String()}}
 )
 
 func mapOf(value any) object {

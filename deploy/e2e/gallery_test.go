@@ -61,15 +61,18 @@ type ran struct {
 // one process, and fails the test if a secret shows.
 func ranAll(t *testing.T, n int, env []string, flow string) []ran {
 	t.Helper()
-	accounts := deployed("flows", "oidc-accounts.yaml")
 	if filepath.Ext(flow) == "" {
-		flow = deployed("flows", flow+".yaml")
-	} else {
-		accounts = strings.TrimSuffix(flow, ".yaml") + "-accounts.yaml"
+		return ranWith(t, n, env, deployed("flows", flow+".yaml"), deployed("flows", "oidc-accounts.yaml"))
 	}
+	return ranWith(t, n, env, flow, strings.TrimSuffix(flow, ".yaml")+"-accounts.yaml")
+}
+
+// ranWith is ranAll with another file of accounts.
+func ranWith(t *testing.T, n int, env []string, flow, accounts string) []ran {
+	t.Helper()
 	var out, said bytes.Buffer
 	cmd := exec.Command(authprober(t), "once", "--json", "--runs", strconv.Itoa(n), flow, accounts)
-	cmd.Env = append(append(os.Environ(), "AUTHPROBER_ALLOW_ENV=OIDC_ISSUER"), env...)
+	cmd.Env = append(append(os.Environ(), "AUTHPROBER_ALLOW_ENV=OIDC_ISSUER,BANK_URL"), env...)
 	cmd.Stdout, cmd.Stderr = &out, &said
 	err := cmd.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() > 1) {
@@ -77,7 +80,7 @@ func ranAll(t *testing.T, n int, env []string, flow string) []ran {
 	}
 	for _, variable := range env {
 		name, value, _ := strings.Cut(variable, "=")
-		if name != "OIDC_ISSUER" && name != "SSL_CERT_FILE" && name != "AUTHPROBER_STATE_DIR" && strings.Contains(out.String()+said.String(), value) {
+		if name != "OIDC_ISSUER" && name != "BANK_URL" && name != "SSL_CERT_FILE" && name != "AUTHPROBER_STATE_DIR" && strings.Contains(out.String()+said.String(), value) {
 			t.Errorf("the value of %s is in the output", name)
 		}
 	}

@@ -166,3 +166,17 @@ func TestFormPost(t *testing.T) {
 		t.Errorf("it was not form_post that has passed:\n%s", changed)
 	}
 }
+
+// TestGalleryBank runs the flows of the staging bank against it, a customer once in
+// 30 s, as one-time codes want it.
+func TestGalleryBank(t *testing.T) {
+	for _, flow := range []string{"retail-login", "session-refresh", "expired-token"} {
+		t.Run(flow, func(t *testing.T) {
+			t.Parallel()
+			bank, accounts := "http://"+freeAddresses(t, 1)[0], filepath.Join(t.TempDir(), "accounts.yaml")
+			start(t, nil, authprober(t), "bank", "--listen", strings.TrimPrefix(bank, "http://"), "--users", "100", "--accounts-file", accounts).
+				ready(t, bank+"/v1/status")
+			passed(t, ranWith(t, 100, []string{"BANK_URL=" + bank}, deployed("flows", flow+".yaml"), accounts))
+		})
+	}
+}

@@ -372,6 +372,7 @@ func (a *authServer) respond(w http.ResponseWriter, asked url.Values) {
 	params := url.Values{"code": {code}, "state": {asked.Get("state")}, "iss": {a.issuer}}
 	mode := asked.Get("response_mode")
 	if strings.Contains(asked.Get("response_type"), "id_token") {
+		params.Del("iss") // RFC 9207 section 4
 		params.Set("id_token", a.idToken(asked, map[string]any{"c_hash": jose.LeftHash(a.alg, code), "s_hash": jose.LeftHash(a.alg, asked.Get("state"))}))
 		if mode == "" || mode == "jwt" {
 			mode = strings.TrimSuffix("fragment."+mode, ".")
@@ -396,6 +397,7 @@ func (a *authServer) respond(w http.ResponseWriter, asked url.Values) {
 		params.Add("code", a.secretly("code"))
 	case "no id_token in front":
 		params.Del("id_token")
+		params.Set("iss", a.issuer)
 	}
 	a.back(w, asked.Get("redirect_uri"), mode, params)
 }

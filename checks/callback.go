@@ -170,9 +170,11 @@ func otherOrNone(value string) string {
 }
 
 // vetIssuer is RFC 9207: iss, where it comes or the metadata promises it, is the
-// issuer that was asked.
+// issuer that was asked. Beside an ID token, which says it too and is verified, it
+// may be missing whatever the metadata says (section 4).
 func (c *Client) vetIssuer(g *grant, params url.Values) error {
 	promised, _ := g.metadata["authorization_response_iss_parameter_supported"].(bool)
+	promised = promised && !(c.returnsIDToken() && params.Has("id_token"))
 	if iss := params.Get("iss"); iss != c.issuer && (promised || iss != "") {
 		return Failf(prober.ReasonBadResponse, "want the issuer as iss in the authorization response (RFC 9207), got %s", otherOrNone(iss))
 	}

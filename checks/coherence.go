@@ -2,6 +2,7 @@ package checks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -62,40 +63,56 @@ func (st *CoherenceStep) Shown() string {
 	return fmt.Sprintf("GET /.well-known/%s and jwks_uri, %d times", st.Coherence, st.Fetch)
 }
 
-// A copyOf is what one fetch has brought.
-type copyOf struct {
-	metadata map[string]any
-	keys     *jose.KeySet
-}
-
-// Run implements [Step].
+// Run implements [Step]. The copies of a document are fetched one after the other
+// and not in turn with those of the other one: a balancer that gives each request to
+// the next replica would hand out the metadata by one half of them and the keys by
+// the other.
 func (st *CoherenceStep) Run(ctx context.Context, s *Session) error {
 	kid, err := st.kid(s)
 	if err != nil {
 		return err
 	}
-	var first copyOf
-	for i := range st.Fetch {
-		s.apart()
-		got, err := st.fetch(ctx, s)
+	g := s.grant(st.client)
+	err = st.each(s, func(i int) error {
+		got, err := st.fetchMetadata(ctx, s)
 		if err == nil && i > 0 {
-			err = first.same(got)
+			return sameMetadata(g.metadata, got)
 		}
-		if err == nil && kid != "" && !got.keys.Has(kid) {
+		if err == nil {
+			g.metadata = got
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return st.each(s, func(i int) error {
+		got, err := st.fetchKeys(ctx, s, g.metadata)
+		if err == nil && i > 0 {
+			err = sameKeys(g.keys, got)
+		}
+		if err == nil && kid != "" && !got.Has(kid) {
 			err = Failf(prober.ReasonTokenInvalid, "want the key of the token in the keys, and it is not there")
 		}
-		if f, ok := err.(*failure); ok {
+		if err == nil && i == 0 {
+			g.keys = got
+		}
+		return err
+	})
+}
+
+// each gets the copies of a document, numbered from 0. A failure says of which copy.
+func (st *CoherenceStep) each(s *Session, get func(i int) error) error {
+	for i := range st.Fetch {
+		s.apart()
+		err := get(i)
+		if f, ok := errors.AsType[*failure](err); ok {
 			return Failf(f.reason, "copy %d of %d: %s", i+1, st.Fetch, f.detail)
 		}
 		if err != nil {
 			return err
 		}
-		if i == 0 {
-			first = got
-		}
 	}
-	g := s.grant(st.client)
-	g.metadata, g.keys = first.metadata, first.keys
 	return nil
 }
 
@@ -130,46 +147,53 @@ func (s *Session) apart() {
 	s.client.Transport = s.wire.renew()
 }
 
-// fetch gets one copy of the metadata and of the keys.
-func (st *CoherenceStep) fetch(ctx context.Context, s *Session) (got copyOf, err error) {
+// fetchMetadata gets one copy of the metadata.
+func (st *CoherenceStep) fetchMetadata(ctx context.Context, s *Session) (map[string]any, error) {
 	to, err := wellKnown(st.client.issuer, st.Coherence)
 	if err != nil {
-		return got, err
+		return nil, err
 	}
 	if err := st.get(ctx, s, to); err != nil {
-		return got, err
+		return nil, err
 	}
-	if got.metadata, err = s.object(http.StatusOK); err != nil {
-		return got, err
+	got, err := s.object(http.StatusOK)
+	if err != nil {
+		return nil, err
 	}
-	if err := vetMetadata(got.metadata, st.client.issuer); err != nil {
-		return got, err
-	}
-	if to, err = st.client.endpointOf(s, got.metadata, jwksURI); err != nil {
-		return got, err
-	}
-	s.apart()
-	if err := st.get(ctx, s, to); err != nil {
-		return got, err
-	}
-	got.keys, err = s.readKeys()
-	return got, err
+	return got, vetMetadata(got, st.client.issuer)
 }
 
-// same compares a copy with the first one.
-func (c copyOf) same(other copyOf) error {
+// fetchKeys gets one copy of the keys.
+func (st *CoherenceStep) fetchKeys(ctx context.Context, s *Session, metadata map[string]any) (*jose.KeySet, error) {
+	to, err := st.client.endpointOf(s, metadata, jwksURI)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.get(ctx, s, to); err != nil {
+		return nil, err
+	}
+	return s.readKeys()
+}
+
+// sameMetadata compares a copy with the first one.
+func sameMetadata(first, other map[string]any) error {
 	for _, name := range endpointNames {
-		if c.metadata[name] != other.metadata[name] { // texts, or not there
+		if first[name] != other[name] { // texts, or not there
 			return Failf(prober.ReasonAssertion, "want the %s of the first copy, got another one", name)
 		}
 	}
-	if !reflect.DeepEqual(c.metadata["mtls_endpoint_aliases"], other.metadata["mtls_endpoint_aliases"]) {
+	if !reflect.DeepEqual(first["mtls_endpoint_aliases"], other["mtls_endpoint_aliases"]) {
 		return Failf(prober.ReasonAssertion, "want the mtls_endpoint_aliases of the first copy, got others")
 	}
-	if c.keys.Fingerprint() == other.keys.Fingerprint() {
+	return nil
+}
+
+// sameKeys compares a copy with the first one.
+func sameKeys(first, other *jose.KeySet) error {
+	if first.Fingerprint() == other.Fingerprint() {
 		return nil
 	}
-	if mine, theirs := c.keys.KeyIDs(), other.keys.KeyIDs(); !slices.Equal(mine, theirs) {
+	if mine, theirs := first.KeyIDs(), other.KeyIDs(); !slices.Equal(mine, theirs) {
 		return Failf(prober.ReasonAssertion, "want the keys of the first copy: %d of them are not there, and %d others are",
 			len(without(mine, theirs)), len(without(theirs, mine)))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,21 +17,22 @@ import (
 	"github.com/authprober/authprober/prober"
 )
 
-// A cluster is three replicas behind a balancer that gives each connection to the
-// next one; the first is the one that differs.
+// A cluster is some replicas behind a balancer that gives each connection to the
+// next one; the last is the one that differs.
 type cluster struct {
 	*httptest.Server
 	fault string
+	last  int
 	conns atomic.Int64
 }
 
 type replicaKey struct{}
 
-func newCluster(t *testing.T, fault string, secure bool) *cluster {
-	c := &cluster{fault: fault}
+func newCluster(t *testing.T, fault string, replicas int, secure bool) *cluster {
+	c := &cluster{fault: fault, last: replicas - 1}
 	c.Server = httptest.NewUnstartedServer(nil)
 	c.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
-		return context.WithValue(ctx, replicaKey{}, int(c.conns.Add(1)-1)%3)
+		return context.WithValue(ctx, replicaKey{}, int(c.conns.Add(1)-1)%replicas)
 	}
 	c.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Cookie") != "" && r.URL.Path != "/token" {
@@ -50,8 +52,8 @@ func newCluster(t *testing.T, fault string, secure bool) *cluster {
 
 func (c *cluster) serve(t *testing.T, w http.ResponseWriter, r *http.Request) {
 	a := newAuthServer(t, c.URL)
-	first := r.Context().Value(replicaKey{}) == 0
-	on := func(fault string) bool { return c.fault == fault && first }
+	odd := r.Context().Value(replicaKey{}) == c.last
+	on := func(fault string) bool { return c.fault == fault && odd }
 	switch {
 	case r.URL.Path == "/token":
 		answerJSON(w, 200, map[string]string{"token": a.idToken(nil, nil)})
@@ -90,6 +92,18 @@ func (c *cluster) serve(t *testing.T, w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Whatever the number of replicas, and a balancer that takes turns: each is asked for
+// both documents.
+func TestCoherenceInTurn(t *testing.T) {
+	for replicas, copy := range map[int]int{2: 2, 3: 3, 4: 2, 5: 4} {
+		c := newCluster(t, "same name", replicas, false)
+		flow := "name: x\ntarget: " + c.URL + "\nclients: {app: {client_id: app}}\nsteps:\n" +
+			"  - {name: token, request: GET /token, expect: [status == 200]}\n  - {name: copies, coherence: openid-configuration}\n"
+		failed(t, probeOnce(t, mustLoad(t, Options{}, flow)), "copies", prober.ReasonAssertion,
+			fmt.Sprintf("copy %d of 5: want the keys of the first copy, got others of the same names", copy))
+	}
+}
+
 func TestCoherence(t *testing.T) {
 	tests := []struct {
 		fault  string
@@ -108,7 +122,7 @@ func TestCoherence(t *testing.T) {
 	}
 	for _, tt := range tests {
 		for _, secure := range []bool{false, true} {
-			c := newCluster(t, tt.fault, secure)
+			c := newCluster(t, tt.fault, 3, secure)
 			ca := filepath.Join(t.TempDir(), "ca.pem")
 			if secure {
 				text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate().Raw})

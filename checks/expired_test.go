@@ -1,7 +1,6 @@
 package checks
 
 import (
-	"os"
 	"testing"
 	"time"
 
@@ -79,13 +78,4 @@ steps:
 	if r := probeOnce(t, c); r.Outcome() != prober.Errored {
 		t.Errorf("got %s, want %s", r.Outcome(), prober.Errored)
 	}
-}
-
-func readText(t testing.TB, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

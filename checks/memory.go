@@ -208,12 +208,13 @@ func (s *Session) prepare(st *step) error {
 }
 
 // rememberAll stores what the step leaves for later runs. It is stored before the run
-// goes on.
+// goes on, and from then on the run itself reads it too: a step that uses a remembered
+// token need not know whether this run has got it or an earlier one.
 func (s *Session) rememberAll(st *step) error {
 	if len(st.Remember) == 0 || s.lease == nil {
 		return nil
 	}
-	values, now := map[string]remember.Value{}, time.Now()
+	values, found, now := map[string]remember.Value{}, map[string]any{}, time.Now()
 	for i := range st.Remember {
 		c := &st.Remember[i]
 		v, err := s.found(c, "remembering")
@@ -230,9 +231,16 @@ func (s *Session) rememberAll(st *step) error {
 		if b.Len() > remember.MaxSize {
 			return Failf(prober.ReasonBadResponse, "remembering %s from %s: want at most %d bytes, got %d", c.Name, c.Value.Source, remember.MaxSize, b.Len())
 		}
-		values[c.Name] = remember.Value{JSON: secret.New(b.String()), Since: now}
+		values[c.Name], found[c.Name] = remember.Value{JSON: secret.New(b.String()), Since: now}, v
 	}
-	return s.flow.options.Remembered.Put(s.storeKey(), values)
+	if err := s.flow.options.Remembered.Put(s.storeKey(), values); err != nil {
+		return err
+	}
+	for name, v := range found {
+		s.vars["remembered"].(map[string]any)[name] = v
+		s.vars["age"].(map[string]any)[name] = time.Duration(0)
+	}
+	return nil
 }
 
 // codeSent is under which the time of an account's last one-time code is stored. No

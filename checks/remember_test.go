@@ -155,7 +155,7 @@ func TestRememberAcrossProcesses(t *testing.T) {
 	if got := process(3); !slices.Equal(got, []prober.Outcome{prober.Failed, prober.Passed, prober.Passed}) {
 		t.Errorf("got %v", got)
 	}
-	want := "/login /refresh /refresh /refresh /refresh /refresh /login /refresh"
+	want := "/login /refresh /refresh /refresh /refresh /refresh /refresh /login /refresh /refresh"
 	if got := strings.Join(bank.requests, " "); got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}

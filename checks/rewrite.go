@@ -130,23 +130,6 @@ func (r *rewriter) restoreOne(node *ast.Node) {
 	}
 }
 
-// A recheck is the ast.Visitor that comes last. The compiler checks the types of an
-// expression before each visitor, and does not look at the arguments of a call again
-// whose type it knows by then: what was wrong with them would be forgotten.
-type recheck struct{}
-
-// Visit implements ast.Visitor.
-func (recheck) Visit(node *ast.Node) {
-	if call, ok := (*node).(*ast.CallNode); ok {
-		call.SetNature(nature.Nature{})
-	}
-}
-
-// Reset and ShouldRepeat are what the compiler asks of a visitor that comes after
-// those that have no such methods; it is not repeated.
-func (recheck) Reset()             {}
-func (recheck) ShouldRepeat() bool { return false }
-
 // memberOf is memberFunc: the member of a JSON value, or an error.
 func memberOf(params ...any) (any, error) {
 	switch from := params[0].(type) {

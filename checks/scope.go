@@ -114,7 +114,7 @@ func (s *Scope) compile(n *yaml.Node, offset int, source string, options ...expr
 		return nil
 	}
 	rw := newRewriter(s.checked())
-	options = append(slices.Clone(options), expr.Env(s.names), expr.Patch(rw), expr.Patch(recheck{}))
+	options = append(slices.Clone(options), expr.Env(s.names), expr.Patch(rw))
 	compiled, err := expr.Compile(source, append(options, helperOptions...)...)
 	if err != nil {
 		s.mistake(n, offset, source, err)

@@ -95,7 +95,7 @@ type StepSettings struct {
 	Refuse []int `yaml:"refuse"`
 	// Capture keeps values of the answer under names, for the steps that follow. They are secret unless shown.
 	Capture Captures `yaml:"capture"`
-	// Remember keeps values of the answer beyond the run, of the leased account: they are stored before the run goes on. Every flow of the pool reads them as remembered.NAME, null where there is none yet, and how old they are as age.NAME.
+	// Remember keeps values of the answer beyond the run, of the leased account: they are stored before the run goes on. The steps that follow and every flow of the pool read them as remembered.NAME, null where there is none yet, and how old they are as age.NAME.
 	Remember Captures `yaml:"remember"`
 	// Forget are names of what is remembered that the step uses up, such as a single-use refresh token: it is no longer stored when the step is sent. The run itself still has it.
 	Forget []string `yaml:"forget"`

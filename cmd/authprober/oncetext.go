@@ -94,9 +94,12 @@ func writeStep(b *strings.Builder, p paint, s *prober.StepResult, column int, br
 }
 
 // waitOf says how a step has waited: how often it has polled, and how long until
-// what it waited for was delivered.
+// what it waited for was delivered; and where it is more than one, how many requests
+// it has taken, as to follow redirects or to be given a nonce.
 func waitOf(s *prober.StepResult) (facts []string) {
 	switch {
+	case s.Polls == 0 && s.Attempts > 1:
+		facts = append(facts, fmt.Sprintf("%d requests", s.Attempts))
 	case s.Polls == 1:
 		facts = append(facts, "polled once")
 	case s.Polls > 1:

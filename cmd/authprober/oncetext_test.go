@@ -49,6 +49,28 @@ func TestPollsInText(t *testing.T) {
 	}
 }
 
+// A step that has taken more than one request says so: redirects, a nonce, copies.
+func TestRequestsInText(t *testing.T) {
+	r := &prober.Run{
+		Check: &prober.Check{Name: "fapi2", Steps: []string{"push", "log in"}}, Outcome: prober.Passed, Took: 30 * time.Millisecond,
+		Report: prober.Report{Steps: []prober.StepResult{
+			{Name: "push", Status: 201, Attempts: 2, Took: 20 * time.Millisecond, Phases: prober.Phases{Processing: 20 * time.Millisecond}},
+			{Name: "log in", Status: 303, Attempts: 1, Took: 10 * time.Millisecond},
+		}},
+	}
+	var b strings.Builder
+	if err := printRun(&b, paint{})(r); err != nil {
+		t.Fatal(err)
+	}
+	want := `fapi2 passed in 30 ms
+  ✓ push    201    20 ms  processing 20 ms, 2 requests
+  ✓ log in  303    10 ms
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("printed (-want +got):\n%s", diff)
+	}
+}
+
 func TestPollsInJSON(t *testing.T) {
 	var b strings.Builder
 	if err := printRunJSON(&b)(pollingRun()); err != nil {

@@ -19,7 +19,7 @@ type providerOptions struct {
 	Issuer                string        // "" is its own URL; else that of a front
 	AccessTTL, RefreshTTL time.Duration // whole seconds; 0 is an hour, and a day
 	RequireNonce          bool          // of DPoP proofs (RFC 9449 section 8)
-	CIBAAfter             time.Duration // until the customer approves; 0 is a second
+	CIBAAfter             time.Duration // until the customer approves; 0 is a second, less than 1 ms at once
 	TLS                   bool          // and the clients mtls and self-signed
 }
 
@@ -30,6 +30,7 @@ type providerOptions struct {
 //	basic, post, ciba                a secret in Secrets
 //	es256, ps256, jar, fapi          private_key_jwt; ps256 and fapi with PS256, the others with ES256
 //	mtls, self-signed                over TLS: a certificate, and tokens bound to it
+//	fapi1, fapi1-jarm                the same, with signed requests (ps256.pem)
 type provider struct {
 	URL             string            `json:"url"` // where it listens
 	Issuer          string            `json:"issuer"`

@@ -27,6 +27,9 @@ import (
 // canary is in every argument that must not be repeated.
 const canary = "hunter2"
 
+// certificate is that of RFC 8705 appendix A.
+const certificate = "-----BEGIN CERTIFICATE-----\nMIIBBjCBrAIBAjAKBggqhkjOPQQDAjAPMQ0wCwYDVQQDDARtdGxzMB4XDTE4MTAx\nODEyMzcwOVoXDTIyMDUwMjEyMzcwOVowDzENMAsGA1UEAwwEbXRsczBZMBMGByqG\nSM49AgEGCCqGSM49AwEHA0IABNcnyxwqV6hY8QnhxxzFQ03C7HKW9OylMbnQZjjJ\n/Au08/coZwxS7LfA4vOLS9WuneIXhbGGWvsDSb0tH6IxLm8wCgYIKoZIzj0EAwID\nSQAwRgIhAP0RC1E+vwJD/D1AGHGzuri+hlV/PpQEKTWUVeORWz83AiEA5x2eXZOV\nbUlJSGQgjwD5vaUaKlLR50Q2DmFfQj1L+SY=\n-----END CERTIFICATE-----\n"
+
 // env is what the expressions of the tests can read.
 func env(t *testing.T) map[string]any {
 	t.Helper()
@@ -45,9 +48,11 @@ func env(t *testing.T) map[string]any {
 			"sha256_key":  "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZA",
 			"hotp_secret": "gezd gnbv gy3t qojq gezd gnbv gy3t qojq",
 			"ed_key":      "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIEzNCJso/5banbbDRuwRTg9bijGfNaumJNqM9u1PuKb7\n-----END PRIVATE KEY-----\n",
+			"certificate": certificate,
 			"key":         string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
 		},
-		"access": "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDAsInN1YiI6InVzZXIifQ.",
+		"secrets": map[string]string{"certificate": certificate},
+		"access":  "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDAsInN1YiI6InVzZXIifQ.",
 		"body": map[string]any{"payload": "aGVsbG8", "document": "abc", "n": 6, "half": 0.5, "list": []any{},
 			"registration": map[string]any{
 				"challenge": "AAEC", "rp": map[string]any{"id": "bank.example"}, "user": map[string]any{"id": "AQ"},
@@ -165,6 +170,8 @@ func TestValues(t *testing.T) {
 		`jwk_thumbprint({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})`: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
 		`jwk_thumbprint(account.key) == jwk_thumbprint(public_key(account.key, "jwk"))`:                        true,
 		`jwk_thumbprint(account.key) == jwk_thumbprint(public_key(account.key, "pem"))`:                        true,
+		`certificate_thumbprint(account.certificate)`:                                                          "A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0",
+		`certificate_thumbprint(account.key + account.certificate + "rest")`:                                   "A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0",
 		`public_key(public_key(account.key, "pem"), "pem") == public_key(account.key, "pem")`:                  true,
 		`public_key(account.key, "pem") startsWith "-----BEGIN PUBLIC KEY-----"`:                               true,
 		`public_key(account.key, "jwk").crv`:                                                                   "P-256",
@@ -236,7 +243,7 @@ func TestTypes(t *testing.T) {
 		`sha256("a") == "b"`, `"x" + sha256("a")`, `hmac_sha256("a")`, `jwt_claims(1)`, `jwt_claims(sha256("a"))`,
 		`jwt_sign("a", "b", "c")`, `random_string("a")`, `uuid(1)`, `pkce().verifer`, `unix("a")`, `unix(duration("1s"))`,
 		`new_key()`, `new_key(1)`, `public_key(account.key)`, `sign("a", "b")`, `sign(1, "a", "b")`, `sign("a", "b", "c") == "d"`,
-		`jwk_thumbprint(1)`, `auth_challenge("a")`, `auth_challenge("a", "b") == "c"`, `extract("a")`, `extract(1, "a")`, `url_query(1)`,
+		`jwk_thumbprint(1)`, `certificate_thumbprint(1)`, `auth_challenge("a")`, `auth_challenge("a", "b") == "c"`, `extract("a")`, `extract(1, "a")`, `url_query(1)`,
 	} {
 		opts := []expr.Option{expr.Env(e)}
 		for _, f := range functions.All() {
@@ -310,28 +317,31 @@ func TestErrors(t *testing.T) {
 		`random_digits(-1)`:                                    "random_digits: length is -1, want 1 to 4096",
 		`unix(body.n)`:                                         "unix: argument 1 is a number, want a time",
 
-		`new_key(canary)`:                                  "new_key: algorithm is none of RS256, PS256, ES256, ES384, EdDSA",
-		`public_key(canary, "pem")`:                        "public_key: the key: it is not PEM",
-		`public_key(account.key, canary)`:                  "public_key: form is none of pem, spki, point, jwk",
-		`public_key(account.ed_key, "point")`:              "public_key: only an EC key has a point",
-		`jwk_thumbprint(canary)`:                           "jwk_thumbprint: the key: it is not PEM",
-		`jwk_thumbprint({"kty": canary})`:                  "jwk_thumbprint: the JWK's kty is none of RSA, EC, OKP, oct",
-		`jwk_thumbprint(body.n)`:                           "jwk_thumbprint: argument 1 is a number, want text or an object",
-		`sign(canary, canary, "ES256-DER")`:                "sign: the key for ES256: it is not PEM",
-		`sign(canary, account.key, canary)`:                "sign: algorithm is none of RS256, PS256, ES256, ES384, EdDSA, HS256, HS384, HS512, ES256-DER, ES384-DER",
-		`sign(canary, account.key, "EdDSA-DER")`:           "sign: algorithm is none of RS256, PS256, ES256, ES384, EdDSA, HS256, HS384, HS512, ES256-DER, ES384-DER",
-		`sign(canary, account.key, "EdDSA")`:               "sign: the key for EdDSA is an EC key on P-256, want an Ed25519 key",
-		`sign(body.n, account.key, "ES256")`:               "sign: argument 1 is a number, want text or bytes",
-		`auth_challenge(canary, "Bearer")`:                 "auth_challenge: a challenge of the scheme is missing",
-		`auth_challenge("Bearer " + canary + "=", "DPoP")`: "auth_challenge: a challenge of the scheme is missing",
-		`auth_challenge("Bearer a=\"" + canary, "Bearer")`: "auth_challenge: field 1, character 18: the quoted text has no end",
-		`extract(canary, "[0-9]{3}")`:                      "extract: a match of the pattern is missing",
-		`extract(canary, "hunter(x)?")`:                    "extract: a match of the pattern is missing",
-		`extract("x", "(" + canary)`:                       "extract: the pattern is no regular expression of RE2",
-		`extract("x", random_string(1001))`:                "extract: the pattern has 1001 characters, want at most 1000",
-		`extract(body.nothing, "x")`:                       "extract: argument 1 is null, want text",
-		`url_query("https://%zz/" + canary)`:               "url_query: the text is no URL",
-		`url_query("?" + canary + "=%zz")`:                 "url_query: the URL's query is malformed",
+		`new_key(canary)`:                                                      "new_key: algorithm is none of RS256, PS256, ES256, ES384, EdDSA",
+		`public_key(canary, "pem")`:                                            "public_key: the key: it is not PEM",
+		`public_key(account.key, canary)`:                                      "public_key: form is none of pem, spki, point, jwk",
+		`public_key(account.ed_key, "point")`:                                  "public_key: only an EC key has a point",
+		`jwk_thumbprint(canary)`:                                               "jwk_thumbprint: the key: it is not PEM",
+		`jwk_thumbprint({"kty": canary})`:                                      "jwk_thumbprint: the JWK's kty is none of RSA, EC, OKP, oct",
+		`jwk_thumbprint(body.n)`:                                               "jwk_thumbprint: argument 1 is a number, want text or an object",
+		`certificate_thumbprint(canary)`:                                       "certificate_thumbprint: there is no certificate in PEM",
+		`certificate_thumbprint(account.key)`:                                  "certificate_thumbprint: there is no certificate in PEM",
+		`certificate_thumbprint(replace(account.certificate, "MIIB", "MIIC"))`: "certificate_thumbprint: the certificate is malformed",
+		`sign(canary, canary, "ES256-DER")`:                                    "sign: the key for ES256: it is not PEM",
+		`sign(canary, account.key, canary)`:                                    "sign: algorithm is none of RS256, PS256, ES256, ES384, EdDSA, HS256, HS384, HS512, ES256-DER, ES384-DER",
+		`sign(canary, account.key, "EdDSA-DER")`:                               "sign: algorithm is none of RS256, PS256, ES256, ES384, EdDSA, HS256, HS384, HS512, ES256-DER, ES384-DER",
+		`sign(canary, account.key, "EdDSA")`:                                   "sign: the key for EdDSA is an EC key on P-256, want an Ed25519 key",
+		`sign(body.n, account.key, "ES256")`:                                   "sign: argument 1 is a number, want text or bytes",
+		`auth_challenge(canary, "Bearer")`:                                     "auth_challenge: a challenge of the scheme is missing",
+		`auth_challenge("Bearer " + canary + "=", "DPoP")`:                     "auth_challenge: a challenge of the scheme is missing",
+		`auth_challenge("Bearer a=\"" + canary, "Bearer")`:                     "auth_challenge: field 1, character 18: the quoted text has no end",
+		`extract(canary, "[0-9]{3}")`:                                          "extract: a match of the pattern is missing",
+		`extract(canary, "hunter(x)?")`:                                        "extract: a match of the pattern is missing",
+		`extract("x", "(" + canary)`:                                           "extract: the pattern is no regular expression of RE2",
+		`extract("x", random_string(1001))`:                                    "extract: the pattern has 1001 characters, want at most 1000",
+		`extract(body.nothing, "x")`:                                           "extract: argument 1 is null, want text",
+		`url_query("https://%zz/" + canary)`:                                   "url_query: the text is no URL",
+		`url_query("?" + canary + "=%zz")`:                                     "url_query: the URL's query is malformed",
 	} {
 		_, err := eval(e, source)
 		if err == nil {

@@ -2,7 +2,10 @@ package functions
 
 import (
 	"crypto/ecdsa"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
@@ -53,6 +56,19 @@ func keys() []Func {
 				return nil, nil
 			}
 			return Thumbprint(key)
+		}),
+	}, {
+		Name: "certificate_thumbprint", Usage: "certificate_thumbprint(certificate)",
+		Doc: "The SHA-256 thumbprint of a certificate, RFC 8705 section 3.1, in base64url: what cnf of a token that is bound to it has as x5t#S256. " +
+			"It is in PEM; of a chain it is that of the first.",
+		Example: `certificate_thumbprint(secrets.certificate)`,
+		Types:   []any{new(func(string) string)},
+		Call: call("certificate_thumbprint", 1, 1, func(a *arguments) (any, error) {
+			text := a.text(0)
+			if a.err != nil {
+				return nil, nil
+			}
+			return CertificateThumbprint(text)
 		}),
 	}, {
 		Name: "sign", Usage: "sign(data, key, algorithm)",
@@ -119,6 +135,24 @@ func Thumbprint(key string) (string, error) {
 
 // SignAlgorithms lists those of [Sign]: [jose.Algorithms], ES256-DER and ES384-DER.
 func SignAlgorithms() []string { return append(jose.Algorithms(), "ES256-DER", "ES384-DER") }
+
+// CertificateThumbprint returns the thumbprint of the first certificate of a PEM.
+func CertificateThumbprint(text string) (string, error) {
+	for rest := []byte(text); ; {
+		block, after := pem.Decode(rest)
+		if block == nil {
+			return "", errors.New("there is no certificate in PEM")
+		}
+		if rest = after; block.Type != "CERTIFICATE" {
+			continue
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			return "", errors.New("the certificate is malformed") // the cause may quote it
+		}
+		sum := sha256.Sum256(block.Bytes)
+		return base64.RawURLEncoding.EncodeToString(sum[:]), nil
+	}
+}
 
 // Sign returns the signature of data, on the terms of [jose.NewSigner]. The
 // algorithm is one of [SignAlgorithms].

@@ -14,7 +14,8 @@
 //   OIDC_ACCESS_TTL    seconds that access tokens live, 3600 by default
 //   OIDC_REFRESH_TTL   seconds that refresh tokens live, a day by default
 //   OIDC_DPOP_NONCE    1: a DPoP proof without a nonce of the server is refused
-//   OIDC_CIBA_MS       milliseconds until the customer approves, 1000 by default
+//   OIDC_CIBA_MS       milliseconds until the customer approves, 1000 by default; 0 is before
+//                      the shop has its answer
 //   OIDC_TLS_CERT, OIDC_TLS_KEY   PEM files: serve over TLS, asking for a certificate
 //   OIDC_CLIENT_CA     PEM file: who vouches for the certificate of the client mtls
 //   OIDC_CLIENT_CERT   PEM file: the certificate of the client self-signed
@@ -105,10 +106,20 @@ const clients = [
   { client_id: 'fapi', ...keyed(ps256), require_pushed_authorization_requests: true, dpop_bound_access_tokens: true },
 ];
 
-// With TLS there are two more, who show a certificate.
+const fapiProfiles = { fapi: '2.0', fapi1: '1.0 Final', 'fapi1-jarm': '1.0 Final' };
+
+// With TLS there are four more, who show a certificate.
 const bound = { ...web, tls_client_certificate_bound_access_tokens: true };
 if (overTLS) {
-  clients.push({ client_id: 'mtls', ...bound, token_endpoint_auth_method: 'tls_client_auth', tls_client_auth_san_dns: 'mtls.client.test' });
+  const shown = { ...bound, token_endpoint_auth_method: 'tls_client_auth', tls_client_auth_san_dns: 'mtls.client.test' };
+  clients.push({ client_id: 'mtls', ...shown });
+  // FAPI 1 Advanced: what is asked is signed, and so is what comes back, as an ID token or (JARM) whole.
+  const fapi1 = {
+    ...shown, jwks: { keys: [ps256] }, require_signed_request_object: true, request_object_signing_alg: 'PS256',
+    id_token_signed_response_alg: 'ES256', authorization_signed_response_alg: 'ES256',
+  };
+  clients.push({ client_id: 'fapi1', ...fapi1, response_types: ['code id_token'], grant_types: [...web.grant_types, 'implicit'] });
+  clients.push({ client_id: 'fapi1-jarm', ...fapi1 });
 }
 if (overTLS && env.OIDC_CLIENT_CERT) {
   const cert = new X509Certificate(pem('OIDC_CLIENT_CERT'));
@@ -124,9 +135,9 @@ policy.get('login').checks.add(new interactionPolicy.Check('step_up', 'a stronge
 
 // The customer agrees on another device, after a while. One whose name begins
 // with deny refuses, and one whose name begins with never does not answer.
-function answerCIBA(ctx, request, account, client) {
+async function answerCIBA(ctx, request, account, client) {
   if (account.accountId.startsWith('never')) return;
-  setTimeout(async () => {
+  const answer = async () => {
     if (account.accountId.startsWith('deny')) {
       await provider.backchannelResult(request, new errors.AccessDenied());
       return;
@@ -135,7 +146,13 @@ function answerCIBA(ctx, request, account, client) {
     grant.addOIDCScope(request.scope);
     await grant.save();
     await provider.backchannelResult(request, grant, { acr: acr.strong, authTime: Math.floor(Date.now() / 1000) });
-  }, seconds('OIDC_CIBA_MS', 1000)).unref();
+  };
+  const after = seconds('OIDC_CIBA_MS', 1000);
+  if (after === 0) {
+    await answer();
+  } else {
+    setTimeout(answer, after).unref();
+  }
 }
 
 const certificate = (ctx) => ctx.socket.getPeerCertificate?.()?.raw;
@@ -172,7 +189,7 @@ const provider = new Provider(issuer, {
     requestObjects: { enabled: true },
     resourceIndicators: { enabled: false },
     deviceFlow: { enabled: true },
-    fapi: { enabled: true, profile: (ctx, client) => (client?.clientId === 'fapi' ? '2.0' : undefined) },
+    fapi: { enabled: true, profile: (ctx, client) => fapiProfiles[client?.clientId] },
     dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => env.OIDC_DPOP_NONCE === '1' },
     ciba: {
       enabled: true,

@@ -22,6 +22,8 @@ import (
 type smsBank struct {
 	delay time.Duration // until an SMS is there
 	inbox int           // what the inbox answers with
+	slow  time.Duration // how long the inbox takes for each answer
+	hangs time.Duration // after which the inbox does not answer any more; 0 is never
 	asked time.Time
 }
 
@@ -54,6 +56,17 @@ func (b *smsBank) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // messages are those to a number after a time, the newest first.
 func (b *smsBank) messages(w http.ResponseWriter, r *http.Request) {
+	takes := b.slow
+	if b.hangs > 0 && time.Since(b.asked) >= b.hangs {
+		takes = time.Hour
+	}
+	if takes > 0 {
+		select {
+		case <-time.After(takes):
+		case <-r.Context().Done(): // the client has gone
+			return
+		}
+	}
 	after, err := time.Parse(time.RFC3339, r.URL.Query().Get("after"))
 	switch here := b.asked.Add(b.delay); {
 	case err != nil || r.URL.Query().Get("to") != "+447700900123" || r.Header.Get("Authorization") != "Bearer "+smsToken:
@@ -91,11 +104,15 @@ func TestDeliveryByHTTP(t *testing.T) {
 		reason   prober.Reason
 		observed uint64
 	}{
-		"at once":          {smsBank{}, 1, "", 1},
-		"late":             {smsBank{delay: 5 * time.Second}, 6 * time.Second, "", 1},
-		"too late":         {smsBank{delay: 2 * time.Minute}, 0, prober.ReasonUndelivered, 0},
-		"an inbox refuses": {smsBank{inbox: 401}, 0, prober.ReasonStatus4xx, 0},
-		"a broken inbox":   {smsBank{inbox: 500}, 0, prober.ReasonStatus5xx, 0},
+		"at once":  {smsBank{}, 1, "", 1},
+		"late":     {smsBank{delay: 5 * time.Second}, 6 * time.Second, "", 1},
+		"too late": {smsBank{delay: 2 * time.Minute}, 0, prober.ReasonUndelivered, 0},
+		// Looks begin every 3.5 s, so that the last is under way when the time is up.
+		"never, and a look is cut short": {smsBank{delay: 2 * time.Minute, slow: 1500 * time.Millisecond}, 0, prober.ReasonUndelivered, 0},
+		"an inbox that hangs at once":    {smsBank{slow: 2 * time.Minute}, 0, prober.ReasonTimeout, 0},
+		"an inbox that hangs later":      {smsBank{delay: 2 * time.Minute, hangs: 10 * time.Second}, 0, prober.ReasonTimeout, 0},
+		"an inbox refuses":               {smsBank{inbox: 401}, 0, prober.ReasonStatus4xx, 0},
+		"a broken inbox":                 {smsBank{inbox: 500}, 0, prober.ReasonStatus5xx, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

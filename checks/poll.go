@@ -89,7 +89,11 @@ func (s *Session) act(ctx context.Context, st *step) error {
 	}
 	for {
 		s.result.Polls++
+		left := timeLeft(ctx)
 		if err := st.Run(ctx, s); err != nil {
+			if st.Poll.Delivery && s.result.Polls > 1 && left < every && errors.Is(context.Cause(ctx), prober.ErrTimeout) {
+				return s.late(st, time.Since(begun).Round(leastPoll)) // the last look was cut short: what it looks for is late
+			}
 			return err
 		}
 		s.show()
@@ -112,6 +116,12 @@ func (s *Session) act(ctx context.Context, st *step) error {
 		}
 		s.again()
 	}
+}
+
+// timeLeft is how long ctx has until its deadline; every run's has one.
+func timeLeft(ctx context.Context) time.Duration {
+	deadline, _ := ctx.Deadline()
+	return time.Until(deadline)
 }
 
 // pending reports whether the answer at hand means "not yet".
@@ -147,8 +157,7 @@ func (p *PollSettings) most(ctx context.Context) time.Duration {
 	if p.For > 0 {
 		return time.Duration(p.For)
 	}
-	deadline, _ := ctx.Deadline() // every run has one
-	return max(time.Until(deadline)-time.Duration(p.Every), 0)
+	return max(timeLeft(ctx)-time.Duration(p.Every), 0)
 }
 
 // late is the failure of a step whose answer did not come in time.

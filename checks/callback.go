@@ -143,7 +143,7 @@ func (c *Client) accept(s *Session, g *grant, params url.Values) error {
 		return err
 	}
 	if code := params.Get("error"); code != "" {
-		return Failf(prober.ReasonOAuthError, "want a code in the authorization response, got the OAuth error %s", nameOfError(code))
+		return Failf(prober.ReasonOAuthError, "want a code in the authorization response, got %s", nameOfError(code))
 	}
 	code := params.Get("code")
 	if code == "" {

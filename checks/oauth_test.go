@@ -190,7 +190,7 @@ func TestOAuthFaults(t *testing.T) {
 		{"own parameters lost", "redirect_uri: https://app.example/cb?tenant=a", "", "authorize", prober.ReasonBadResponse, "want the redirect_uri's own parameters"},
 		{"access_denied", "", "", "authorize", prober.ReasonOAuthError, "want a code in the authorization response, got the OAuth error access_denied"},
 		{"access_denied", "", byPage, "log in", prober.ReasonOAuthError, "want a code in the authorization response, got the OAuth error access_denied"},
-		{"unknown error in the callback", "", "", "authorize", prober.ReasonOAuthError, "want a code in the authorization response, got the OAuth error an error code that no RFC knows"},
+		{"unknown error in the callback", "", "", "authorize", prober.ReasonOAuthError, "want a code in the authorization response, got an OAuth error whose code no RFC names"},
 		{"no state", "", "", "authorize", prober.ReasonBadResponse, "want the state that was sent in the authorization response, got none"},
 		{"other state", "", "", "authorize", prober.ReasonBadResponse, "want the state that was sent in the authorization response, got another one"},
 		{"no iss", "", "", "authorize", prober.ReasonBadResponse, "want the issuer as iss in the authorization response (RFC 9207), got none"},
@@ -209,7 +209,7 @@ func TestOAuthFaults(t *testing.T) {
 		{"clock ahead", hybrid, "", "authorize", prober.ReasonClockSkew, "the ID token: token's iat is 1m"},
 
 		{"token invalid_grant", "", "", "token", prober.ReasonOAuthError, "want 200, got 400 with the OAuth error invalid_grant"},
-		{"token unknown error", "", "", "token", prober.ReasonOAuthError, "want 200, got 400 with the OAuth error an error code that no RFC knows"},
+		{"token unknown error", "", "", "token", prober.ReasonOAuthError, "want 200, got 400 with an OAuth error whose code no RFC names"},
 		{"token rate limit", "", "", "token", prober.ReasonRateLimited, "want 200, got 429"},
 		{"token 503", "", "", "token", prober.ReasonStatus5xx, "want 200, got 503"},
 		{"token bad gateway", "", "", "token", prober.ReasonStatus5xx, "want 200, got 502"},

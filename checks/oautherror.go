@@ -22,12 +22,12 @@ var oauthErrors = []string{
 	"unsupported_response_type", "unsupported_token_type", "use_dpop_nonce",
 }
 
-// nameOfError is an error code as it may be shown.
+// nameOfError is an error code as it may be shown: "the OAuth error invalid_grant".
 func nameOfError(code string) string {
 	if slices.Contains(oauthErrors, code) {
-		return code
+		return "the OAuth error " + code
 	}
-	return "an error code that no RFC knows"
+	return "an OAuth error whose code no RFC names"
 }
 
 // oauthError is the code of the OAuth error that is the answer at hand; "" where
@@ -61,13 +61,25 @@ func (s *Session) object(status int) (map[string]any, error) {
 func (s *Session) wrongStatus(want string) error {
 	status := s.answer.status
 	code := s.oauthError()
-	if code != "" && status < 500 && status != http.StatusTooManyRequests {
-		return Failf(prober.ReasonOAuthError, "%s, got %d with the OAuth error %s", want, status, nameOfError(code))
+	if code != "" && isOAuthStatus(status, code) {
+		return Failf(prober.ReasonOAuthError, "%s, got %d with %s", want, status, nameOfError(code))
 	}
 	return Failf(reasonOfStatus(status), "%s, got %d", want, status)
 }
 
-// text is a member of the object that has to be a text, and not an empty one.
+// isOAuthStatus reports whether an answer of that status speaks OAuth. A code that no
+// RFC names is an OAuth error only with the statuses that those have (RFC 6749 section
+// 5.2, RFC 6750 section 3.1): whoever answers 404 with an error of its own, such as a
+// gateway, has not got as far as OAuth.
+func isOAuthStatus(status int, code string) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
+		return true
+	}
+	return status < 500 && status != http.StatusTooManyRequests && slices.Contains(oauthErrors, code)
+}
+
+// textMember is a member of the object that has to be a text, and not an empty one.
 func textMember(object map[string]any, name string) (string, error) {
 	switch v := object[name].(type) {
 	case nil:

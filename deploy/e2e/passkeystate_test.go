@@ -48,8 +48,8 @@ func TestPasskeyThatLasts(t *testing.T) {
 			t.Fatalf("login %d has the counter %d, want %d", i+1, n, i+1)
 		}
 	}
-	if len(counters) != 199 || len(p.passkeys("probe-a@bank.example")) != 1 {
-		t.Errorf("got %d logins with %d passkeys, want 199 with one: the first run registers it", len(counters), len(p.passkeys("probe-a@bank.example")))
+	if len(counters) != 200 || len(p.passkeys("probe-a@bank.example")) != 1 {
+		t.Errorf("got %d logins with %d passkeys, want 200 with one, which the first run registers", len(counters), len(p.passkeys("probe-a@bank.example")))
 	}
 
 	// What is remembered is in the folder and nowhere else. With the counter set back
@@ -59,7 +59,7 @@ func TestPasskeyThatLasts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	older := strings.Replace(string(text), `"value":199`, `"value":150`, 1)
+	older := strings.Replace(string(text), `"value":200`, `"value":150`, 1)
 	if older == string(text) {
 		t.Fatalf("the counter is not in the file:\n%s", text)
 	}

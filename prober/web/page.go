@@ -28,6 +28,7 @@ type pageCheck struct {
 	Recovery    string // "" unless it is firing
 	Blame       string // "" if it is healthy
 	Confirmed   string // "" if it does not confirm
+	Pace        string // "" if it keeps its schedule
 	Ratios      []prober.Ratio
 	Last        string
 }
@@ -63,6 +64,9 @@ func newPageCheck(s *prober.CheckStatus, now time.Time) pageCheck {
 	if s.Check.Schedule.Confirm > 0 {
 		c.Confirmed = fmt.Sprintf("%d confirming runs, %d left", s.Confirmed, s.ConfirmLeft)
 	}
+	if s.Pace.Why != "" {
+		c.Pace = paceText(s.Pace, now)
+	}
 	if !s.Since.IsZero() {
 		c.Since = ago(now.Sub(s.Since))
 	}
@@ -79,6 +83,23 @@ func newPageCheck(s *prober.CheckStatus, now time.Time) pageCheck {
 		}
 	}
 	return c
+}
+
+// paceWords say why a check does not keep its schedule.
+var paceWords = map[prober.PaceReason]string{
+	prober.PaceOverloaded: "the target has more to do than it can",
+	prober.PaceFailing:    "nearly every run fails",
+	prober.PaceSwitch:     "somebody has paused all checks",
+	prober.PaceTarget:     "the target has asked for it",
+}
+
+// paceText says how a check keeps its schedule that does not.
+func paceText(p prober.PaceChange, now time.Time) string {
+	text := fmt.Sprintf("%s %s: %s", p.To, ago(now.Sub(p.At)), paceWords[p.Why])
+	if p.Until.After(now) {
+		text += fmt.Sprintf("; for another %s", p.Until.Sub(now).Truncate(time.Second))
+	}
+	return text
 }
 
 // ago writes how long ago something was, as exactly as people care.

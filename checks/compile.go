@@ -38,6 +38,7 @@ type compiled struct {
 	options      *Options
 	base         string // the target without a slash at its end
 	host         string // of the target, without a port
+	origin       string // of the target
 	secure       bool
 	tls          *tls.Config
 	steps        []step

@@ -24,6 +24,9 @@ type Options struct {
 	// MarkerName and MarkerValue are a header field that marks every request as
 	// synthetic; "" sends none.
 	MarkerName, MarkerValue string
+	// PauseHeader is the name of a header field with which a target asks for no runs
+	// for so many seconds, an hour at the most; "" honours none.
+	PauseHeader string
 	// AllowEnv names the environment variables that expressions may read as
 	// env.NAME. A variable that is not set is not in reach.
 	AllowEnv []string

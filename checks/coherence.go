@@ -62,6 +62,9 @@ func (st *CoherenceStep) Shown() string {
 	return fmt.Sprintf("GET /.well-known/%s and jwks_uri, %d times", st.Coherence, st.Fetch)
 }
 
+// asks implements [asker]: the metadata and the keys, for each copy.
+func (st *CoherenceStep) asks() int { return 2 * st.Fetch }
+
 // A copyOf is what one fetch has brought.
 type copyOf struct {
 	metadata map[string]any

@@ -47,6 +47,9 @@ func vetWellKnown(document string, st *ClientStep, s *Scope) {
 // Shown implements [Step].
 func (st *DiscoveryStep) Shown() string { return "GET /.well-known/" + st.Discovery }
 
+// asks implements [asker]: what is public is fetched without a proof.
+func (st *DiscoveryStep) asks() int { return 1 }
+
 // Run implements [Step].
 func (st *DiscoveryStep) Run(ctx context.Context, s *Session) error {
 	to, err := wellKnown(st.client.issuer, st.Discovery)
@@ -162,6 +165,9 @@ func (st *JWKSStep) Reasons() []prober.Reason {
 
 // Shown implements [Step].
 func (st *JWKSStep) Shown() string { return "GET " + st.JWKS.Source }
+
+// asks implements [asker].
+func (st *JWKSStep) asks() int { return 1 }
 
 // Run implements [Step].
 func (st *JWKSStep) Run(ctx context.Context, s *Session) error {

@@ -155,6 +155,15 @@ func (c *Client) proof(s *Session, role role) (*proof, error) {
 	return &proof{key: key, role: role}, err
 }
 
+// asks implements [asker] for the steps of a client: a server may want the proof of
+// its key with a nonce of its own.
+func (st *ClientStep) asks() int {
+	if st.client != nil && st.client.DPoP != nil {
+		return 2
+	}
+	return 1
+}
+
 // bindCode says in an authorization request which key the code will be used with.
 func (c *Client) bindCode(s *Session, params url.Values) error {
 	key, err := c.DPoP.proofKey(s)

@@ -16,6 +16,8 @@ type Check struct {
 	Name string
 	// About is one sentence for people; it may be empty.
 	About string
+	// AuthorisedBy says, for people, who agreed to the check being run; it may be empty.
+	AuthorisedBy string
 	// Steps are the names of the steps in order, without the clean-up, and
 	// Reasons the reasons each of them can fail for, so that every series
 	// exists before the first run. Both have the same length.

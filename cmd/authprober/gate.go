@@ -43,7 +43,7 @@ whenever one looks and wherever it is stopped. Something that must be refused an
 in is bad at once. Runs that were errored do not count; where there is nothing else the
 gate gives up. The runs are as those of run: one
 account each, fresh connections, a clean-up. The schedule's every is not used, so whether
-the accounts could serve it is not looked at. Give a gate accounts of its own: an account's
+the accounts could serve it is not looked at; a flow's budget is kept, run by run. Give a gate accounts of its own: an account's
 one-time code is good once in 30 s, and one that a daemon or an earlier gate has used is
 refused, which looks like a failure.
 
@@ -102,7 +102,7 @@ func (a *app) gate(ctx context.Context, paths []string, flags *gateFlags) (err e
 	if err != nil {
 		return misconfigured(err)
 	}
-	s, config, closeState, err := a.loadToRun(paths, func(o *checks.Options) { o.AnyPace = true })
+	s, config, closeState, err := a.loadToRun(paths, func(o *checks.Options) { o.AnyPace, o.KeepBudget = true, true })
 	if err != nil {
 		return err
 	}

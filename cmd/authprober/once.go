@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/prober"
 	"github.com/authprober/authprober/prober/detect"
 )
@@ -59,7 +60,7 @@ failed, otherwise with 3: a run was errored or aborted, or found no account.`,
   authprober once flows/ --json | jq 'select(.outcome == "failed")'`,
 		Args: somePaths,
 		RunE: action(func(cmd *cobra.Command, args []string) (err error) {
-			s, config, closeState, err := a.loadToRun(args, asLoaded)
+			s, config, closeState, err := a.loadToRun(args, func(o *checks.Options) { o.KeepBudget = true })
 			if err != nil {
 				return err
 			}

@@ -13,6 +13,7 @@ import (
 func TestPageShowsWhatTheDetectorsDo(t *testing.T) {
 	opts, now := testOptions(t), time.Now()
 	c := &prober.Check{Name: "login", Schedule: prober.Schedule{Every: time.Minute, Confirm: time.Second, ConfirmBudget: 0.1}}
+	c.AuthorisedBy, c.Labels = "OPS-4711", map[string]string{"environment": "production"}
 	group := &prober.Check{Name: "group:identity", About: "The runs of login, transfer"}
 	run := &prober.Run{Check: c, Start: now, Outcome: prober.Passed, Confirm: true}
 	blame := detect.Finding{Runs: 12, Failed: 4, Culprits: []detect.Culprit{{
@@ -31,6 +32,7 @@ func TestPageShowsWhatTheDetectorsDo(t *testing.T) {
 	body := request(Handler(opts), "GET", "/", "").Body.String()
 	for _, want := range []string{
 		`<small class="blame">release=&lt;1.4&gt;: 4 of 4 runs failed, 0 of 8 elsewhere (p = 0.002)</small>`,
+		`login<small>production authorised by OPS-4711</small>`,
 		`<small>7 confirming runs, 137 left</small>`,
 		`<td>passed 0s ago (confirming)</td>`,
 		`group:identity<small>The runs of login, transfer</small>`,

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"math"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/authprober/authprober/prober"
@@ -22,6 +23,7 @@ type page struct {
 // A pageCheck is a row of the page.
 type pageCheck struct {
 	Name, About string
+	Authorised  string // by whom, and for which environment; "" if nobody says
 	State       string
 	Since       string // "" if it has never changed
 	Evidence    float64
@@ -57,6 +59,9 @@ func newPageCheck(s *prober.CheckStatus, now time.Time) pageCheck {
 	c := pageCheck{
 		Name: s.Check.Name, About: s.Check.About, State: s.State.String(),
 		Evidence: s.Evidence, Blame: s.BlameText(), Ratios: s.Ratios, Last: "none yet",
+	}
+	if by := s.Check.AuthorisedBy; by != "" {
+		c.Authorised = strings.TrimSpace(s.Check.Labels["environment"]+" authorised by ") + " " + by
 	}
 	if s.State == detect.Firing {
 		c.Recovery = fmt.Sprintf("recovery %.0f %%", math.Floor(100*s.Recovery))

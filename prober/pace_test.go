@@ -303,6 +303,7 @@ func TestGovernedIsSeen(t *testing.T) {
 			r.Overloaded, r.RetryAfter = true, 2*time.Minute
 			return r
 		})
+		c.Thresholds = []Threshold{{Ratio: 0.5, Window: 5 * time.Minute, MinRuns: 20, Severity: "ticket"}}
 		judge, metrics := judgeAndMetrics(t, []*Check{c})
 		core, lines := observer.New(zap.InfoLevel)
 		p, err := New(Options{Checks: []*Check{c}, Observers: []Observer{judge, metrics, LogObserver{Log: zap.New(core)}}})
@@ -318,10 +319,16 @@ func TestGovernedIsSeen(t *testing.T) {
 		if text := exposition(t, metrics); !strings.Contains(text, "\nauthprober_governed{check=\"login\"} 1\n") {
 			t.Error("the metric is not 1")
 		}
+		if s := judge.Status(c, time.Now()).Thresholds[0]; !s.Exceeded || s.Ratio.Runs > 3 {
+			t.Errorf("all of few runs fail, and the limit is not exceeded: %+v", s)
+		}
 		if s := judge.Status(c, time.Now()); s.Pace.To != PaceGoverned || s.Pace.Why != PaceOverloaded {
 			t.Errorf("got %+v", s.Pace)
 		}
 		<-done
+		if s := judge.Status(c, time.Now()).Thresholds[0]; s.Exceeded {
+			t.Errorf("after the outage: %+v", s)
+		}
 		if text := exposition(t, metrics); !strings.Contains(text, "\nauthprober_governed{check=\"login\"} 0\n") {
 			t.Error("the metric is not 0 again")
 		}

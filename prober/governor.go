@@ -33,7 +33,7 @@ type governor struct {
 	overloaded bool      // the last counted run found the target so
 	notBefore  time.Time // as the target has asked; zero if it has not
 	failed     [governWindow]bool
-	counted    int // runs that failed has seen
+	counted    int // runs that are in failed, or have been
 }
 
 func newGovernor(every time.Duration) governor {
@@ -58,8 +58,10 @@ func (g *governor) observe(outcome Outcome, r *Report, end time.Time) (released 
 		g.overloaded = false
 	case Failed:
 		g.overloaded = r.Overloaded
-		if until := end.Add(min(r.RetryAfter, MostRetryAfter)); r.Overloaded && until.After(g.notBefore) {
-			g.notBefore = until
+		if r.Overloaded && r.RetryAfter > 0 {
+			if until := end.Add(min(r.RetryAfter, MostRetryAfter)); until.After(g.notBefore) {
+				g.notBefore = until
+			}
 		}
 	default:
 		return false // it says nothing about the target

@@ -49,7 +49,7 @@ func (o LogObserver) ObservePace(p PaceChange) {
 		return
 	}
 	fields = append(fields, zap.String("reason", string(p.Why)))
-	if !p.Until.IsZero() {
+	if p.Until.After(p.At) {
 		fields = append(fields, zap.Time("until", p.Until))
 	}
 	o.Log.Warn("pace", fields...)

@@ -2,6 +2,7 @@ package prober
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -335,9 +336,10 @@ func TestGovernedIsSeen(t *testing.T) {
 		var said []string
 		for _, l := range lines.FilterMessage("pace").All() {
 			f := l.ContextMap()
-			said = append(said, strings.Join([]string{l.Level.String(), f["from"].(string), f["to"].(string)}, " "))
+			_, until := f["until"]
+			said = append(said, fmt.Sprintf("%s %s %s %t", l.Level, f["from"], f["to"], until))
 		}
-		if got := strings.Join(said, ", "); got != "warn schedule governed, info governed schedule" {
+		if got := strings.Join(said, ", "); got != "warn schedule governed true, info governed schedule false" {
 			t.Errorf("the log says %s", got)
 		}
 	})

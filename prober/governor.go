@@ -55,7 +55,7 @@ func (g *governor) observe(outcome Outcome, r *Report, end time.Time) (released 
 			*g = governor{trickle: g.trickle}
 			released = true
 		}
-		g.overloaded = false
+		g.overloaded, g.notBefore = false, time.Time{}
 	case Failed:
 		g.overloaded = r.Overloaded
 		if r.Overloaded && r.RetryAfter > 0 {

@@ -78,6 +78,20 @@ func TestGovernor(t *testing.T) {
 	}
 }
 
+// What a target asked for before it passed a run is no longer asked for.
+func TestRetryAfterEndsWithAPassedRun(t *testing.T) {
+	g := newGovernor(10 * time.Second)
+	g.observe(Failed, &Report{Overloaded: true, RetryAfter: time.Hour}, time.Unix(0, 0))
+	g.observe(Passed, &Report{}, time.Unix(1, 0))
+	g.observe(Failed, &Report{Overloaded: true}, time.Unix(2, 0))
+	g.governed(true)
+	for i := range g.trickle {
+		if skip := g.skip(time.Unix(10, 0)); skip != (i < g.trickle-1) {
+			t.Errorf("due time %d: left out %t", i+1, skip)
+		}
+	}
+}
+
 // Retry-After is honoured, but for no longer than MostRetryAfter, and only where it
 // comes with a run that found the target overloaded.
 func TestRetryAfter(t *testing.T) {

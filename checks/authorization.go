@@ -99,6 +99,9 @@ func (st *AuthorizeStep) Needs(captured map[string]string) []string {
 // Shown implements [Step].
 func (st *AuthorizeStep) Shown() string { return "GET authorization_endpoint" }
 
+// asks implements [asker]: a browser has no key to prove.
+func (st *AuthorizeStep) asks() int { return 1 }
+
 // Run implements [Step].
 func (st *AuthorizeStep) Run(ctx context.Context, s *Session) error {
 	to, err := st.client.endpoint(s, "authorization_endpoint")

@@ -63,6 +63,9 @@ func (st *CoherenceStep) Shown() string {
 	return fmt.Sprintf("GET /.well-known/%s and jwks_uri, %d times", st.Coherence, st.Fetch)
 }
 
+// asks implements [asker]: the metadata and the keys, for each copy.
+func (st *CoherenceStep) asks() int { return 2 * st.Fetch }
+
 // Run implements [Step]. The copies of a document are fetched one after the other
 // and not in turn with those of the other one: a balancer that gives each request to
 // the next replica would hand out the metadata by one half of them and the keys by

@@ -38,6 +38,7 @@ type compiled struct {
 	options      *Options
 	base         string // the target without a slash at its end
 	host         string // of the target, without a port
+	origin       string // of the target
 	secure       bool
 	tls          *tls.Config
 	steps        []step
@@ -58,6 +59,8 @@ type compiled struct {
 	proofKeys    map[signerKey]*dpop.Key
 	certificates map[signerKey]*tls.Certificate
 	own          *TLSSettings // whose certificate and key are the client's own
+	requests     int          // that a run sends at the most
+	spending     *spending    // of the budget, where nobody keeps the schedule
 	redactor     *secret.Redactor
 }
 
@@ -71,6 +74,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 	}
 	l.vetName(src)
 	f.check.Labels = vetLabels(src)
+	vetEnvironment(src, f)
 	f.check.Schedule = vetSchedule(src)
 	f.check.Objective = vetObjective(src)
 	f.check.Group = l.vetGroup(src, f.check.Objective)
@@ -103,6 +107,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 			}
 		}
 	}
+	f.vetBudget(src)
 	f.check.Begin, f.check.BeginConfirm = f.begin, f.beginConfirm
 	f.forget()
 	return f
@@ -144,8 +149,20 @@ func (f *compiled) forget() {
 	}
 }
 
-// begin leases an account, where the flow wants one, and makes the attempt.
+// begin takes a run out of the budget, where that is looked at, leases an account,
+// where the flow wants one, and makes the attempt.
 func (f *compiled) begin(now time.Time) (prober.Attempt, prober.MissReason) {
+	if !f.spending.take(now) {
+		return prober.Attempt{}, prober.MissBudget
+	}
+	a, miss := f.attempt(now)
+	if miss != "" {
+		f.spending.giveBack()
+	}
+	return a, miss
+}
+
+func (f *compiled) attempt(now time.Time) (prober.Attempt, prober.MissReason) {
 	if f.pool == nil {
 		return prober.Attempt{Probe: func(ctx context.Context) prober.Report { return f.probe(ctx, nil) }}, ""
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/authprober/authprober/checks/accounts"
 	"github.com/authprober/authprober/checks/internal/secret"
@@ -24,6 +25,9 @@ type Options struct {
 	// MarkerName and MarkerValue are a header field that marks every request as
 	// synthetic; "" sends none.
 	MarkerName, MarkerValue string
+	// PauseHeader is the name of a header field with which a target asks for no runs
+	// for so many seconds, an hour at the most; "" honours none.
+	PauseHeader string
 	// AllowEnv names the environment variables that expressions may read as
 	// env.NAME. A variable that is not set is not in reach.
 	AllowEnv []string
@@ -41,6 +45,10 @@ type Options struct {
 	// and leaves out what only matters to these: whether a pool can give as many
 	// logins as they ask for, and whether it has an account for each concurrent run.
 	AnyPace bool
+	// KeepBudget holds runs to the budgets of their flows as they begin: one too many
+	// is missed. A schedule is held to it at load, and needs this only where it is not
+	// kept.
+	KeepBudget bool
 	// HostOf, unless nil, is told the host of each flow's target as it is loaded.
 	HostOf func(check, host string)
 }
@@ -68,7 +76,8 @@ type Config struct {
 	// Redactor knows every secret of the configuration.
 	Redactor *secret.Redactor
 
-	supply map[*prober.Check]supply
+	supply  map[*prober.Check]supply
+	demands map[*prober.Check]func(time.Duration) Demand
 }
 
 // A supply is what a check leases from.
@@ -158,11 +167,13 @@ func (l *loader) load(paths []string) (*Config, error) {
 }
 
 func (l *loader) config(flows []*compiled) (*Config, error) {
-	c := &Config{Warnings: l.warnings.Sort(), Redactor: l.redactor, supply: map[*prober.Check]supply{}}
+	c := &Config{Warnings: l.warnings.Sort(), Redactor: l.redactor, supply: map[*prober.Check]supply{},
+		demands: map[*prober.Check]func(time.Duration) Demand{}}
 	for _, f := range flows {
 		f.redactor = l.redactor
 		f.spare = l.spareOf(f)
 		c.Checks = append(c.Checks, f.check)
+		c.demands[f.check] = f.demand
 		if len(f.remembered) > 0 {
 			c.Remembers = append(c.Remembers, f.check.Name)
 		}

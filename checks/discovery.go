@@ -46,6 +46,9 @@ func vetWellKnown(key, document string, st *ClientStep, s *Scope) {
 // Shown implements [Step].
 func (st *DiscoveryStep) Shown() string { return "GET /.well-known/" + st.Discovery }
 
+// asks implements [asker]: what is public is fetched without a proof.
+func (st *DiscoveryStep) asks() int { return 1 }
+
 // Run implements [Step].
 func (st *DiscoveryStep) Run(ctx context.Context, s *Session) error {
 	to, err := wellKnown(st.client.issuer, st.Discovery)
@@ -155,6 +158,9 @@ func (st *JWKSStep) Needs(captured map[string]string) []string {
 
 // Shown implements [Step].
 func (st *JWKSStep) Shown() string { return "GET " + st.JWKS.Source }
+
+// asks implements [asker].
+func (st *JWKSStep) asks() int { return 1 }
 
 // Run implements [Step].
 func (st *JWKSStep) Run(ctx context.Context, s *Session) error {

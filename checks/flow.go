@@ -17,6 +17,12 @@ type Flow struct {
 	About string `yaml:"about"`
 	// Target is the URL that the paths of the requests are put after; expressions may read env.
 	Target Template `yaml:"target,required"`
+	// Environment is what the flow runs against: production, staging or test. One against production needs authorised_by and a budget. It is a label wherever labels are seen.
+	Environment string `yaml:"environment"`
+	// AuthorisedBy says who agreed to the flow being run, in words or as a ticket; it is shown by check, plan and the status page.
+	AuthorisedBy string `yaml:"authorised_by"`
+	// Budget is the most that the flow may ask of its target. A schedule that could exceed it is a mistake.
+	Budget BudgetSettings `yaml:"budget"`
 	// Schedule says when the flow runs.
 	Schedule ScheduleSettings `yaml:"schedule"`
 	// Accounts names the pool of which each run leases an account.
@@ -55,6 +61,14 @@ type ScheduleSettings struct {
 	Confirm Duration `yaml:"confirm"`
 	// ConfirmBudget is the most confirming runs in any 24 hours, as a share of the runs of the schedule. The default is 10%.
 	ConfirmBudget Ratio `yaml:"confirm_budget"`
+}
+
+// BudgetSettings are the most that a flow may ask of its target, whatever happens.
+type BudgetSettings struct {
+	// Requests is how many requests may be sent, such as 5000 per hour: those of redirects, polls, clean-up and confirming runs are among them.
+	Requests Frequency `yaml:"requests"`
+	// Logins is how often accounts may log in, such as 400 per hour.
+	Logins Frequency `yaml:"logins"`
 }
 
 // ObjectiveSettings say what failure rate is worth a page.

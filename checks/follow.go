@@ -90,6 +90,14 @@ func (f *FollowStep) conditions() []*Expr { return []*Expr{&f.Follow.Until} }
 
 func (f *FollowStep) succeeds() {}
 
+// asks implements [asker].
+func (f *FollowStep) asks() int {
+	if f.Follow.Until.isSet() {
+		return f.Follow.AtMost
+	}
+	return 1
+}
+
 // Run implements [Step].
 func (f *FollowStep) Run(ctx context.Context, s *Session) error {
 	if err := s.wantPrevious(); err != nil {

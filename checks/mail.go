@@ -78,6 +78,9 @@ func (m *MailStep) pending(s *Session) (slower time.Duration, yes bool) {
 	return 0, s.answer.header == nil
 }
 
+// asks implements [asker]: a mail server is not the target.
+func (m *MailStep) asks() int { return 0 }
+
 // Run implements [Step]: one look into the inbox, over the connection of the
 // step's earlier looks.
 func (m *MailStep) Run(ctx context.Context, s *Session) error {

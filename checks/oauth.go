@@ -126,3 +126,12 @@ func (p Pairs) set(values url.Values, s *Session) error {
 	}
 	return nil
 }
+
+// asks implements [asker] for the steps of a client: a server may want the proof of
+// its key with a nonce of its own.
+func (st *ClientStep) asks() int {
+	if st.client != nil && st.client.DPoP != nil {
+		return 2
+	}
+	return 1
+}

@@ -64,7 +64,11 @@ func (s *Session) step(ctx context.Context, st *step, results *[]prober.StepResu
 	err := s.perform(ctx, st, results == &s.report.Cleanup)
 	s.result.Took = time.Since(begun)
 	s.fill(st)
-	return s.settle(err)
+	goesOn := s.settle(err)
+	if !goesOn && results == &s.report.Steps && !st.isAside() {
+		s.noteOverload(time.Now())
+	}
+	return goesOn
 }
 
 // stopped is why no further step may begin: nil where one may.

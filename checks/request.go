@@ -119,6 +119,15 @@ func (r *RequestStep) Reasons() []prober.Reason {
 	return rs
 }
 
+// asks implements [asker]: a server may want the proof of a key with a nonce of its own.
+func (r *RequestStep) asks() int {
+	n := 1 + r.FollowRedirects
+	if r.DPoP != nil {
+		n *= 2
+	}
+	return n
+}
+
 // Run implements [Step].
 func (r *RequestStep) Run(ctx context.Context, s *Session) error {
 	c := call{follow: r.FollowRedirects, limit: int64(r.MaxBody)}

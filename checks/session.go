@@ -183,7 +183,7 @@ func (s *Session) stage() (at stage) {
 }
 
 // seen notes what an answer's head tells beside the measurement: when the
-// certificate ends, and the target's clock.
+// certificate ends, the target's clock, and its wish for a pause.
 func (s *Session) seen(resp *http.Response) {
 	if resp.TLS != nil {
 		for _, c := range resp.TLS.PeerCertificates {
@@ -195,6 +195,7 @@ func (s *Session) seen(resp *http.Response) {
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		s.report.ClockSkew, s.report.HasClockSkew = date.Sub(time.Now().Truncate(time.Second)), true
 	}
+	s.notePause(resp)
 }
 
 // eval evaluates an expression. What is not there is the target's fault, for

@@ -54,6 +54,9 @@ func (f *SubmitStep) Reasons() []prober.Reason {
 
 func (f *SubmitStep) succeeds() {}
 
+// asks implements [asker].
+func (f *SubmitStep) asks() int { return 1 + f.FollowRedirects }
+
 // Run implements [Step].
 func (f *SubmitStep) Run(ctx context.Context, s *Session) error {
 	if err := s.wantPrevious(); err != nil {

@@ -29,6 +29,7 @@ func (f *compiled) setTarget(src *source, s *Scope) {
 		src.mistake("target", "the target holds a query or a fragment; requests put their paths after it")
 	default:
 		f.base, f.host, f.secure = strings.TrimSuffix(text, "/"), to.Hostname(), to.Scheme == "https"
+		f.origin = origin(to)
 		if f.options.HostOf != nil {
 			f.options.HostOf(f.check.Name, to.Host)
 		}

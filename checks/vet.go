@@ -40,6 +40,8 @@ func vetLabels(src *source) map[string]string {
 		switch {
 		case !labelName.MatchString(l.Name):
 			src.doc.Errorf(l.node, "%q is no name for a label; want letters, digits and _, beginning with a letter", l.Name)
+		case l.Name == environmentLabel:
+			src.doc.Errorf(l.node, "the environment is a key of the flow itself, and a label by that")
 		case slices.Contains(reservedLabels, l.Name):
 			src.doc.Errorf(l.node, "the label %s is set by authprober or Prometheus itself; choose another name", l.Name)
 		case l.Value == "" || len(l.Value) > 200 || !printable(l.Value):

@@ -20,6 +20,7 @@ func (l *loop) attempt(ctx context.Context, due time.Time, confirm bool) (*Run, 
 	if miss != "" {
 		return nil, miss
 	}
+	l.runBegan()
 	run := &Run{Check: l.check, Seq: l.seq.Add(1), Due: due, Start: start, Account: a.Account, Confirm: confirm}
 	if err == nil {
 		run.Report = l.probe(ctx, a)
@@ -35,6 +36,7 @@ func (l *loop) attempt(ctx context.Context, due time.Time, confirm bool) (*Run, 
 	}
 	run.Outcome = run.Report.Outcome()
 	l.release(a, run)
+	l.runEnded(run)
 	return run, ""
 }
 

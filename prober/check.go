@@ -16,6 +16,8 @@ type Check struct {
 	Name string
 	// About is one sentence for people; it may be empty.
 	About string
+	// AuthorisedBy says, for people, who agreed to the check being run; it may be empty.
+	AuthorisedBy string
 	// Steps are the names of the steps in order, without the clean-up, and
 	// Reasons the reasons each of them can fail for, so that every series
 	// exists before the first run. Both have the same length.
@@ -67,10 +69,12 @@ type Attempt struct {
 // A Threshold is a plain limit on the failure ratio, for those who want one
 // beside the objective.
 type Threshold struct {
-	Ratio    float64       // exceeded when failed/(passed+failed) is above it; in (0, 1)
-	Window   time.Duration // one of Windows
-	MinRuns  int           // never exceeded with fewer counted runs in the window; at least 1
-	Severity string        // a label for the page, such as "ticket"
+	Ratio  float64       // exceeded when failed/(passed+failed) is above it; in (0, 1)
+	Window time.Duration // one of Windows
+	// MinRuns is how many counted runs the window must hold to be exceeded; at least 1.
+	// A check that is governed has too few of them on purpose, and needs 1.
+	MinRuns  int
+	Severity string // a label for the page, such as "ticket"
 }
 
 // Windows are the lengths of time over which failure ratios are kept.

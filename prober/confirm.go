@@ -34,9 +34,9 @@ func (l *loop) confirmBy(c Confirmer) {
 }
 
 // confirmAt returns when to make a confirming run before the next due time, if one
-// is wanted and has room.
+// is wanted and has room. A check that does not even keep its schedule has none.
 func (l *loop) confirmAt(now, due time.Time) (time.Time, bool) {
-	if l.confirmer == nil || l.last.IsZero() || l.unseen.Load() > 0 || l.held.Load() {
+	if l.confirmer == nil || l.standing.To != PaceScheduled || l.last.IsZero() || l.unseen.Load() > 0 || l.held.Load() {
 		return time.Time{}, false
 	}
 	earliest := l.last.Add(l.check.Schedule.Confirm)

@@ -20,6 +20,9 @@
 //   - The loop is open: due times follow each other at Schedule.Every whatever
 //     the target does. Each is accounted for, at the moment at which it is
 //     settled: due = passed + failed + errored + aborted + missed.
+//   - What looks at an outage is no part of it: once the page is out, a check whose
+//     target has fallen over is governed, which makes a tenth of its runs, and a pause
+//     that somebody or the target asks for makes none. Both are due times missed.
 //   - A probe that panics is an errored run. Nothing of what it panicked with is
 //     shown unless the Go runtime itself wrote it.
 //   - [Prober.Run] returns when every goroutine that it started has ended. The

@@ -17,6 +17,7 @@ type instruments struct {
 	lag                                     prometheus.Histogram
 	lastRun, lastPass                       *prometheus.GaugeVec
 	certificate, skew                       *prometheus.GaugeVec
+	governed, paused                        *prometheus.GaugeVec
 	tolerate, detect, threshold             *prometheus.GaugeVec
 	reloadOK, reloadAt                      prometheus.Gauge
 	build                                   *prometheus.GaugeVec
@@ -72,6 +73,10 @@ func newInstruments() *instruments {
 			"When the first of the TLS certificates expires that the last run with any has seen; absent before.", "check"),
 		skew: gauges("clock_skew_seconds",
 			"The target's clock minus the prober's, to the second, by the last run that could tell; absent before.", "check"),
+		governed: gauges("governed",
+			"1 while the check meets only some of its due times so as not to add to an outage of its target, 0 otherwise.", "check"),
+		paused: gauges("paused",
+			"1 while the check meets none of its due times because somebody, or its target, has asked for that, 0 otherwise.", "check"),
 		tolerate: gauges("objective_tolerate_ratio",
 			"Failure ratio that is nobody's problem.", "check"),
 		detect: gauges("objective_detect_ratio",
@@ -92,8 +97,8 @@ func newInstruments() *instruments {
 func (in *instruments) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		in.due, in.runs, in.failed, in.inconclusive, in.missed, in.confirmed, in.unconfirmed, in.failures, in.failOpen, in.duration, in.step,
-		in.phase, in.delivery, in.lag, in.lastRun, in.lastPass, in.certificate, in.skew, in.tolerate, in.detect, in.threshold,
-		in.reloadOK, in.reloadAt, in.build,
+		in.phase, in.delivery, in.lag, in.lastRun, in.lastPass, in.certificate, in.skew, in.governed, in.paused,
+		in.tolerate, in.detect, in.threshold, in.reloadOK, in.reloadAt, in.build,
 	}
 }
 

@@ -23,6 +23,7 @@ type checkInstruments struct {
 	deliveries        map[string]prometheus.Observer
 	phases            map[string]prometheus.Observer
 	lastRun, lastPass prometheus.Gauge
+	governed, paused  prometheus.Gauge
 }
 
 type failure struct {
@@ -47,6 +48,8 @@ func (in *instruments) forCheck(c *Check, joint bool) *checkInstruments {
 		phases:       map[string]prometheus.Observer{},
 		lastRun:      in.lastRun.WithLabelValues(c.Name),
 		lastPass:     in.lastPass.WithLabelValues(c.Name),
+		governed:     in.governed.WithLabelValues(c.Name),
+		paused:       in.paused.WithLabelValues(c.Name),
 	}
 	for _, o := range Outcomes {
 		if o.Counted() {

@@ -125,6 +125,26 @@ func (j *Judge) ObserveMissed(m Missed) {
 	}
 }
 
+// ObservePace implements [PaceObserver].
+func (j *Judge) ObservePace(p PaceChange) {
+	if g := j.byCheck[p.Check]; g != nil {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.status.Pace = p
+	}
+}
+
+// Firing implements [Pager].
+func (j *Judge) Firing(c *Check) bool {
+	g := j.byCheck[c]
+	if g == nil {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.detector.State() == detect.Firing
+}
+
 // ConfirmAt implements [Confirmer].
 func (j *Judge) ConfirmAt(c *Check, earliest time.Time) (time.Time, bool) {
 	g := j.byCheck[c]
@@ -211,6 +231,9 @@ func (g *judged) observe(r *Run) (StateChange, bool) {
 // at fills in what depends on now or lives in the detector. It holds g.mu.
 func (g *judged) at(now time.Time) CheckStatus {
 	s, d := g.status, g.detector
+	if s.Pace.To == "" {
+		s.Pace.To = PaceScheduled
+	}
 	s.State, s.Since = d.State(), d.Since()
 	s.Evidence, s.Recovery = d.Evidence(), d.Recovery()
 	s.ChangePoint, s.Bursts = d.ChangePoint(), d.Bursts()
@@ -223,6 +246,9 @@ func (g *judged) at(now time.Time) CheckStatus {
 		s.Ratios = append(s.Ratios, newRatio(length, failed, runs))
 	}
 	for _, t := range g.check.Thresholds {
+		if s.Pace.To == PaceGoverned { // there are few runs on purpose, and that is no news of the target
+			t.MinRuns = 1
+		}
 		s.Thresholds = append(s.Thresholds, t.status(g.sum(t.Window, now)))
 	}
 	return s

@@ -11,11 +11,12 @@ import (
 )
 
 // A LogObserver is the [Observer] that writes one line for each run, each group
-// of missed runs and each change of a state. What it writes comes from reports,
+// of missed runs, each change of a state and each of a pace. What it writes comes from reports,
 // which hold no secret.
 type LogObserver struct {
 	// Log is where the lines go. Passed and aborted runs are of level info, failed
-	// and missed ones warn, errored ones error.
+	// and missed ones warn, errored ones error; those that are missed on purpose debug,
+	// as a line says where that begins and ends.
 	Log *zap.Logger
 }
 
@@ -33,7 +34,25 @@ func (o LogObserver) ObserveMissed(m Missed) {
 		o.Log.Info("not confirmed", fields...)
 		return
 	}
+	if m.Reason == MissGoverned || m.Reason == MissPaused { // a line at both ends of it is enough
+		o.Log.Debug("missed", fields...)
+		return
+	}
 	o.Log.Warn("missed", fields...)
+}
+
+// ObservePace implements [PaceObserver].
+func (o LogObserver) ObservePace(p PaceChange) {
+	fields := []zap.Field{zap.String("check", p.Check.Name), zap.String("from", string(p.From)), zap.String("to", string(p.To))}
+	if p.To == PaceScheduled {
+		o.Log.Info("pace", fields...)
+		return
+	}
+	fields = append(fields, zap.String("reason", string(p.Why)))
+	if p.Until.After(p.At) {
+		fields = append(fields, zap.Time("until", p.Until))
+	}
+	o.Log.Warn("pace", fields...)
 }
 
 // ObserveStateChange writes what somebody needs who was woken by it. It is one

@@ -18,11 +18,11 @@ type loop struct {
 	slots     chan struct{} // holds one element for each run in flight
 	confirmer Confirmer     // nil where the check does not confirm
 	confirming
+	pacing
 }
 
 func newLoop(c *Check, log *zap.Logger) *loop {
-	l := &loop{check: c, log: log, slots: make(chan struct{}, c.Schedule.Concurrency)}
-	return l
+	return &loop{check: c, log: log, slots: make(chan struct{}, c.Schedule.Concurrency), pacing: newPacing(c)}
 }
 
 // run meets the due times of the check until ctx is done, and returns when
@@ -41,17 +41,21 @@ func (l *loop) run(ctx, runs context.Context, start time.Time) {
 		due = at
 		if now := time.Now(); now.Before(due) {
 			wait := due.Sub(now)
+			if again := l.look(now); again > 0 {
+				wait = min(wait, again)
+			}
 			if at, ok := l.confirmAt(now, due); ok {
 				if !at.After(now) {
 					l.confirm(runs, &inFlight, now)
 					continue
 				}
-				wait = at.Sub(now)
+				wait = min(wait, at.Sub(now))
 			}
 			timer.Reset(wait)
 			select {
 			case <-timer.C:
 			case <-l.wake:
+			case <-l.poke:
 			case <-ctx.Done():
 			}
 			continue // look again: one may wake late
@@ -61,9 +65,13 @@ func (l *loop) run(ctx, runs context.Context, start time.Time) {
 	}
 }
 
-// meet begins a run, if there is room for one more at once, or will be once a
-// confirming run has ended.
+// meet begins a run, if the check keeps its schedule and there is room for one more
+// at once, or will be once a confirming run has ended.
 func (l *loop) meet(ctx context.Context, inFlight *sync.WaitGroup, due time.Time) {
+	if why := l.hold(time.Now()); why != "" {
+		l.missed(why, 1)
+		return
+	}
 	late := l.underWay.Load() > 0 && !l.waiting.Load() // before looking for room: see confirm
 	select {
 	case l.slots <- struct{}{}:

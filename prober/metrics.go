@@ -119,6 +119,16 @@ func (m *Metrics) ObserveMissed(x Missed) {
 	}
 }
 
+// ObservePace implements [PaceObserver].
+func (m *Metrics) ObservePace(p PaceChange) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c := m.checks[p.Check]; c != nil {
+		c.governed.Set(one(p.To == PaceGoverned))
+		c.paused.Set(one(p.To == PacePaused))
+	}
+}
+
 // ObserveReload records whether the configuration was loaded at the given time.
 // Before the first call both of its series are 0.
 func (m *Metrics) ObserveReload(ok bool, at time.Time) {

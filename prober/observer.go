@@ -41,9 +41,10 @@ type Confirmer interface {
 	ConfirmAt(c *Check, earliest time.Time) (time.Time, bool)
 }
 
-// An event is a run, or missed runs where run is nil.
+// An event is a run, a change of pace, or missed runs where both are nil.
 type event struct {
 	run    *Run
+	pace   *PaceChange
 	missed Missed
 	seen   func() // called when every observer was told, unless it is nil; it does not block
 }
@@ -117,10 +118,15 @@ func (c *collector) observeOne(o Observer, e event) {
 				zap.String("panic", describePanic(v)), zap.Stack("stack"))
 		}
 	}()
-	if e.run != nil {
+	switch {
+	case e.run != nil:
 		o.ObserveRun(e.run)
-	} else {
+	case e.pace == nil:
 		o.ObserveMissed(e.missed)
+	default:
+		if p, ok := o.(PaceObserver); ok {
+			p.ObservePace(*e.pace)
+		}
 	}
 }
 

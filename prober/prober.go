@@ -17,19 +17,26 @@ type Options struct {
 	// Checks are what to run; their names differ.
 	Checks []*Check
 	// Observers are told of everything, in this order. One that is a [Confirmer],
-	// as a [Judge] is, decides on confirming runs; without one there are none.
+	// as a [Judge] is, decides on confirming runs; without one there are none. One that
+	// is a [Pager], as a Judge is too, has checks governed.
 	Observers []Observer
 	// Log gets what no observer is told: where a check panicked. Nil discards it.
 	Log *zap.Logger
 	// Grace is how long a run may go on after it was told to stop and after the
 	// time of its clean-up, before Run gives it up. Zero means 5 s.
 	Grace time.Duration
+	// Paused, unless nil, reports whether somebody has paused all checks. It is asked
+	// before anything is run and then every second, may be asked by any goroutine, and
+	// should be as quick as looking for a file. While it is true each due time is missed, as paused, and
+	// [Prober.Once] makes no run; runs in flight go on to their end.
+	Paused func() bool
 }
 
 // A Prober runs checks on their schedules.
 type Prober struct {
 	opts    Options
 	loops   []*loop
+	paused  atomic.Bool // as opts.Paused said last
 	started atomic.Bool
 	running atomic.Bool
 }
@@ -47,21 +54,30 @@ func New(opts Options) (*Prober, error) {
 		opts.Grace = 5 * time.Second
 	}
 	p := &Prober{opts: opts}
-	var confirmer Confirmer
-	for _, o := range opts.Observers {
-		if c, ok := o.(Confirmer); ok {
-			confirmer = c
-			break
-		}
-	}
+	confirmer, _ := firstOf[Confirmer](opts.Observers)
+	pager, knows := firstOf[Pager](opts.Observers)
 	for _, c := range opts.Checks {
 		l := newLoop(c, opts.Log)
+		l.all = &p.paused
+		if knows {
+			l.firing = func() bool { return pager.Firing(c) }
+		}
 		if confirmer != nil && c.Schedule.Confirm > 0 {
 			l.confirmBy(confirmer)
 		}
 		p.loops = append(p.loops, l)
 	}
 	return p, nil
+}
+
+// firstOf returns the first observer that is a T.
+func firstOf[T Observer](all []Observer) (first T, ok bool) {
+	for _, o := range all {
+		if first, ok = o.(T); ok {
+			return first, true
+		}
+	}
+	return first, false
 }
 
 // Running reports whether checks are being run: from when Run has begun until
@@ -88,6 +104,10 @@ func (p *Prober) Run(ctx context.Context) error {
 	defer abort(nil)
 	var loops sync.WaitGroup
 	start := time.Now()
+	if p.opts.Paused != nil {
+		p.paused.Store(p.opts.Paused())
+		loops.Go(func() { p.watchSwitch(ctx) })
+	}
 	for _, l := range p.loops {
 		l.tell = collector.tell
 		loops.Go(func() { l.run(ctx, runs, start) })
@@ -118,7 +138,11 @@ func (p *Prober) Once(ctx context.Context, c *Check) *Run {
 	defer context.AfterFunc(ctx, func() { abort(ErrShutdown) })()
 	now := time.Now()
 	l := p.loop(c)
-	run, miss := l.attempt(runs, now, false)
+	var run *Run
+	miss := MissPaused
+	if off := p.opts.Paused; (off == nil || !off()) && !l.pausedByTarget(now) {
+		run, miss = l.attempt(runs, now, false)
+	}
 	if miss != "" {
 		run = &Run{Check: c, Seq: l.seq.Add(1), Due: now, Start: now, Outcome: Errored,
 			Report: Report{Err: &MissedError{Check: c.Name, Reason: miss}}}

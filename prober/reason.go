@@ -43,11 +43,15 @@ const (
 	MissNoAccount  MissReason = "no_account" // every account of the pool was in use
 	MissBudget     MissReason = "budget"     // every free account had used up its logins
 	MissQuarantine MissReason = "quarantine" // every free account is in quarantine
-	MissPaused     MissReason = "paused"     // somebody paused the check
+	MissPaused     MissReason = "paused"     // somebody, or the target, has paused the check
+	// MissGoverned is a due time left out so as not to add to an outage. It is no
+	// pause, which somebody wanted and may forget: it begins and ends by itself, and
+	// only while the page is out.
+	MissGoverned MissReason = "governed"
 )
 
 // beginMisses are those of MissReasons for which no run is there to be begun.
 var beginMisses = []MissReason{MissNoAccount, MissBudget, MissQuarantine, MissPaused}
 
 // MissReasons lists every reason for a missed run.
-var MissReasons = []MissReason{MissOverlap, MissLate, MissNoAccount, MissBudget, MissQuarantine, MissPaused}
+var MissReasons = []MissReason{MissOverlap, MissLate, MissNoAccount, MissBudget, MissQuarantine, MissPaused, MissGoverned}

@@ -83,6 +83,16 @@ type Report struct {
 	// (which has a resolution of one second), where HasClockSkew says so.
 	ClockSkew    time.Duration
 	HasClockSkew bool
+	// Overloaded says that the step that failed did so because the target has more to
+	// do than it can: it limits how often it is asked, or is not available. RetryAfter
+	// is how long it asks to be left alone; zero where it does not say. See
+	// [MostRetryAfter].
+	Overloaded bool
+	RetryAfter time.Duration
+	// Pause is how long, from the end of the run on, the target wants no run of the
+	// check at all, whatever became of this one; zero where it does not ask for that.
+	// See [MostPause].
+	Pause time.Duration
 }
 
 // Outcome is the verdict that the report amounts to.

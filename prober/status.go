@@ -31,6 +31,9 @@ type CheckStatus struct {
 	// more may be; both are 0 for a check that does not confirm.
 	Confirmed   uint64
 	ConfirmLeft int
+	// Pace says how the check keeps its schedule, and since when; At is zero if it has
+	// always kept it.
+	Pace PaceChange
 	// Ratios are those over RatioWindows, in that order.
 	Ratios []Ratio
 	// Thresholds are how the check's Thresholds stand, in that order.

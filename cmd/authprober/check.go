@@ -3,12 +3,15 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/authprober/authprober/checks"
+	"github.com/authprober/authprober/prober"
 	"github.com/authprober/authprober/prober/detect"
 )
 
@@ -50,9 +53,33 @@ func printPlan(w io.Writer, config *checks.Config, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range config.Checks {
 		l := loadOf(c, config, now)
-		fmt.Fprintf(table, "%s\t%s\tup to %s\t%s\n", c.Name, paced(l.runs, "run"), paced(l.requests, "request"), l.perAccountText())
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s", c.Name, paced(l.runs, "run"), l.mostText(), l.perAccountText())
+		if said := consentText(c); said != "" {
+			fmt.Fprintf(table, "\t%s", said)
+		}
+		fmt.Fprintln(table)
 	}
 	return table.Flush()
+}
+
+// mostText is the most that is asked of the target in an hour, with the logins where
+// they are more than the schedule has.
+func (l load) mostText() string {
+	text := "up to " + counted(l.most.Requests, "request")
+	if l.most.Logins > math.Ceil(l.logins) {
+		text += " and " + counted(l.most.Logins, "login")
+	}
+	return text + " an hour"
+}
+
+// consentText says what a check is run against and who agreed to it; "" if its flow
+// does not say.
+func consentText(c *prober.Check) string {
+	text := c.Labels["environment"]
+	if c.AuthorisedBy == "" {
+		return text
+	}
+	return strings.TrimPrefix(text+", authorised by "+c.AuthorisedBy, ", ")
 }
 
 // perAccountText says how often each account of the pool is going to log in.

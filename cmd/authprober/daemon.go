@@ -19,6 +19,7 @@ type daemonOptions struct {
 	webConfig webConfig
 	log       logger
 	grace     time.Duration
+	paused    func() bool                // whether all checks are paused; nil for never
 	first     []prober.Observer          // told before all others
 	changed   []func(prober.StateChange) // told by the judge
 }
@@ -54,6 +55,7 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 		Observers: append(o.first, metrics, judge, logs),
 		Log:       o.log.Logger,
 		Grace:     o.grace,
+		Paused:    o.paused,
 	})
 	if err != nil {
 		return nil, err

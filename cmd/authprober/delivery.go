@@ -67,8 +67,8 @@ const (
 	longestWait  = 2 * time.Second
 )
 
-func newDelivery(chosen []*prober.Check, params detect.GateParams, supply supply) (*delivery, error) {
-	p, err := prober.New(prober.Options{Checks: chosen})
+func newDelivery(chosen []*prober.Check, params detect.GateParams, supply supply, paused func() bool) (*delivery, error) {
+	p, err := prober.New(prober.Options{Checks: chosen, Paused: paused})
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/prober/detect"
@@ -42,7 +43,7 @@ whenever one looks and wherever it is stopped. Something that must be refused an
 in is bad at once. Runs that were errored do not count; where there is nothing else the
 gate gives up. The runs are as those of run: one
 account each, fresh connections, a clean-up. The schedule's every is not used, so whether
-the accounts could serve it is not looked at. Give a gate accounts of its own: an account's
+the accounts could serve it is not looked at; a flow's budget is kept, run by run. Give a gate accounts of its own: an account's
 one-time code is good once in 30 s, and one that a daemon or an earlier gate has used is
 refused, which looks like a failure.
 
@@ -68,7 +69,8 @@ object in one line:
       good_after            runs without a failure that an undecided one would need
       held_up_by            what it lacked to run with, at times: no_account, where each
                             was in use, budget, where their logins or one-time codes
-                            were used up, quarantine
+                            were used up, quarantine, paused, where somebody or the
+                            target wanted that
 
 --junit writes the same as a JUnit file, with a test case for each flow.
 
@@ -100,7 +102,7 @@ func (a *app) gate(ctx context.Context, paths []string, flags *gateFlags) (err e
 	if err != nil {
 		return misconfigured(err)
 	}
-	_, config, closeState, err := a.loadToRun(paths, func(o *checks.Options) { o.AnyPace = true })
+	s, config, closeState, err := a.loadToRun(paths, func(o *checks.Options) { o.AnyPace, o.KeepBudget = true, true })
 	if err != nil {
 		return err
 	}
@@ -122,7 +124,7 @@ func (a *app) gate(ctx context.Context, paths []string, flags *gateFlags) (err e
 		}
 		defer func() { err = errors.Join(err, junit.Close()) }()
 	}
-	g, err := newDelivery(chosen, params, config.Supply)
+	g, err := newDelivery(chosen, params, config.Supply, s.PauseFile.paused(zap.NewNop()))
 	if err != nil {
 		return err
 	}

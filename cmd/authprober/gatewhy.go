@@ -40,6 +40,8 @@ func (d *delivery) why(g *gated) string {
 		return fmt.Sprintf("%s failed %s", name, ratioOf(failed, n))
 	case g.ours() && errored > 0:
 		return fmt.Sprintf("%d %s of %s %s errored, and %s passed or failed", errored, plural(errored, "run"), name, wasOrWere(errored), noneOr(n))
+	case g.ours() && g.misses[prober.MissPaused] > 0:
+		return fmt.Sprintf("%s is paused, by %sPAUSE_FILE or by its target", name, envPrefix)
 	case g.ours():
 		return fmt.Sprintf("%s found no account: %s", name, heldUpText(g.heldUpBy()))
 	case d.decision() == detect.Bad || slices.ContainsFunc(d.checks, func(g *gated) bool { return g.hopeless }):
@@ -74,6 +76,7 @@ var heldUpWords = map[prober.MissReason]string{
 	prober.MissNoAccount:  "each was in use",
 	prober.MissBudget:     "their logins or one-time codes were used up",
 	prober.MissQuarantine: "some are in quarantine",
+	prober.MissPaused:     "somebody, or the target, wanted a pause",
 }
 
 func heldUpText(reasons []prober.MissReason) string {

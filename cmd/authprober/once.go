@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
+	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/prober"
 	"github.com/authprober/authprober/prober/detect"
 )
@@ -58,7 +60,7 @@ failed, otherwise with 3: a run was errored or aborted, or found no account.`,
   authprober once flows/ --json | jq 'select(.outcome == "failed")'`,
 		Args: somePaths,
 		RunE: action(func(cmd *cobra.Command, args []string) (err error) {
-			_, config, closeState, err := a.loadToRun(args, asLoaded)
+			s, config, closeState, err := a.loadToRun(args, func(o *checks.Options) { o.KeepBudget = true })
 			if err != nil {
 				return err
 			}
@@ -75,11 +77,12 @@ failed, otherwise with 3: a run was errored or aborted, or found no account.`,
 			if asJSON {
 				print, end = printRunJSON(a.stdout), a.stderr
 			}
+			paused := s.PauseFile.paused(zap.NewNop())
 			if n == 1 {
-				return once(cmd.Context(), chosen, 1, print)
+				return once(cmd.Context(), chosen, 1, paused, print)
 			}
 			t := &tallies{}
-			err = once(cmd.Context(), chosen, n, func(r *prober.Run) error { t.observe(r); return print(r) })
+			err = once(cmd.Context(), chosen, n, paused, func(r *prober.Run) error { t.observe(r); return print(r) })
 			t.write(end)
 			return err
 		}),
@@ -119,8 +122,8 @@ func checkNames(all []*prober.Check) (names []string) {
 // once runs each check n times, and where n is above 1 waits while there is nothing
 // to run it with. After an interruption the run at hand cleans up and no other
 // begins.
-func once(ctx context.Context, chosen []*prober.Check, n int, print func(*prober.Run) error) error {
-	p, err := prober.New(prober.Options{Checks: chosen})
+func once(ctx context.Context, chosen []*prober.Check, n int, paused func() bool, print func(*prober.Run) error) error {
+	p, err := prober.New(prober.Options{Checks: chosen, Paused: paused})
 	if err != nil {
 		return err
 	}
@@ -150,10 +153,11 @@ func once(ctx context.Context, chosen []*prober.Check, n int, print func(*prober
 	return nil
 }
 
-// wasMissed reports whether there was nothing to make the run with.
+// wasMissed reports whether there was nothing to make the run with. A pause is no such
+// thing: nobody knows when it ends.
 func wasMissed(r *prober.Run) bool {
 	var missed *prober.MissedError
-	return errors.As(r.Err, &missed)
+	return errors.As(r.Err, &missed) && missed.Reason != prober.MissPaused
 }
 
 // sleep waits, and reports false if ctx was done before.

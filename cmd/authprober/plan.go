@@ -22,7 +22,8 @@ promises of false pages, and how soon it pages: the median and the 95th percenti
 the time from the moment on at which so many of its runs fail, simulated with a fixed
 seed, beside what other rules take. Below, how often each rule paged in a simulated time
 in which the check failed at the rate it tolerates: rough, and what a rule's haste costs.
-How long a run takes, and what accounts can give, is left out of account.
+How long a run takes, and what accounts can give, is left out of account. The requests and
+logins that it is up to are the worst case that a flow's budget is held to.
 
 After the flows there is a plan for each objective.group, named group:NAME, which pages too:
 for all the runs of its flows. Their confirming runs are in its promise and not in its
@@ -36,8 +37,11 @@ With --json, print one object for each flow and group, in one line:
   check, every_seconds          the flow and its schedule; group:NAME and its mean pace
   flows                         those of a group, and absent for a flow
   runs_an_hour                  that the schedule has due
-  requests_an_hour              the most it makes, without those of the clean-up
-  logins_an_hour                0 where the flow uses no accounts; then the next two are absent
+  requests_an_hour              the most it makes in any hour: with all its redirects, polls,
+                                nonces, clean-up and confirming runs
+  environment, authorised_by    as the flow says; absent where it does not
+  logins_an_hour                0 where the flow uses no accounts; then the next three are absent
+  most_logins_an_hour           the most of them in any hour, confirming runs included
   pool, accounts                the pool it leases from, and how many accounts are in it;
                                 absent where a group has several
   logins_an_hour_per_account    of this flow alone
@@ -87,7 +91,10 @@ type jsonPlan struct {
 	Every           float64                    `json:"every_seconds"`
 	Runs            float64                    `json:"runs_an_hour"`
 	Requests        float64                    `json:"requests_an_hour"`
+	Environment     string                     `json:"environment,omitempty"`
+	AuthorisedBy    string                     `json:"authorised_by,omitempty"`
 	Logins          float64                    `json:"logins_an_hour"`
+	MostLogins      float64                    `json:"most_logins_an_hour,omitempty"`
 	Pool            string                     `json:"pool,omitempty"`
 	Accounts        int                        `json:"accounts,omitempty"`
 	PerAccount      float64                    `json:"logins_an_hour_per_account,omitempty"`
@@ -139,7 +146,8 @@ func printPlanJSON(w io.Writer) func(*planned) error {
 		o := p.check.Objective
 		out := jsonPlan{
 			Check: p.check.Name, Flows: p.flows, Every: p.check.Schedule.Every.Seconds(),
-			Runs: p.load.runs, Requests: p.load.requests, Logins: p.load.logins,
+			Runs: p.load.runs, Requests: p.load.most.Requests, Logins: p.load.logins,
+			MostLogins: p.load.most.Logins, Environment: p.check.Labels["environment"], AuthorisedBy: p.check.AuthorisedBy,
 			Pool: p.load.pool, Accounts: p.load.accounts, PerAccount: p.load.perAccount(),
 			Extra: p.ExtraRunsADay, HealthyExtra: p.HealthyExtra, Confirm: p.confirm.Interval.Seconds(),
 			Objective:       jsonObjective{o.Tolerate, o.Detect, o.FalsePageEvery.Seconds(), o.Blip.Seconds()},

@@ -24,9 +24,10 @@ type planned struct {
 
 // A load is what a check asks of its target and of its accounts.
 type load struct {
-	runs, requests, logins float64 // an hour
-	pool                   string  // "" where it uses no accounts, or a group several pools
-	accounts               int
+	runs, logins float64       // an hour, as the schedule has them
+	most         checks.Demand // in any hour
+	pool         string        // "" where it uses no accounts, or a group several pools
+	accounts     int
 }
 
 // perAccount is how often an account of the pool logs in, an hour.
@@ -150,7 +151,9 @@ func (p *planner) planGroup(g *prober.Group) *planned {
 			one.load.pool, one.load.accounts = "", 0
 		}
 		one.load.runs += l.runs
-		one.load.requests += l.requests
+		one.load.most.Runs += l.most.Runs
+		one.load.most.Requests += l.most.Requests
+		one.load.most.Logins += l.most.Logins
 		one.load.logins += l.logins
 	}
 	k := planKind{objective: g.Check.Objective, every: g.Check.Schedule.Every, params: g.Params(), extra: g.ExtraRunsADay()}
@@ -169,8 +172,7 @@ func (p *planner) of(k planKind, make func() detect.Plan) detect.Plan {
 
 // loadOf says what the check asks for.
 func loadOf(c *prober.Check, config *checks.Config, now time.Time) load {
-	l := load{runs: float64(time.Hour) / float64(c.Schedule.Every)}
-	l.requests = l.runs * float64(len(c.Steps))
+	l := load{runs: float64(time.Hour) / float64(c.Schedule.Every), most: config.Demand(c, time.Hour)}
 	pool, _ := config.Supply(c)
 	for _, p := range config.Accounts.Status(now) {
 		if p.Name == pool {

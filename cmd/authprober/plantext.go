@@ -31,6 +31,9 @@ func writePlan(b *strings.Builder, p paint, plan *planned) {
 	o := plan.check.Objective
 	fmt.Fprintf(b, "%s  every %s; tolerate %s, detect %s, one false page in %s, blip %s\n", p.bold(plan.check.Name),
 		span(plan.check.Schedule.Every), share(o.Tolerate), share(o.Detect), span(o.FalsePageEvery), span(o.Blip))
+	if said := consentText(plan.check); said != "" {
+		b.WriteString(wrap(said, "  ", planWidth))
+	}
 	b.WriteString(wrap(loadText(plan), "  ", planWidth))
 	b.WriteString(wrap("promise: "+plan.Promise, "  ", planWidth))
 	b.WriteByte('\n')
@@ -42,7 +45,7 @@ func writePlan(b *strings.Builder, p paint, plan *planned) {
 
 func loadText(plan *planned) string {
 	l := plan.load
-	text := fmt.Sprintf("%s, up to %s without clean-up", paced(l.runs, "run"), paced(l.requests, "request"))
+	text := paced(l.runs, "run") + ", " + l.mostText()
 	if l.pool != "" {
 		hours, _ := paceUnit(l.logins)
 		text += fmt.Sprintf(", %s: %s for each of %d %s of %s",

@@ -26,6 +26,8 @@ type settings struct {
 	AllowEnv     names        `env:"ALLOW_ENV" about:"Names of environment variables, separated by commas, that flows may read as env.NAME. Secrets need no mention here: {env: NAME} reads any."`
 	Contact      contact      `env:"CONTACT" about:"Whom the target's owners may ask, such as a mail address or a URL. It is put into the User-Agent: authprober/VERSION (+CONTACT)."`
 	MarkerHeader headerLine   `env:"MARKER_HEADER" envDefault:"X-Synthetic-Probe: authprober" about:"A header field sent with every request, so that the target can tell probes from customers. Set and empty, none is sent."`
+	PauseFile    pauseFile    `env:"PAUSE_FILE" about:"The kill switch: an absolute path. While a file is there, whatever is in it, no check runs; what is due is missed, as paused. It is looked for every second, runs in flight go on to their end, and all is as before when the file is gone. once and gate run nothing either."`
+	PauseHeader  fieldName    `env:"PAUSE_HEADER" envDefault:"X-Synthetic-Probe-Pause" about:"A header field of an answer with which the target itself pauses the check, for so many seconds as its value says, an hour at the most. Only answers from the origin of the flow's target count. Set and empty, none does."`
 	Grace        period       `env:"GRACE" envDefault:"10s" about:"How long runs may go on, after a signal and beyond the time of their clean-up, before they are given up."`
 	StateDir     stateDir     `env:"STATE_DIR" about:"A folder, which has to be there, for what flows remember between runs: single-use refresh tokens, counters of one-time codes. Each account has a file below remember/ in it, which only its owner can read. Each process needs a folder of its own, one that outlives it. Without one, what flows remember ends with the process."`
 	StateKeyFile stateKeyFile `env:"STATE_KEY_FILE" about:"A file of age identities, AGE-SECRET-KEY-1… as age-keygen writes them, one a line, with which what flows remember is encrypted. The first encrypts, all decrypt: to change keys, put the new one on top. Files that are not encrypted yet are when they are next written."`
@@ -61,6 +63,9 @@ func (a *app) settings() (settings, error) {
 	}
 	if marker, ok := a.lookupEnv(envPrefix + "MARKER_HEADER"); ok && marker == "" {
 		s.MarkerHeader = headerLine{} // env takes it for one that is not set
+	}
+	if name, ok := a.lookupEnv(envPrefix + "PAUSE_HEADER"); ok && name == "" {
+		s.PauseHeader = "" // the same
 	}
 	return s, nil
 }
@@ -122,6 +127,7 @@ func (a *app) options(s settings) checks.Options {
 		UserAgent:   s.userAgent(),
 		MarkerName:  s.MarkerHeader.name,
 		MarkerValue: s.MarkerHeader.value,
+		PauseHeader: string(s.PauseHeader),
 		AllowEnv:    s.AllowEnv,
 		LookupEnv:   a.lookupEnv,
 	}

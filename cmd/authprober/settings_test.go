@@ -20,7 +20,7 @@ func TestSettingsByDefault(t *testing.T) {
 	}
 	want := settings{
 		Listen: "127.0.0.1:9870", LogLevel: level(zapcore.InfoLevel), LogFormat: "auto",
-		MarkerHeader: headerLine{"X-Synthetic-Probe", "authprober"}, Grace: period(10 * time.Second),
+		MarkerHeader: headerLine{"X-Synthetic-Probe", "authprober"}, PauseHeader: "X-Synthetic-Probe-Pause", Grace: period(10 * time.Second),
 	}
 	if diff := cmp.Diff(want, s, cmp.AllowUnexported(headerLine{})); diff != "" {
 		t.Error(diff)
@@ -31,7 +31,7 @@ func TestSettings(t *testing.T) {
 	a := &app{environ: []string{
 		"AUTHPROBER_LISTEN=[::1]:0", "AUTHPROBER_LOG_LEVEL=DEBUG", "AUTHPROBER_LOG_FORMAT=console",
 		"AUTHPROBER_ALLOW_ENV=BANK_URL, REGION,", "AUTHPROBER_CONTACT=sre@bank.example",
-		"AUTHPROBER_MARKER_HEADER=X-Probe:  yes, please ", "AUTHPROBER_GRACE=1m30s",
+		"AUTHPROBER_MARKER_HEADER=X-Probe:  yes, please ", "AUTHPROBER_GRACE=1m30s", "AUTHPROBER_PAUSE_HEADER=X-Stop",
 	}}
 	s, err := a.settings()
 	if err != nil {
@@ -40,7 +40,7 @@ func TestSettings(t *testing.T) {
 	want := settings{
 		Listen: "[::1]:0", LogLevel: level(zapcore.DebugLevel), LogFormat: "console",
 		AllowEnv: names{"BANK_URL", "REGION"}, Contact: "sre@bank.example",
-		MarkerHeader: headerLine{"X-Probe", "yes, please"}, Grace: period(90 * time.Second),
+		MarkerHeader: headerLine{"X-Probe", "yes, please"}, PauseHeader: "X-Stop", Grace: period(90 * time.Second),
 	}
 	if diff := cmp.Diff(want, s, cmp.AllowUnexported(headerLine{})); diff != "" {
 		t.Error(diff)
@@ -62,7 +62,10 @@ func TestSettingsThatAreEmpty(t *testing.T) {
 	if s.MarkerHeader != (headerLine{}) {
 		t.Errorf("the marker is %v, want none", s.MarkerHeader)
 	}
-	s.MarkerHeader = headerLine{"X-Synthetic-Probe", "authprober"}
+	if s.PauseHeader != "" {
+		t.Errorf("the header that pauses is %v, want none", s.PauseHeader)
+	}
+	s.MarkerHeader, s.PauseHeader = headerLine{"X-Synthetic-Probe", "authprober"}, "X-Synthetic-Probe-Pause"
 	byDefault, _ := (&app{}).settings()
 	if diff := cmp.Diff(byDefault, s, cmp.AllowUnexported(headerLine{})); diff != "" {
 		t.Error(diff)
@@ -91,6 +94,10 @@ func TestWrongSettings(t *testing.T) {
 		{"MARKER_HEADER", sesame, "want a header field, like X-Synthetic-Probe: authprober"},
 		{"MARKER_HEADER", "X: " + sesame + "\r\nY: z", "want a header field, like X-Synthetic-Probe: authprober"},
 		{"MARKER_HEADER", "Authorization: " + sesame, "want a header field that requests do not have anyway, like X-Synthetic-Probe: authprober"},
+		{"PAUSE_FILE", sesame, "want an absolute path, like /run/authprober/pause"},
+		{"PAUSE_FILE", "/nowhere/" + sesame, "want a file in a folder that is there: no such file or directory"},
+		{"PAUSE_FILE", filepath.Join(noKey, sesame), "want a file in a folder that is there: it is none"},
+		{"PAUSE_HEADER", sesame + ":", "want the name of a header field, like X-Synthetic-Probe-Pause"},
 		{"GRACE", sesame, "want a time above 0s and at most 1h, like 10s"},
 		{"GRACE", "0s", "want a time above 0s and at most 1h, like 10s"},
 		{"GRACE", "10", "want a time above 0s and at most 1h, like 10s"},

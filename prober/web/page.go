@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"math"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/authprober/authprober/prober"
@@ -22,12 +23,14 @@ type page struct {
 // A pageCheck is a row of the page.
 type pageCheck struct {
 	Name, About string
+	Authorised  string // by whom, and for which environment; "" if nobody says
 	State       string
 	Since       string // "" if it has never changed
 	Evidence    float64
 	Recovery    string // "" unless it is firing
 	Blame       string // "" if it is healthy
 	Confirmed   string // "" if it does not confirm
+	Pace        string // "" if it keeps its schedule
 	Ratios      []prober.Ratio
 	Last        string
 }
@@ -57,11 +60,17 @@ func newPageCheck(s *prober.CheckStatus, now time.Time) pageCheck {
 		Name: s.Check.Name, About: s.Check.About, State: s.State.String(),
 		Evidence: s.Evidence, Blame: s.BlameText(), Ratios: s.Ratios, Last: "none yet",
 	}
+	if by := s.Check.AuthorisedBy; by != "" {
+		c.Authorised = strings.TrimSpace(s.Check.Labels["environment"]+" authorised by ") + " " + by
+	}
 	if s.State == detect.Firing {
 		c.Recovery = fmt.Sprintf("recovery %.0f %%", math.Floor(100*s.Recovery))
 	}
 	if s.Check.Schedule.Confirm > 0 {
 		c.Confirmed = fmt.Sprintf("%d confirming runs, %d left", s.Confirmed, s.ConfirmLeft)
+	}
+	if s.Pace.Why != "" {
+		c.Pace = paceText(s.Pace, now)
 	}
 	if !s.Since.IsZero() {
 		c.Since = ago(now.Sub(s.Since))
@@ -79,6 +88,23 @@ func newPageCheck(s *prober.CheckStatus, now time.Time) pageCheck {
 		}
 	}
 	return c
+}
+
+// paceWords say why a check does not keep its schedule.
+var paceWords = map[prober.PaceReason]string{
+	prober.PaceOverloaded: "the target has more to do than it can",
+	prober.PaceFailing:    "nearly every run fails",
+	prober.PaceSwitch:     "somebody has paused all checks",
+	prober.PaceTarget:     "the target has asked for it",
+}
+
+// paceText says how a check keeps its schedule that does not.
+func paceText(p prober.PaceChange, now time.Time) string {
+	text := fmt.Sprintf("%s %s: %s", p.To, ago(now.Sub(p.At)), paceWords[p.Why])
+	if p.Until.After(now) {
+		text += fmt.Sprintf("; for another %s", p.Until.Sub(now).Truncate(time.Second))
+	}
+	return text
 }
 
 // ago writes how long ago something was, as exactly as people care.

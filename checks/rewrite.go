@@ -32,6 +32,7 @@ type errMissing = functions.Missing
 type rewriter struct {
 	mentions map[string]bool
 	plain    map[*ast.CallNode]*ast.MemberNode // what a call stands for
+	account  int                               // how often it reads more of the account than its name
 }
 
 func newRewriter() *rewriter {
@@ -43,6 +44,9 @@ func (r *rewriter) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.IdentifierNode:
 		r.mentions[n.Value] = true
+		if n.Value == "account" {
+			r.account++
+		}
 	case *ast.MemberNode:
 		r.member(node, n)
 	case *ast.ChainNode:
@@ -57,11 +61,15 @@ func (r *rewriter) Visit(node *ast.Node) {
 }
 
 func (r *rewriter) member(node *ast.Node, n *ast.MemberNode) {
+	root, isRoot := n.Node.(*ast.IdentifierNode)
+	if field, ok := n.Property.(*ast.StringNode); ok && isRoot && root.Value == "account" && field.Value == "name" {
+		r.account--
+	}
 	if n.Optional || n.Method {
 		return
 	}
 	name := memberFunc
-	if root, ok := n.Node.(*ast.IdentifierNode); ok {
+	if isRoot {
 		switch root.Value {
 		case "header":
 			name = headerFunc

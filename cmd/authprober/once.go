@@ -64,6 +64,7 @@ failed, otherwise with 3: a run was errored or aborted, or found no account.`,
 			}
 			defer func() { err = errors.Join(err, closeState()) }()
 			a.printWarnings(config)
+			a.warnOfAccounts(config.Accounts)
 			chosen, err := choose(config.Checks, only)
 			if err != nil {
 				return misconfigured(err)

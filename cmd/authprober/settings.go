@@ -27,7 +27,8 @@ type settings struct {
 	Contact      contact      `env:"CONTACT" about:"Whom the target's owners may ask, such as a mail address or a URL. It is put into the User-Agent: authprober/VERSION (+CONTACT)."`
 	MarkerHeader headerLine   `env:"MARKER_HEADER" envDefault:"X-Synthetic-Probe: authprober" about:"A header field sent with every request, so that the target can tell probes from customers. Set and empty, none is sent."`
 	Grace        period       `env:"GRACE" envDefault:"10s" about:"How long runs may go on, after a signal and beyond the time of their clean-up, before they are given up."`
-	StateDir     stateDir     `env:"STATE_DIR" about:"A folder, which has to be there, for what flows remember between runs: single-use refresh tokens, counters of one-time codes. Each account has a file below remember/ in it, which only its owner can read. Each process needs a folder of its own, one that outlives it. Without one, what flows remember ends with the process."`
+	StateDir     stateDir     `env:"STATE_DIR" about:"A folder, which has to be there, for what flows remember between runs: single-use refresh tokens, counters of one-time codes, and how often each account was refused and used today. Each account has a file below remember/ in it, which only its owner can read. Each process needs a folder of its own, one that outlives it. Without one, what flows remember ends with the process."`
+	Shard        shard        `env:"SHARD" about:"The share of every pool's accounts that this instance uses, such as 2/3, the second of three: no account is ever in two of them. Each instance runs every flow. Without one, all accounts are its own. To change how many shares there are, stop all instances first."`
 	StateKeyFile stateKeyFile `env:"STATE_KEY_FILE" about:"A file of age identities, AGE-SECRET-KEY-1… as age-keygen writes them, one a line, with which what flows remember is encrypted. The first encrypts, all decrypt: to change keys, put the new one on top. Files that are not encrypted yet are when they are next written."`
 }
 
@@ -124,6 +125,7 @@ func (a *app) options(s settings) checks.Options {
 		MarkerValue: s.MarkerHeader.value,
 		AllowEnv:    s.AllowEnv,
 		LookupEnv:   a.lookupEnv,
+		Shard:       s.Shard.Shard,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/authprober/authprober/checks/accounts"
+	"github.com/authprober/authprober/prober"
 )
 
 // A book is a Book in memory, whose disk can be full and whose files damaged.
@@ -227,5 +228,37 @@ func TestDisk(t *testing.T) {
 	}
 	if r := b.records["a0"]; r.Why != accounts.WhyLocked {
 		t.Errorf("the record is %+v, want it in quarantine", r)
+	}
+}
+
+// TestInheritRecords reads the configuration again while accounts are in quarantine and
+// in use: the new set knows of all that, and of new accounts what the book says.
+func TestInheritRecords(t *testing.T) {
+	b := &book{records: map[string]accounts.Record{"a2": {Why: accounts.WhyLocked, Since: t0}}}
+	pool, _ := guarded(t, 2, accounts.Rules{}, b)
+	old := newSet(t, pool)
+	try(t, pool, 0, none, accounts.Locked) // a0
+	_, held := take(pool, at(1), none)     // a1
+	if err := held.Store(at(1)); err != nil {
+		t.Fatal(err)
+	}
+	p := newPool(t, 4, accounts.Limit{})
+	if err := p.Protect(accounts.Rules{PoolLogins: accounts.Limit{Logins: 3, Per: time.Minute}}); err != nil {
+		t.Fatal(err)
+	}
+	p.Keep(b, at(2))
+	set := newSet(t, p)
+	set.Inherit(old)
+	if got, want := p.Status(at(2)), (prober.PoolStatus{Name: "retail", Free: 1, Leased: 1, Quarantined: 2, Logins: 2, Refusals: 1}); !cmp.Equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	held.Release(at(3), accounts.Refused)
+	if r := b.records["a1"]; r.Attempts != 1 || r.Refusals != 1 {
+		t.Errorf("the record of the one that was held is %+v", r)
+	}
+	for i, want := range []string{"a3", "a1", "a3", "budget"} {
+		if got := try(t, p, float64(4+i), none, accounts.Accepted); got != want {
+			t.Errorf("run %d: got %s, want %s", i, got, want)
+		}
 	}
 }

@@ -72,6 +72,36 @@ func TestDay(t *testing.T) {
 	}
 }
 
+// TestCapacityOfDay: what a day allows bounds the pool, each account by itself.
+func TestCapacityOfDay(t *testing.T) {
+	const perDay = 86400
+	for _, tc := range []struct {
+		rules accounts.Rules
+		need  accounts.Use
+		want  float64 // a day
+	}{
+		{accounts.Rules{AccountDay: accounts.Use{Codes: 5}}, accounts.Use{Codes: 2}, 3 * 2}, // the fifth of each is of no use
+		{accounts.Rules{AccountDay: accounts.Use{Codes: 5}, PoolDay: accounts.Use{Codes: 5}}, accounts.Use{Codes: 1}, 5},
+		{accounts.Rules{AccountDay: accounts.Use{Codes: 5}}, accounts.Use{Mails: 1}, math.Inf(1)},
+		{accounts.Rules{PoolDay: accounts.Use{Mails: 7, Negative: 2}}, accounts.Use{Mails: 1, Negative: 1}, 2},
+		{accounts.Rules{PoolLogins: accounts.Limit{Logins: 1, Per: time.Hour}}, accounts.Use{}, 24},
+	} {
+		p, _ := guarded(t, 3, tc.rules, nil)
+		need := accounts.Need{Use: tc.need}
+		if got := p.Capacity(need) * perDay; got != tc.want && math.Abs(got-tc.want) > 1e-9 {
+			t.Errorf("%+v with %+v: got %v a day, want %v", tc.rules, tc.need, got, tc.want)
+		}
+		if tc.want > 10 {
+			continue
+		}
+		for i := range 20 { // of which a day gives just as many
+			if got := visit(p, at(float64(i)), need); (got == "budget") != (float64(i) >= tc.want) {
+				t.Errorf("%+v with %+v: run %d: got %s", tc.rules, tc.need, i, got)
+			}
+		}
+	}
+}
+
 // TestPoolLogins holds the sliding window of a whole pool against all that it leased.
 func TestPoolLogins(t *testing.T) {
 	limit := accounts.Limit{Logins: 5, Per: time.Minute}

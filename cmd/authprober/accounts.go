@@ -176,9 +176,9 @@ func (a *app) releaseAccounts(s settings, names []string) (err error) {
 		case err != nil:
 			return err
 		case was.Why == "" && was.Attempts == 0:
-			fmt.Fprintf(a.stdout, "%s was free\n", names[i])
+			fmt.Fprintf(a.stdout, "%s was free\n", printableName(names[i]))
 		default:
-			fmt.Fprintf(a.stdout, "%s is released\n", names[i])
+			fmt.Fprintf(a.stdout, "%s is released\n", printableName(names[i]))
 		}
 	}
 	return nil

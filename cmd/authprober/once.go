@@ -151,10 +151,11 @@ func once(ctx context.Context, chosen []*prober.Check, n int, print func(*prober
 	return nil
 }
 
-// wasMissed reports whether there was nothing to make the run with.
+// wasMissed reports whether there was nothing to make the run with, and waiting helps:
+// an account in quarantine stays there.
 func wasMissed(r *prober.Run) bool {
 	var missed *prober.MissedError
-	return errors.As(r.Err, &missed)
+	return errors.As(r.Err, &missed) && missed.Reason != prober.MissQuarantine
 }
 
 // sleep waits, and reports false if ctx was done before.

@@ -52,6 +52,7 @@ func (st *step) vetLet(s *Scope) (needs []string) {
 		if st.vetCapture(s, s, c) {
 			needs = append(needs, c.Value.program.needs(s.captured)...)
 			s.capture(c.Name, st.Name, typeOfResult(c.Value.program))
+			s.keep(c.Name, c.Value.program)
 		}
 	}
 	return needs
@@ -68,6 +69,7 @@ func (st *step) vetCaptures(s, after *Scope) {
 		if st.vetCapture(s, after, c) {
 			st.usesBody = st.usesBody || c.Value.mentions("body")
 			s.capture(c.Name, st.Name, typeOfResult(c.Value.program))
+			s.keep(c.Name, c.Value.program)
 		}
 	}
 }

@@ -48,6 +48,7 @@ type compiled struct {
 	usesLocation bool // and one where it redirects to
 	pool         *accounts.Pool
 	need         accounts.Need
+	resumes      bool                      // no flow of the pool sends a credential: what passes is accepted
 	spare        *spare                    // what is left of the pool for confirming runs
 	accountVars  map[string]map[string]any // what expressions see as account
 	env          map[string]any
@@ -92,6 +93,8 @@ func (l *loader) compileFlow(src *source) *compiled {
 	f.vetClients(src, s)
 	vetSteps(src, f, s)
 	l.vetTOTP(src, f, s)
+	l.vetNegative(src, f)
+	l.vetUse(src, f)
 	back := false // an authorization response may come
 	f.usesText, f.usesLocation = f.mentions("text"), f.mentions("location")
 	for i := range f.steps {
@@ -172,20 +175,14 @@ func (f *compiled) attempt(now time.Time) (prober.Attempt, prober.MissReason) {
 	}
 	return prober.Attempt{
 		Account: lease.Account().Name,
-		Probe:   func(ctx context.Context) prober.Report { return f.probe(ctx, lease) },
-		Release: func(_ prober.Outcome, r prober.Report) { lease.Release(f.refused(&r)) },
+		Probe: func(ctx context.Context) prober.Report {
+			if err := lease.Store(time.Now()); err != nil { // first: what is sent has to have been counted
+				return prober.Report{Err: err}
+			}
+			return f.probe(ctx, lease)
+		},
+		Release: func(o prober.Outcome, r prober.Report) { lease.Release(time.Now(), f.result(o, &r)) },
 	}, ""
-}
-
-// refused reports whether the target turned the account away where it should
-// not have: a 401 or 403 to a step that is not about being refused.
-func (f *compiled) refused(r *prober.Report) bool {
-	for i := range r.Steps {
-		if st := &r.Steps[i]; st.Reason == prober.ReasonStatus4xx && (st.Status == 401 || st.Status == 403) {
-			return i < len(f.steps) && len(f.steps[i].Refuse) == 0
-		}
-	}
-	return false
 }
 
 // maxSteps is the most steps a flow may have: each has series of its own.

@@ -41,6 +41,9 @@ type Options struct {
 	// Remembered is where flows keep what lasts between runs; nil is memory that ends
 	// with the configuration.
 	Remembered *remember.Store
+	// Shard is the share of each pool's accounts that is used; the zero value is the
+	// whole of it.
+	Shard accounts.Shard
 	// AnyPace says that the flows are run at another pace than that of their schedules,
 	// and leaves out what only matters to these: whether a pool can give as many
 	// logins as they ask for, and whether it has an account for each concurrent run.
@@ -179,6 +182,7 @@ func (l *loader) config(flows []*compiled) (*Config, error) {
 		}
 		if f.pool != nil {
 			c.supply[f.check] = supply{f.pool, f.need}
+			f.resumes = !slices.ContainsFunc(slices.Collect(maps.Values(l.pools)), func(p *loadedPool) bool { return p.Pool == f.pool && p.logsIn })
 		}
 	}
 	slices.Sort(c.Remembers)

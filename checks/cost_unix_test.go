@@ -31,6 +31,10 @@ func TestMain(m *testing.M) {
 		serveForBenchmark()
 		return
 	}
+	if os.Getenv(proberVariable) != "" {
+		fmt.Println(proberRole()) // it ends by itself only where it cannot begin
+		return
+	}
 	os.Exit(m.Run())
 }
 

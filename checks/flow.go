@@ -196,8 +196,28 @@ type Pools []Pool
 type Pool struct {
 	name string
 	node *yaml.Node
+	// Kind says what the accounts may be used for: positive is right credentials only, negative is wrong ones too, with the bank's agreement, sacrificial is for what may cost the account. The default is positive.
+	Kind string `yaml:"kind"`
 	// MaxLogins is how often one account may log in, such as 6 per minute. The default is no limit.
 	MaxLogins Frequency `yaml:"max_logins"`
+	// PoolLogins is how often all accounts of the pool together may log in, such as 60 per minute. The default is no limit.
+	PoolLogins Frequency `yaml:"pool_logins"`
+	// MaxCodes is the most one-time codes of one account a day of UTC, such as 20 per day: those sent with totp or counter, and those a step waits for with poll delivery. The default is no limit.
+	MaxCodes Frequency `yaml:"max_codes"`
+	// PoolCodes is the most one-time codes of all accounts together a day of UTC. The default is no limit.
+	PoolCodes Frequency `yaml:"pool_codes"`
+	// MaxMails is the most mails a day of UTC that the target is made to send for one account: one for each step of the kind mail. The default is no limit.
+	MaxMails Frequency `yaml:"max_mails"`
+	// PoolMails is the most mails of all accounts together a day of UTC. The default is no limit.
+	PoolMails Frequency `yaml:"pool_mails"`
+	// MaxNegative is the most wrong credentials a day of UTC that are sent of one account. The default is no limit.
+	MaxNegative Frequency `yaml:"max_negative"`
+	// PoolNegative is the most wrong credentials of all accounts together a day of UTC. The default is no limit.
+	PoolNegative Frequency `yaml:"pool_negative"`
+	// MaxBadAttempts is how many logins in a row may be refused without being meant to be, or be cut off by the end of the process, before the account is in quarantine: 1 to 4. The default is 2.
+	MaxBadAttempts *int `yaml:"max_bad_attempts"`
+	// MaxOutageAttempts is the same while the target refuses most of the accounts: max_bad_attempts to 4. The default is 4.
+	MaxOutageAttempts *int `yaml:"max_outage_attempts"`
 	// Accounts are the test customers.
 	Accounts []Account `yaml:"accounts,required"`
 }

@@ -96,7 +96,7 @@ func TestReportsHoldNoSecret(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			mode = name
 			c, err := writeFlows(t, Options{LookupEnv: func(string) (string, bool) { return clientID, true }}, map[string]string{
-				"accounts.yaml": "pools: {p: {accounts: [{name: a, password: " + password + ", key: " + key + "}]}}",
+				"accounts.yaml": "pools: {p: {kind: sacrificial, accounts: [{name: a, password: " + password + ", key: " + key + "}]}}",
 				"flow.yaml": "name: x\ntarget: " + server.URL + `
 accounts: p
 secrets: {client: {env: CLIENT_SECRET}}

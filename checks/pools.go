@@ -29,6 +29,8 @@ type loadedPool struct {
 	used   float64                   // the same with the confirming runs that budgets allow
 	users  []string                  // flows that use it
 	spare  *spare                    // nil until it is asked for
+	uses   [3]float64                // codes, mails and wrong credentials a day
+	logsIn bool                      // a flow of it sends credentials
 
 	remembered []string        // names of what its flows remember of an account
 	counts     map[string]bool // whether such a name is a counter's
@@ -49,31 +51,52 @@ func (l *loader) loadPools(src *source) {
 func (l *loader) loadPool(src *source, p *Pool) *loadedPool {
 	lp := &loadedPool{src: src, set: p, vars: map[string]map[string]any{}}
 	var list []accounts.Account
+	names := map[string]bool{}
 	for i := range p.Accounts {
 		a := &p.Accounts[i]
 		if a.name == "" {
 			continue
 		}
-		if _, ok := lp.vars[a.name]; ok {
+		if names[a.name] {
 			src.doc.Errorf(a.node, "two accounts are named %q", a.name)
 			a.name = ""
 			continue
 		}
+		names[a.name] = true
+		fields := map[string]any{"name": a.name}
+		for j := range a.fields {
+			fields[a.fields[j].Name] = ""
+		}
+		lp.fields = common(lp.fields, fields)
+		if !l.options.Shard.Owns(p.name, a.name) {
+			continue // another instance has it, and its secrets
+		}
 		vars := map[string]any{"name": a.name}
-		fields := map[string]secret.Secret{}
+		secrets := map[string]secret.Secret{}
 		for j := range a.fields {
 			text := l.secretOf(src, &a.fields[j].Ref)
-			vars[a.fields[j].Name], fields[a.fields[j].Name] = text, secret.New(text)
+			vars[a.fields[j].Name], secrets[a.fields[j].Name] = text, secret.New(text)
 		}
 		lp.vars[a.name] = vars
-		list = append(list, accounts.Account{Name: a.name, Fields: fields})
-		lp.fields = common(lp.fields, vars)
+		list = append(list, accounts.Account{Name: a.name, Fields: secrets})
 	}
+	if len(list) == 0 && len(names) > 0 {
+		src.doc.Errorf(p.node, "the shard %s has none of the %d %s of the pool %q; want more accounts, other names or fewer shards",
+			l.options.Shard, len(names), plural(len(names), "account"), p.name)
+		return lp
+	}
+	rules := p.rules(src.doc)
 	pool, err := accounts.NewPool(p.name, accounts.Limit{Logins: p.MaxLogins.Count, Per: p.MaxLogins.Per}, list)
+	if err == nil {
+		err = pool.Protect(rules)
+	}
 	if err != nil {
 		src.doc.Errorf(p.node, "%v", err)
+		return lp
 	}
-	lp.Pool = pool
+	if lp.Pool = pool; l.options.Remembered.Durable() {
+		pool.Keep(recordBook{l.options.Remembered, p.name}, time.Now())
+	}
 	return lp
 }
 
@@ -155,6 +178,7 @@ func (l *loader) vetBudgets() {
 		if p.used == 0 || p.Pool == nil {
 			continue
 		}
+		p.vetCaps()
 		if can := p.Capacity(p.need); p.used > can*(1+1e-9) {
 			p.src.doc.Errorf(p.set.node, "the pool %q can give %s and is asked for %s%s by %s; %s",
 				p.set.name, logins(can), logins(p.used), p.confirming(), strings.Join(p.users, ", "), p.remedy())
@@ -178,6 +202,9 @@ func (p *loadedPool) remedy() string {
 	}
 	if step := p.need.OncePerStep; step > 0 && p.Capacity(accounts.Need{}) >= p.used {
 		return fmt.Sprintf("a one-time code is good once in %s, so add accounts%s", step, less)
+	}
+	if p.Capacity(accounts.Need{}) < p.used && p.set.PoolLogins.Count > 0 {
+		return "add accounts, raise max_logins or pool_logins" + less
 	}
 	return "add accounts, raise max_logins" + less
 }

@@ -40,6 +40,7 @@ type rewriter struct {
 	checked  []string                          // names whose fields are checked at load
 	plain    map[*ast.CallNode]*ast.MemberNode // what a call stands for
 	types    map[*ast.CallNode]reflect.Type    // what calls yield
+	account  int                               // how often it reads more of the account than its name
 }
 
 func newRewriter(checked []string) *rewriter {
@@ -51,6 +52,9 @@ func (r *rewriter) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.IdentifierNode:
 		r.mentions[n.Value] = true
+		if n.Value == "account" {
+			r.account++
+		}
 	case *ast.MemberNode:
 		r.member(node, n)
 	case *ast.ChainNode:
@@ -89,11 +93,15 @@ func (r *rewriter) Reset() {}
 func (r *rewriter) ShouldRepeat() bool { return false }
 
 func (r *rewriter) member(node *ast.Node, n *ast.MemberNode) {
+	root, isRoot := n.Node.(*ast.IdentifierNode)
+	if field, ok := n.Property.(*ast.StringNode); ok && isRoot && root.Value == "account" && field.Value == "name" {
+		r.account--
+	}
 	if n.Optional || n.Method {
 		return
 	}
 	name := memberFunc
-	if root, ok := n.Node.(*ast.IdentifierNode); ok {
+	if isRoot {
 		switch {
 		case root.Value == "header":
 			name = headerFunc

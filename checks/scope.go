@@ -34,11 +34,14 @@ type Scope struct {
 	secrets    types.Map
 	totp       map[string]bool // account fields that totp() reads
 	clients    map[*Client]*oauthSeen
-	remembered []string // names of what is remembered of an account
-	totpSeen   bool     // an expression compiled since this was last reset calls totp()
-	missSeen   bool     // one reads what may not be there
-	steps      []string // the names of the steps before this place
-	aside      bool     // the answer in reach is a mail
+	remembered []string        // names of what is remembered of an account
+	totpSeen   bool            // an expression compiled since this was last reset calls totp()
+	codeSeen   bool            // and this calls totp() or hotp()
+	credential bool            // and this reads of the account what may be a credential
+	kept       map[string]bool // captured names whose values may be such credentials
+	steps      []string        // the names of the steps before this place
+	aside      bool            // the answer in reach is a mail
+	missSeen   bool            // one reads what may not be there
 }
 
 // answerNames are in reach once a step has its answer.
@@ -55,7 +58,7 @@ var answerNames = types.Map{
 func newScope(doc *strict.Document) *Scope {
 	return &Scope{
 		doc: doc, names: types.Map{"step": types.String, "check": types.String},
-		captured: map[string]string{}, later: map[string]string{}, totp: map[string]bool{}, clients: map[*Client]*oauthSeen{},
+		captured: map[string]string{}, later: map[string]string{}, totp: map[string]bool{}, kept: map[string]bool{}, clients: map[*Client]*oauthSeen{},
 	}
 }
 
@@ -88,10 +91,30 @@ func (s *Scope) capture(name, step string, of types.Type) {
 	delete(s.later, name)
 }
 
+// keep notes that a value that was captured or computed may be a credential.
+func (s *Scope) keep(name string, p *program) {
+	if p.credential {
+		s.kept[name] = true
+	}
+}
+
+// keptOf lists the names that may be credentials.
+func (s *Scope) keptOf(mentions map[string]bool) (names []string) {
+	for name := range mentions {
+		if s.kept[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // A program is a compiled expression.
 type program struct {
 	*vm.Program
 	mentions map[string]bool // the names it reads
+	// credential says that it reads a field of the account beside its name, or what
+	// was kept of one.
+	credential bool
 }
 
 // needs lists the captured names the program reads.
@@ -122,7 +145,9 @@ func (s *Scope) compile(n *yaml.Node, offset int, source string, options ...expr
 	}
 	s.noteTOTP(source, rw.mentions)
 	s.missSeen = s.missSeen || rw.misses()
-	return &program{compiled, rw.mentions}
+	p := &program{compiled, rw.mentions, rw.account > 0 || len(s.keptOf(rw.mentions)) > 0}
+	s.credential = s.credential || p.credential
+	return p
 }
 
 // checked lists the names in reach whose fields are all known at load.
@@ -264,6 +289,7 @@ var totpOfAccount = regexp.MustCompile(`\btotp\(\s*account\.([A-Za-z_][A-Za-z0-9
 
 func (s *Scope) noteTOTP(source string, mentions map[string]bool) {
 	s.totpSeen = s.totpSeen || mentions["totp"]
+	s.codeSeen = s.codeSeen || mentions["totp"] || mentions["hotp"]
 	for _, m := range totpOfAccount.FindAllStringSubmatch(source, -1) {
 		s.totp[m[1]] = true
 	}

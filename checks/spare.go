@@ -37,6 +37,7 @@ func newSpare(p *accounts.Pool, need accounts.Need, scheduled float64, flows int
 		}
 	}
 	add(p.Limit().Per, p.Capacity(accounts.Need{}))
+	add(p.Rules().PoolLogins.Per, p.Capacity(accounts.Need{}))
 	add(need.OncePerStep, p.Capacity(need))
 	return s
 }
@@ -48,6 +49,8 @@ func (s *spare) room(p *accounts.Pool, now time.Time) prober.MissReason {
 	case has.Free >= s.flows:
 	case has.Cooling > 0:
 		return prober.MissBudget
+	case has.Quarantined > 0:
+		return prober.MissQuarantine
 	default:
 		return prober.MissNoAccount
 	}

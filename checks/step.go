@@ -93,6 +93,8 @@ type StepSettings struct {
 	Expect []Expr `yaml:"expect"`
 	// Refuse makes this a must-be-refused step: the statuses with which the target has to refuse it. That it accepts is a fail-open.
 	Refuse []int `yaml:"refuse"`
+	// Negative says whether this must-be-refused step sends a wrong credential of the leased account, which an account in the pool has to be for. The default is whether it reads a field of the account other than its name, or a value that was kept of one.
+	Negative *bool `yaml:"negative"`
 	// Capture keeps values of the answer under names, for the steps that follow. They are secret unless shown.
 	Capture Captures `yaml:"capture"`
 	// Remember keeps values of the answer beyond the run, of the leased account: they are stored before the run goes on. The steps that follow and every flow of the pool read them as remembered.NAME, null where there is none yet, and how old they are as age.NAME.
@@ -124,7 +126,10 @@ type step struct {
 	needs    []string // and those that the step reads beside
 	usesTOTP bool     // its action sends a one-time code by the clock
 	misses   bool     // an expression reads what may not be there
+	usesCode bool     // it sends a one-time code, by the clock or a counter
 	usesBody bool     // an expression reads the answer's body as JSON
+	// credential says that its action sends what may be a credential of the account.
+	credential bool
 	// judged are the expectations, those on the status first: what the status
 	// says is the better reason.
 	judged []*Expr

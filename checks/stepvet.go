@@ -14,11 +14,11 @@ func (st *step) vet(s *Scope, runTimeout time.Duration) {
 	before := s
 	s.totpSeen, s.missSeen = false, false
 	st.If.compileBool(before)
-	s.totpSeen = false
+	s.totpSeen, s.codeSeen, s.credential = false, false, false
 	st.ifNeeds = exprNeeds(&st.If, s.captured)
 	letNeeds := st.vetLet(s)
 	st.Vet(before)
-	st.usesTOTP = s.totpSeen
+	st.usesTOTP, st.usesCode, st.credential = s.totpSeen, s.codeSeen, s.credential
 	after := s.withAnswer(st.isAside())
 	st.vetPoll(after, runTimeout)
 	for i := range st.Expect {

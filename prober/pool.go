@@ -8,4 +8,13 @@ type PoolStatus struct {
 	// Since the process began: logins are runs that leased an account, refusals
 	// those of them that were refused without being meant to be.
 	Logins, Refusals uint64
+	// Budgets are what is left of what the pool may use in a day; those without a
+	// cap are missing.
+	Budgets []Budget
+}
+
+// A Budget is what is left of one thing that may be used so often a day.
+type Budget struct {
+	Name string // "codes", "mails" or "negative"
+	Left int
 }

@@ -41,7 +41,7 @@ const (
 	MissOverlap    MissReason = "overlap"    // as many runs as may be made at once were still being made
 	MissLate       MissReason = "late"       // the prober itself was too late: it was suspended or starved
 	MissNoAccount  MissReason = "no_account" // every account of the pool was in use
-	MissBudget     MissReason = "budget"     // every free account had used up its logins
+	MissBudget     MissReason = "budget"     // every free account had used up its logins or what a day has, or rests
 	MissQuarantine MissReason = "quarantine" // every free account is in quarantine
 	MissPaused     MissReason = "paused"     // somebody, or the target, has paused the check
 	// MissGoverned is a due time left out so as not to add to an outage. It is no

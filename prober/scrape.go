@@ -129,6 +129,7 @@ func newCheckInfo(checks []*Check) prometheus.Collector {
 type poolCollector struct {
 	pools                      func() []PoolStatus
 	accounts, logins, refusals *prometheus.Desc
+	left                       *prometheus.Desc
 }
 
 func newPoolCollector(pools func() []PoolStatus) *poolCollector {
@@ -141,6 +142,8 @@ func newPoolCollector(pools func() []PoolStatus) *poolCollector {
 		logins:   desc("account_logins_total", "Runs that leased an account of the pool.", "pool"),
 		refusals: desc("account_refusals_total",
 			"Runs that leased an account of the pool and were refused without being meant to be.", "pool"),
+		left: desc("account_budget_left",
+			"What the pool may still use until midnight, UTC, of what has a daily cap: codes, mails, negative.", "pool", "budget"),
 	}
 }
 
@@ -148,6 +151,7 @@ func (c *poolCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.accounts
 	ch <- c.logins
 	ch <- c.refusals
+	ch <- c.left
 }
 
 func (c *poolCollector) Collect(ch chan<- prometheus.Metric) {
@@ -159,5 +163,8 @@ func (c *poolCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		ch <- prometheus.MustNewConstMetric(c.logins, prometheus.CounterValue, float64(p.Logins), p.Name)
 		ch <- prometheus.MustNewConstMetric(c.refusals, prometheus.CounterValue, float64(p.Refusals), p.Name)
+		for _, b := range p.Budgets {
+			ch <- prometheus.MustNewConstMetric(c.left, prometheus.GaugeValue, float64(b.Left), p.Name, b.Name)
+		}
 	}
 }

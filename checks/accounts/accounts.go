@@ -8,12 +8,16 @@
 // An account of a pool is in one of these states:
 //
 //   - leased: a run has it;
+//   - quarantined: it was refused too often in a row, and is left alone until
+//     somebody releases it;
 //   - cooling: nobody has it, and it must not log in again yet, because of
-//     [Limit] or [Need];
+//     [Limit], [Rules] or [Need], or because it rests after refusals;
 //   - free: it may be leased.
 //
-// The package never reads a clock: every decision takes now. It keeps its books
-// in memory; a new process knows nothing of the logins of the one before.
+// The package never reads a clock: every decision takes now. The logins of the
+// last minutes are kept in memory, and a new process knows nothing of them; the
+// [Record] of an account goes into a [Book], if there is one, before a login and
+// after it.
 package accounts
 
 import (
@@ -92,6 +96,8 @@ type Need struct {
 	// which [Lease.CodeUsed] told of one, is not leased with it again in that
 	// step. 0 is no such need.
 	OncePerStep time.Duration
+	// Use is what a run may use at most of what a day has.
+	Use Use
 }
 
 func (n Need) seconds() int64 { return int64((n.OncePerStep + time.Second - 1) / time.Second) }

@@ -57,7 +57,7 @@ func take(p *accounts.Pool, now time.Time, need accounts.Need) (string, *account
 func visit(p *accounts.Pool, now time.Time, need accounts.Need) string {
 	name, l := take(p, now, need)
 	if l != nil {
-		l.Release(false)
+		l.Release(t0, accounts.Unclear)
 	}
 	return name
 }
@@ -107,9 +107,9 @@ func TestLeastRecentlyUsed(t *testing.T) {
 			continue
 		}
 		if i == 5 {
-			held.Release(false)
+			held.Release(t0, accounts.Unclear)
 		}
-		l.Release(false)
+		l.Release(t0, accounts.Unclear)
 	}
 	want := []string{"a0", "a1", "a2", "a0", "a2", "a0", "a1", "a2", "a0"}
 	if diff := cmp.Diff(want, order); diff != "" {
@@ -128,9 +128,9 @@ func TestMissed(t *testing.T) {
 		}
 	}
 	want(1, "no_account") // both leased
-	l0.Release(false)
+	l0.Release(t0, accounts.Unclear)
 	want(1, "budget") // one leased, one cooling
-	l1.Release(true)
+	l1.Release(t0, accounts.Refused)
 	want(1, "budget") // both cooling
 	want(9, "a0")
 	want(9, "a1")
@@ -220,7 +220,7 @@ func TestCodeUsed(t *testing.T) {
 	_, l := take(p, at(29), once30)
 	l.CodeUsed(at(31)) // made after the step in which the account was leased
 	l.CodeUsed(at(2))
-	l.Release(false)
+	l.Release(t0, accounts.Unclear)
 	for _, tc := range []struct {
 		now  float64
 		want string
@@ -263,16 +263,16 @@ func TestTimeGoesBack(t *testing.T) {
 func TestRelease(t *testing.T) {
 	p := newPool(t, 1, accounts.Limit{})
 	_, first := take(p, at(0), none)
-	first.Release(true)
+	first.Release(t0, accounts.Refused)
 	_, second := take(p, at(1), none)
-	first.Release(true) // is not the second's
+	first.Release(t0, accounts.Refused) // is not the second's
 	if got, _ := take(p, at(2), none); got != "no_account" {
 		t.Errorf("after a second release of the first lease: got %s, want no_account", got)
 	}
 	if diff := cmp.Diff(prober.PoolStatus{Name: "retail", Leased: 1, Logins: 2, Refusals: 1}, p.Status(at(2))); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
 	}
-	second.Release(false)
+	second.Release(t0, accounts.Unclear)
 	if got := visit(p, at(3), none); got != "a0" {
 		t.Errorf("after all are released: got %s, want a0", got)
 	}

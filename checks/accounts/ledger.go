@@ -18,6 +18,10 @@ type ledger struct {
 	logins   uint64
 	refusals uint64
 	states   map[string]*state // by the name of the account
+	together ring              // the logins of all accounts
+	book     Book              // nil where records end with the process
+	watch    func(Event)       // nil until somebody asks
+	events   []Event           // that nobody has been told of yet
 }
 
 func newLedger() *ledger { return &ledger{states: make(map[string]*state)} }
@@ -43,6 +47,27 @@ func (l *ledger) since(now time.Time) time.Duration {
 	return now.Sub(l.origin)
 }
 
+// tell tells whoever watches what has happened, without holding mu.
+func (l *ledger) tell() {
+	l.mu.Lock()
+	watch, events := l.watch, l.events
+	if watch != nil {
+		l.events = nil
+	} else if len(events) > maxEvents {
+		l.events = events[len(events)-maxEvents:]
+	}
+	l.mu.Unlock()
+	if watch == nil {
+		return
+	}
+	for _, e := range events {
+		watch(e)
+	}
+}
+
+// maxEvents is how many events are kept for somebody to ask.
+const maxEvents = 1000
+
 // A state is what the books say of one account.
 type state struct {
 	leased bool
@@ -50,6 +75,10 @@ type state struct {
 	need   Need      // of the last lease
 	code   time.Time // the latest for which a code may have been used; zero if none
 	logins ring
+
+	record    Record
+	known     bool      // record is what the book has, or there is no book
+	recovered time.Time // when it was last accepted after a refusal; zero if never
 }
 
 // ready reports whether an account that is not leased may log in. at is now as

@@ -15,6 +15,7 @@ import (
 type Pool struct {
 	name     string
 	limit    Limit
+	rules    Rules
 	accounts []Account
 	states   []*state // of the accounts, in the same order
 	ledger   *ledger
@@ -30,7 +31,7 @@ func NewPool(name string, limit Limit, accounts []Account) (*Pool, error) {
 	if len(accounts) == 0 {
 		return nil, fmt.Errorf("pool %q has no account, want at least one", name)
 	}
-	p := &Pool{name: name, limit: limit, accounts: slices.Clone(accounts), ledger: newLedger()}
+	p := &Pool{name: name, limit: limit, rules: Rules{}.withDefaults(), accounts: slices.Clone(accounts), ledger: newLedger()}
 	for i, a := range accounts {
 		switch {
 		case a.Name == "":
@@ -53,6 +54,21 @@ func (p *Pool) Len() int { return len(p.accounts) }
 // Limit returns the limit of each account.
 func (p *Pool) Limit() Limit { return p.limit }
 
+// Protect sets the pool's rules, before the first lease. It is an error if they make
+// no sense.
+func (p *Pool) Protect(r Rules) error {
+	r = r.withDefaults()
+	if err := r.check(); err != nil {
+		return fmt.Errorf("pool %q: %w", p.name, err)
+	}
+	p.rules = r
+	p.ledger.together.grow(r.PoolLogins.Logins)
+	return nil
+}
+
+// Rules returns the pool's rules, with their defaults.
+func (p *Pool) Rules() Rules { return p.rules }
+
 // Accounts returns the accounts in the order they were given in.
 func (p *Pool) Accounts() iter.Seq[*Account] {
 	return func(yield func(*Account) bool) {
@@ -73,15 +89,20 @@ func (p *Pool) Capacity(need Need) float64 {
 	if need.OncePerStep > 0 {
 		each = math.Min(each, 1/float64(need.seconds()))
 	}
-	return each * float64(len(p.accounts))
+	can := math.Min(each*float64(len(p.accounts)), p.rules.PoolLogins.perSecond())
+	return math.Min(can, p.rules.perDay(need.Use, len(p.accounts))/day.Seconds())
 }
 
 // Lease lends out the account that was leased the longest time ago among those
 // that are free, in the order of the pool if they were never leased. Where none
 // is free it returns nil and the reason: [prober.MissNoAccount] if all are
-// leased, [prober.MissBudget] if some are cooling. It never blocks.
+// leased, [prober.MissBudget] if some are cooling, and otherwise
+// [prober.MissQuarantine]. It never blocks.
 //
-// Time may go backwards. The limit goes by the monotonic clock, where now has
+// The login, and all that need says it may use, is counted here; call
+// [Lease.Store] before anything is sent.
+//
+// Time may go backwards. The limits go by the monotonic clock, where now has
 // one. Without it, logins that now lie in the future count as if they had just
 // happened. Need.OncePerStep goes by the wall clock, as codes do: steps up to
 // the last one used are not used again, until the clock has been set back by
@@ -91,28 +112,71 @@ func (p *Pool) Lease(now time.Time, need Need) (*Lease, prober.MissReason) {
 	l := p.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at := l.since(now)
-	best, leased := -1, 0
+	at, today := l.since(now), dayOf(now)
+	may := p.may(at, today, need)
+	best, leased, quarantined := -1, 0, 0
 	for i, s := range p.states {
 		switch {
 		case s.leased:
 			leased++
-		case best >= 0 && p.states[best].turn <= s.turn:
-		case s.ready(at, now, p.limit, need):
+		case s.record.Quarantined():
+			quarantined++
+		case !may || best >= 0 && p.states[best].turn <= s.turn:
+		case p.ready(s, at, now, need):
 			best = i
 		}
 	}
 	switch {
 	case best >= 0:
-		s := p.states[best]
-		l.turns++
-		l.logins++
-		s.lease(l.turns, at, now, need)
-		return &Lease{account: &p.accounts[best], state: s, ledger: l}, ""
+		return p.lease(best, at, now, need), ""
 	case leased == len(p.states):
 		return nil, prober.MissNoAccount
+	case leased+quarantined == len(p.states):
+		return nil, prober.MissQuarantine
 	}
 	return nil, prober.MissBudget
+}
+
+// may reports whether the pool as a whole allows one more run.
+func (p *Pool) may(at time.Duration, today int64, need Need) bool {
+	if limit := p.rules.PoolLogins; limit.Logins > 0 {
+		p.ledger.together.notAfter(at)
+		if t, ok := p.ledger.together.nth(limit.Logins); ok && at-t < limit.window() {
+			return false
+		}
+	}
+	if p.rules.PoolDay == (Use{}) || need.Use == (Use{}) {
+		return true
+	}
+	return p.used(today).fits(need.Use, p.rules.PoolDay)
+}
+
+// used is what all accounts together have used today.
+func (p *Pool) used(today int64) (all Use) {
+	for _, s := range p.states {
+		all = all.plus(s.record.used(today))
+	}
+	return all
+}
+
+// ready reports whether an account that is neither leased nor in quarantine may
+// log in.
+func (p *Pool) ready(s *state, at time.Duration, now time.Time, need Need) bool {
+	if !s.ready(at, now, p.limit, need) || s.resting(now) {
+		return false
+	}
+	return need.Use == (Use{}) || s.record.used(dayOf(now)).fits(need.Use, p.rules.AccountDay)
+}
+
+func (p *Pool) lease(i int, at time.Duration, now time.Time, need Need) *Lease {
+	l, s := p.ledger, p.states[i]
+	l.turns++
+	l.logins++
+	l.together.add(at)
+	s.lease(l.turns, at, now, need)
+	lease := &Lease{pool: p, account: &p.accounts[i], state: s, ledger: l, before: s.record, day: dayOf(now), need: need.Use}
+	s.record.begin(lease.day, need.Use)
+	return lease
 }
 
 // Status returns how the pool stands at now. An account counts as cooling if a
@@ -121,13 +185,15 @@ func (p *Pool) Status(now time.Time) prober.PoolStatus {
 	l := p.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at := l.since(now)
-	status := prober.PoolStatus{Name: p.name, Logins: l.logins, Refusals: l.refusals}
+	at, today := l.since(now), dayOf(now)
+	status := prober.PoolStatus{Name: p.name, Logins: l.logins, Refusals: l.refusals, Budgets: p.left(today)}
 	for _, s := range p.states {
 		switch {
 		case s.leased:
 			status.Leased++
-		case s.ready(at, now, p.limit, s.need):
+		case s.record.Quarantined():
+			status.Quarantined++
+		case p.may(at, today, s.need) && p.ready(s, at, now, s.need):
 			status.Free++
 		default:
 			status.Cooling++
@@ -136,51 +202,26 @@ func (p *Pool) Status(now time.Time) prober.PoolStatus {
 	return status
 }
 
-// A Lease is one account, held by one run. It is safe for concurrent use.
-type Lease struct {
-	account  *Account
-	state    *state
-	ledger   *ledger
-	released bool // guarded by ledger.mu
-}
-
-// Account returns the account that was leased.
-func (l *Lease) Account() *Account { return l.account }
-
-// CodeUsed tells that a one-time code of the time at is being sent: its step is
-// used, as well as the one in which the account was leased. A run that is leased
-// its account just before a step ends needs its code just after.
-func (l *Lease) CodeUsed(at time.Time) {
-	l.ledger.mu.Lock()
-	defer l.ledger.mu.Unlock()
-	if at = at.Round(0); at.After(l.state.code) {
-		l.state.code = at
+// left is what is left today of what has a cap: of the pool's, or of its accounts'
+// together if that is less. Accounts in quarantine have nothing left.
+func (p *Pool) left(today int64) (all []prober.Budget) {
+	each, most, used := p.rules.AccountDay.parts(), p.rules.PoolDay.parts(), p.used(today).parts()
+	for i, name := range budgets {
+		n := math.MaxInt
+		if each[i] > 0 {
+			n = 0
+			for _, s := range p.states {
+				if !s.record.Quarantined() {
+					n += max(0, each[i]-s.record.used(today).parts()[i])
+				}
+			}
+		}
+		if most[i] > 0 {
+			n = min(n, max(0, most[i]-used[i]))
+		}
+		if n < math.MaxInt {
+			all = append(all, prober.Budget{Name: name, Left: n})
+		}
 	}
-}
-
-// CodeUsed tells, before the first lease, that a one-time code of the time at was
-// sent for the account by an earlier process. An account that the pool does not
-// have is nobody's concern.
-func (p *Pool) CodeUsed(account string, at time.Time) {
-	p.ledger.mu.Lock()
-	defer p.ledger.mu.Unlock()
-	if s := p.ledger.states[account]; s != nil && at.After(s.code) {
-		s.code = at.Round(0)
-	}
-}
-
-// Release gives the account back. refused says that the bank refused the login
-// without having been meant to; it is counted. Only the first call does
-// anything: a second one never takes the account from whoever has it then.
-func (l *Lease) Release(refused bool) {
-	l.ledger.mu.Lock()
-	defer l.ledger.mu.Unlock()
-	if l.released {
-		return
-	}
-	l.released = true
-	l.state.leased = false
-	if refused {
-		l.ledger.refusals++
-	}
+	return all
 }

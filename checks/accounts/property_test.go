@@ -93,7 +93,7 @@ func TestAgainstOracle(t *testing.T) {
 			now = now.Add(time.Duration(rnd.ExpFloat64() * float64(4*time.Second)))
 			for name, l := range held {
 				if rnd.IntN(2) == 0 {
-					l.Release(false)
+					l.Release(t0, accounts.Unclear)
 					delete(held, name)
 					o.leased[name] = false
 				}
@@ -143,8 +143,8 @@ func TestExclusive(t *testing.T) {
 				}
 				_ = p.Status(at(float64(j)))
 				h.Add(-1)
-				l.Release(j%2 == 0)
-				l.Release(true)
+				l.Release(t0, accounts.Result(j%2))
+				l.Release(t0, accounts.Locked) // does nothing
 			}
 		})
 	}
@@ -164,7 +164,7 @@ func TestFair(t *testing.T) {
 	for range 10_000 {
 		for len(held) > rnd.IntN(5) {
 			i := rnd.IntN(len(held))
-			held[i].Release(false)
+			held[i].Release(t0, accounts.Unclear)
 			held = slices.Delete(held, i, i+1)
 		}
 		name, l := take(p, at(0), none)
@@ -184,7 +184,7 @@ func TestLeaseAllocates(t *testing.T) {
 	got := testing.AllocsPerRun(1000, func() {
 		now = now.Add(time.Second)
 		l, _ := p.Lease(now, none)
-		l.Release(false)
+		l.Release(t0, accounts.Unclear)
 		p.Status(now)
 	})
 	if got > 1 {
@@ -198,6 +198,6 @@ func BenchmarkLease(b *testing.B) {
 	for b.Loop() {
 		now = now.Add(50 * time.Millisecond)
 		l, _ := p.Lease(now, once30)
-		l.Release(false)
+		l.Release(t0, accounts.Unclear)
 	}
 }

@@ -54,6 +54,18 @@ func (s *Set) Status(now time.Time) []prober.PoolStatus {
 	return out
 }
 
+// Watch has f called with each [Event], and at once with those that nobody was told
+// of yet, such as of accounts that are in quarantine since an earlier process. f may
+// be called by several goroutines at once.
+func (s *Set) Watch(f func(Event)) {
+	for _, p := range s.Pools() {
+		p.ledger.mu.Lock()
+		p.ledger.watch = f
+		p.ledger.mu.Unlock()
+		p.ledger.tell()
+	}
+}
+
 // AddSecrets makes r know every field of every account, but for those named in
 // shown: a user name is often part of what a page may show.
 func (s *Set) AddSecrets(r *secret.Redactor, shown ...string) {
@@ -86,8 +98,18 @@ func (s *Set) Inherit(old *Set) {
 func (p *Pool) inherit(l *ledger) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p.ledger = l
+	l.together.grow(p.rules.PoolLogins.Logins)
 	for i, a := range p.accounts {
-		p.states[i] = l.open(a.Name, p.limit.Logins)
+		_, there := l.states[a.Name]
+		s := l.open(a.Name, p.limit.Logins)
+		if own := p.states[i]; !there {
+			s.record, s.known, s.code = own.record, own.known, own.code
+		}
+		p.states[i] = s
 	}
+	if l.book == nil {
+		l.book = p.ledger.book
+	}
+	l.events = append(l.events, p.ledger.events...)
+	p.ledger = l
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func newSet(t *testing.T, pools ...*accounts.Pool) *accounts.Set {
+func newSet(t testing.TB, pools ...*accounts.Pool) *accounts.Set {
 	t.Helper()
 	s, err := accounts.NewSet(pools...)
 	if err != nil {
@@ -75,7 +75,7 @@ func TestInherit(t *testing.T) {
 		{func() string { return visit(p, at(3), none) }, "a2"},                             // never used
 		{func() string { return visit(p, at(4), none) }, "a1"},                             // its third login
 		{func() string { return visit(old.Pool("retail"), at(5), none) }, "budget"},        // which the old set knows of
-		{func() string { held.Release(true); return "" }, ""},                              // a run of the old set ends
+		{func() string { held.Release(t0, accounts.Refused); return "" }, ""},              // a run of the old set ends
 		{func() string { return visit(old.Pool("retail"), at(5), none) }, "a0"},            //
 		{func() string { return visit(p, at(6), none) }, "a2"},                             //
 		{func() string { return visit(p, at(7), none) }, "a2"},                             // its third

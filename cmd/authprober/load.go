@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/authprober/authprober/checks"
+	"github.com/authprober/authprober/checks/accounts"
 )
 
 // somePaths is what commands want that read flows.
@@ -68,8 +69,23 @@ func (a *app) loadToRun(paths []string, set func(*checks.Options)) (s settings, 
 		warnings = append(warnings, "what "+strings.Join(config.Remembers, ", ")+" remembers ends with this process, for "+
 			envPrefix+"STATE_DIR is not set")
 	}
+	if names := guarded(config.Accounts); len(names) > 0 && !store.Durable() {
+		warnings = append(warnings, "what the accounts of "+strings.Join(names, ", ")+" use in a day is counted by this process alone, for "+
+			envPrefix+"STATE_DIR is not set")
+	}
 	for _, w := range warnings {
 		config.Warnings = append(config.Warnings, checks.Mistake{Message: w})
 	}
 	return s, config, store.Close, nil
+}
+
+// guarded names the pools with daily caps, which a process that begins anew must not
+// begin anew with.
+func guarded(set *accounts.Set) (names []string) {
+	for _, p := range set.Pools() {
+		if r := p.Rules(); r.AccountDay != (accounts.Use{}) || r.PoolDay != (accounts.Use{}) {
+			names = append(names, p.Name())
+		}
+	}
+	return names
 }

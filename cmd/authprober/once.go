@@ -66,6 +66,7 @@ failed, otherwise with 3: a run was errored or aborted, or found no account.`,
 			}
 			defer func() { err = errors.Join(err, closeState()) }()
 			a.printWarnings(config)
+			a.warnOfAccounts(config.Accounts)
 			chosen, err := choose(config.Checks, only)
 			if err != nil {
 				return misconfigured(err)
@@ -153,11 +154,11 @@ func once(ctx context.Context, chosen []*prober.Check, n int, paused func() bool
 	return nil
 }
 
-// wasMissed reports whether there was nothing to make the run with. A pause is no such
-// thing: nobody knows when it ends.
+// wasMissed reports whether there was nothing to make the run with, and waiting helps:
+// an account in quarantine stays there, and nobody knows when a pause ends.
 func wasMissed(r *prober.Run) bool {
 	var missed *prober.MissedError
-	return errors.As(r.Err, &missed) && missed.Reason != prober.MissPaused
+	return errors.As(r.Err, &missed) && missed.Reason != prober.MissPaused && missed.Reason != prober.MissQuarantine
 }
 
 // sleep waits, and reports false if ctx was done before.

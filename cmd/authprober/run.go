@@ -46,6 +46,7 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	log := a.logger(s)
 	defer zap.RedirectStdLog(log.Logger)() // net/http speaks to it
 	a.logWarnings(log, config)
+	watchAccounts(log.Logger, config.Accounts)
 	// Before anything is probed, so that a second daemon does not use the accounts
 	// of the first.
 	listener, err := web.Listen(ctx, string(s.Listen))

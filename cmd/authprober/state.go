@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 
+	"github.com/authprober/authprober/checks/accounts"
 	"github.com/authprober/authprober/checks/remember"
 )
 
@@ -15,12 +16,11 @@ import (
 // own fault, such as another authprober that uses the folder. Whoever opens it
 // closes it, when no run needs it any more.
 func openState(s settings) (store *remember.Store, warnings []string, err error) {
-	var key remember.Key
+	key, warning, err := s.stateKey()
+	if err != nil {
+		return nil, nil, err
+	}
 	if s.StateKeyFile != "" {
-		var warning string
-		if key, warning, err = readStateKey(string(s.StateKeyFile)); err != nil {
-			return nil, nil, fmt.Errorf("%sSTATE_KEY_FILE: %w", envPrefix, err)
-		}
 		if warning != "" {
 			warnings = append(warnings, warning)
 		}
@@ -33,6 +33,25 @@ func openState(s settings) (store *remember.Store, warnings []string, err error)
 		return nil, nil, err
 	}
 	return store, append(warnings, store.Warnings()...), nil
+}
+
+// stateKey is the key that encrypts the folder; none where the settings name none.
+func (s settings) stateKey() (key remember.Key, warning string, err error) {
+	if s.StateKeyFile == "" {
+		return key, "", nil
+	}
+	if key, warning, err = readStateKey(string(s.StateKeyFile)); err != nil {
+		return key, "", fmt.Errorf("%sSTATE_KEY_FILE: %w", envPrefix, err)
+	}
+	return key, warning, nil
+}
+
+// A shard is the share of the accounts that this instance uses.
+type shard struct{ accounts.Shard }
+
+func (s *shard) UnmarshalText(text []byte) (err error) {
+	s.Shard, err = accounts.ParseShard(string(text))
+	return err
 }
 
 // A stateDir is the path of a folder; "" is none. It has to be there: one that is

@@ -88,6 +88,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 	f.vetClients(src, s)
 	vetSteps(src, f, s)
 	l.vetTOTP(src, f, s)
+	vetCertificateTag(src, f)
 	back := false // an authorization response may come
 	f.usesText, f.usesLocation = f.mentions("text"), f.mentions("location")
 	for i := range f.steps {

@@ -95,6 +95,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 	l.vetTOTP(src, f, s)
 	l.vetNegative(src, f)
 	l.vetUse(src, f)
+	vetCertificateTag(src, f)
 	back := false // an authorization response may come
 	f.usesText, f.usesLocation = f.mentions("text"), f.mentions("location")
 	for i := range f.steps {

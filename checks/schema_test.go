@@ -369,7 +369,7 @@ var beyondSchema = []string{
 	"empty", "env-not-allowed", "expect-nothing", "helper-arguments", "helper-calls", "jws", "mail-answer", "mail-server", "mail-settings", "memory-of-nobody",
 	"no-accounts", "no-pool", "not-utf8", "not-yaml", "pool-budget", "pool-secret", "read-before-capture", "several-documents", "sign",
 	"signing-keys", "signing-keys-of-accounts", "tab", "target-no-url",
-	"target-password", "target-query", "tls", "unclosed-template", "unknown-anchor", "unknown-name", "yaml-tags",
+	"tag-certificate", "target-password", "target-query", "tls", "unclosed-template", "unknown-anchor", "unknown-name", "yaml-tags",
 	"client-certificate", "client-certificate-unreadable", "dpop", "oauth-auth", "oauth-documents", "oauth-endpoints", "oauth-grant",
 	"oauth-issuer", "oauth-keys", "oauth-no-client", "oauth-order", "oauth-response", "remember-no-accounts", "remember-nothing",
 }

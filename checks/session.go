@@ -133,6 +133,7 @@ func (s *Session) exchange(req *http.Request, follow int, limit int64) error {
 	}
 	begun := time.Now()
 	resp, err := s.client.Do(req.WithContext(t.trace(ctx)))
+	s.noteCertificate()
 	if err != nil {
 		t.done(false)
 		if resp != nil {

@@ -48,6 +48,7 @@ type timing struct {
 	stop     context.CancelCauseFunc
 	reused   bool // the connection had been opened by an earlier step
 	remote   string
+	shown    []byte // the server's certificate of the first handshake, in DER
 
 	tlsStart, wrote, firstByte time.Time
 }
@@ -68,7 +69,8 @@ func (t *timing) trace(ctx context.Context) context.Context {
 			})
 		},
 		TLSHandshakeStart: func() { t.do(func() { t.stage, t.tlsStart = shakingHands, time.Now() }) },
-		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+		TLSHandshakeDone: func(state tls.ConnectionState, err error) {
+			t.do(func() { t.noteCertificate(state, err) })
 			if err == nil { // else the stage is to stay, to tell where it went wrong
 				t.do(func() { t.stage, t.phases.TLS = sending, t.phases.TLS+time.Since(t.tlsStart) })
 			}

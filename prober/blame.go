@@ -12,9 +12,10 @@ import (
 // The tags that every run has beside those of its flow, which come first where the
 // keys are the same.
 const (
-	tagRemote  = "remote"  // the address that the run's first connection went to
-	tagAccount = "account" // the leased account
-	tagCheck   = "check"   // in a group: the check that the run is of
+	tagRemote      = "remote"      // the address that the run's first connection went to
+	tagCertificate = "certificate" // the one that its first TLS connection was shown
+	tagAccount     = "account"     // the leased account
+	tagCheck       = "check"       // in a group: the check that the run is of
 )
 
 // findEvery is how old a finding gets before it is looked for anew: some
@@ -52,6 +53,7 @@ func (b *blaming) keep(r *Run, group bool, since time.Time) {
 	}
 	b.put(tagAccount, r.Account)
 	b.put(tagRemote, firstRemote(r))
+	b.put(tagCertificate, r.Certificate)
 	maps.Copy(b.tags, r.Tags)
 	b.blame.Observe(r.End(), r.Outcome == Failed, b.tags)
 	b.stale = true

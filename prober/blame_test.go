@@ -83,6 +83,31 @@ authprober_blame{check="login",tag="remote",value="10.0.0.4:443"} 1
 	})
 }
 
+// Behind one address, the certificate that a backend shows tells it from others.
+func TestBlameCertificate(t *testing.T) {
+	c := testCheck("login", nil)
+	judge, err := NewJudge([]*Check{c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now()
+	for i := range 200 {
+		r := &Run{Check: c, Start: at, Outcome: Passed}
+		r.Steps = []StepResult{{Name: "login", Remote: "10.0.0.1:443"}}
+		r.Certificate = "a1b2c3d4e5f6"
+		if i%4 == 3 {
+			r.Outcome, r.Certificate, r.Steps[0].Reason = Failed, "000102030405", ReasonStatus5xx
+		}
+		judge.ObserveRun(r)
+		at = at.Add(time.Minute)
+	}
+	const want = "certificate=000102030405: "
+	status := judge.Status(c, at)
+	if got := status.BlameText(); !strings.HasPrefix(got, want) {
+		t.Errorf("got %q, want %s…", got, want)
+	}
+}
+
 // A finding is looked for at the state change and every few seconds, not by every
 // scrape; and nothing is kept of a check that nothing speaks against.
 func TestBlameIsCheap(t *testing.T) {

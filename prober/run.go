@@ -79,6 +79,10 @@ type Report struct {
 	// CertificateExpiry is the earliest end of validity of the TLS certificates
 	// seen; zero where none was.
 	CertificateExpiry time.Time
+	// Certificate tells which TLS certificate the run was shown first: the first 12
+	// hex digits of the SHA-256 of the server's own, whether it was taken or not; ""
+	// without TLS, or where no handshake came so far.
+	Certificate string
 	// ClockSkew is the target's clock minus ours, by the Date of its last answer
 	// (which has a resolution of one second), where HasClockSkew says so.
 	ClockSkew    time.Duration

@@ -50,6 +50,7 @@ With --json, print one object for each run, in one line:
       took_seconds          how long it took
       phases_seconds        resolve, connect, tls, processing, transfer: those that happened
   tags                      the flow's tags
+  certificate               of the server: the first 12 hex digits of its SHA-256
   error                     why the run says nothing about the target
 
 Members without a value are left out, and what is said at the end goes to standard

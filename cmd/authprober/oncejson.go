@@ -20,7 +20,9 @@ type jsonRun struct {
 	Steps   []jsonStep        `json:"steps"`
 	Cleanup []jsonStep        `json:"cleanup,omitempty"`
 	Tags    map[string]string `json:"tags,omitempty"`
-	Error   string            `json:"error,omitempty"`
+	// Certificate is what tells the one of TLS that the run was shown first.
+	Certificate string `json:"certificate,omitempty"`
+	Error       string `json:"error,omitempty"`
 }
 
 type jsonStep struct {
@@ -46,7 +48,7 @@ func printRunJSON(w io.Writer) func(*prober.Run) error {
 		out := jsonRun{
 			Check: r.Check.Name, Outcome: r.Outcome, Start: r.Start.UTC(), Took: r.Took.Seconds(),
 			Account: r.Account, TraceID: r.TraceID,
-			Steps: jsonSteps(r.Steps), Cleanup: jsonSteps(r.Cleanup), Tags: r.Tags,
+			Steps: jsonSteps(r.Steps), Cleanup: jsonSteps(r.Cleanup), Tags: r.Tags, Certificate: r.Certificate,
 		}
 		if r.Err != nil {
 			out.Error = r.Err.Error()

@@ -29,8 +29,9 @@ After the flows there is a plan for each objective.group, named group:NAME, whic
 for all the runs of its flows. Their confirming runs are in its promise and not in its
 times; it asks for none of its own.
 
---confirm shows what confirming at that interval would be worth to flows that do not. One
-that cannot confirm so has a warning in place of it.
+--confirm shows what confirming at that interval, which must be shorter than the time
+between runs, would be worth to flows that do not. One that cannot confirm so has a warning
+in place of it; where none of those chosen can, it is a mistake and ends with 2.
 
 With --json, print one object for each flow and group, in one line:
 
@@ -60,7 +61,7 @@ With --json, print one object for each flow and group, in one line:
 
 A rule that does not apply is null. Ends with 0; a warning does not change that.`,
 		Example: `  authprober plan flows/
-  authprober plan flows/ --check retail-login --confirm 1s
+  authprober plan flows/ --check retail-login --confirm 50ms
   authprober plan flows/ --check group:identity
   authprober plan flows/ --json | jq -r '.warnings[]'`,
 		Args: somePaths,

@@ -56,6 +56,7 @@ type compiled struct {
 	remembered   []string        // names of what is remembered of an account
 	secretly     map[string]bool // those whose values are secret
 	clients      Clients
+	mayCode      bool // a one-time code by the clock is sent under a condition alone
 	signers      map[signerKey]*jose.Signer
 	proofKeys    map[signerKey]*dpop.Key
 	certificates map[signerKey]*tls.Certificate

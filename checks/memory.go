@@ -251,6 +251,10 @@ const codeSent = "one-time code"
 // once, whichever process sends it, so that is stored first. The lease may be of an
 // earlier step of the clock.
 func (s *Session) noteCode(now time.Time) error {
+	if s.flow.mayCode && !s.codeSent && s.lease.CodeSpent(now, codeStep) {
+		return fmt.Errorf("the account's one-time code of these %s may have been sent before: it is good once", codeStep)
+	}
+	s.codeSent = true
 	s.lease.CodeUsed(now)
 	return s.flow.options.Remembered.Put(s.storeKey(), map[string]remember.Value{codeSent: {JSON: secret.New("true"), Since: now}})
 }

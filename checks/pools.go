@@ -137,10 +137,18 @@ func (l *loader) scopeOfAccounts(src *source, f *compiled, s *Scope) {
 	p.used += perSecond * (1 + f.check.Schedule.ConfirmBudget)
 }
 
+// codeStep is the step of the clock that one-time codes are taken to have (RFC 6238
+// section 5.2).
+const codeStep = 30 * time.Second
+
 // vetTOTP tries the secrets that totp() will be given. A code is good once, so
-// an account of such a flow logs in at most once in a step of the clock.
+// an account of such a flow logs in at most once in a step of the clock. A flow that
+// sends codes under a condition alone, as where no session is remembered, is told by
+// the run whether it needs one.
 func (l *loader) vetTOTP(src *source, f *compiled, s *Scope) {
-	codes := slices.ContainsFunc(slices.Concat(pointers(f.steps), pointers(f.cleanup)), func(st *step) bool { return st.usesTOTP })
+	all := slices.Concat(pointers(f.steps), pointers(f.cleanup))
+	codes := slices.ContainsFunc(all, func(st *step) bool { return st.usesTOTP })
+	always := slices.ContainsFunc(all, func(st *step) bool { return st.usesTOTP && !st.If.isSet() })
 	if codes {
 		for _, t := range f.tags {
 			if t.name == tagEdge {
@@ -151,9 +159,11 @@ func (l *loader) vetTOTP(src *source, f *compiled, s *Scope) {
 	if !codes || f.pool == nil {
 		return
 	}
-	f.need.OncePerStep = 30 * time.Second
 	p := l.pools[src.flow.Accounts]
-	p.need = f.need
+	if f.mayCode = !always; always {
+		f.need.OncePerStep = codeStep
+		p.need = f.need
+	}
 	l.recallCodes(p)
 	for field := range s.totp {
 		for i := range p.set.Accounts {

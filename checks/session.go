@@ -39,6 +39,7 @@ type Session struct {
 	proofKeys map[string]*dpop.Key // those of the run itself, by algorithm
 	nonces    map[nonceOf]string   // as servers hand them out
 
+	codeSent bool // a one-time code by the clock
 	captured map[string]bool
 	secrets  []string // captured, to be redacted
 	redactor *secret.Redactor

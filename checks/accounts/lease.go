@@ -31,6 +31,17 @@ func (l *Lease) CodeUsed(at time.Time) {
 	}
 }
 
+// CodeSpent reports whether a one-time code of the step of the clock that now is in may
+// have been sent for the account already. It is for runs that were leased it without
+// [Need.OncePerStep], and find out that they need a code.
+func (l *Lease) CodeSpent(now time.Time, step time.Duration) bool {
+	l.ledger.mu.Lock()
+	defer l.ledger.mu.Unlock()
+	need := Need{OncePerStep: step}
+	used, at := need.step(l.state.code), need.step(now)
+	return !l.state.code.IsZero() && at <= used && at >= used-maxStepsBack
+}
+
 // CodeUsed tells, before the first lease, that a one-time code of the time at was
 // sent for the account by an earlier process. An account that the pool does not
 // have is nobody's concern.

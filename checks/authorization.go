@@ -153,6 +153,12 @@ func (st *AuthorizeStep) Verify(s *Session) error {
 	if status := s.answer.status; status >= 200 && status < 300 || s.answer.redirect() != nil && status >= 300 && status < 400 {
 		return nil
 	}
+	switch status := s.answer.status; {
+	case status >= 300 && status < 400:
+		return Failf(prober.ReasonRedirect, "want a page or a redirect, got %d without a Location that can be read", status)
+	case status == http.StatusBadRequest && s.oauthError() == "":
+		return Failf(prober.ReasonStatus4xx, "want a page or a redirect, got 400: so servers refuse a client_id or a redirect_uri that they do not know")
+	}
 	return s.wrongStatus("want a page or a redirect")
 }
 

@@ -44,7 +44,10 @@ func (s *Session) authorizationResponse(st *step) error {
 		}
 		params, there, err := c.returned(s)
 		if err == nil && !there {
-			continue
+			if err = s.astray(); err == nil {
+				continue
+			}
+			return st.asRefusal(err)
 		}
 		g.awaited = false
 		if err == nil {
@@ -53,6 +56,16 @@ func (s *Session) authorizationResponse(st *step) error {
 		return st.asRefusal(err)
 	}
 	return nil
+}
+
+// astray is the failure of an answer that sends the browser into an app, and not to the
+// redirect_uri of a client that waits for it: nobody will ever see the code.
+func (s *Session) astray() error {
+	to := s.answer.redirect()
+	if to == nil || s.answer.status < 300 || s.answer.status > 399 || to.Scheme == "http" || to.Scheme == "https" {
+		return nil
+	}
+	return Failf(prober.ReasonRedirect, "want a redirect to the redirect_uri, got one into another app or to another place in it")
 }
 
 // asRefusal turns the outcome of an authorization round where the step is to be
@@ -136,14 +149,18 @@ func (c *Client) openJARM(s *Session, g *grant, response string) (url.Values, er
 
 // accept checks the parameters of the response and keeps the code.
 func (c *Client) accept(s *Session, g *grant, params url.Values) error {
+	failed := params.Get("error")
 	if state := params.Get("state"); state != g.state {
+		if failed != "" && state == "" {
+			return Failf(prober.ReasonOAuthError, "want a code in the authorization response, got %s, and not the state that was sent", nameOfError(failed))
+		}
 		return Failf(prober.ReasonBadResponse, "want the state that was sent in the authorization response, got %s", otherOrNone(state))
 	}
 	if err := c.vetIssuer(g, params); err != nil {
 		return err
 	}
-	if code := params.Get("error"); code != "" {
-		return Failf(prober.ReasonOAuthError, "want a code in the authorization response, got %s", nameOfError(code))
+	if failed != "" {
+		return Failf(prober.ReasonOAuthError, "want a code in the authorization response, got %s", nameOfError(failed))
 	}
 	code := params.Get("code")
 	if code == "" {

@@ -147,14 +147,14 @@ func (c *Client) vet(f *compiled, s *Scope) {
 	}
 	for i := range c.Endpoints {
 		if e := &c.Endpoints[i]; !slices.Contains(endpointNames, e.Name) {
-			s.doc.Errorf(e.node, "unknown endpoint %q%s", e.Name, strict.Nearest(e.Name, endpointNames))
+			s.doc.Errorf(e.node, "unknown endpoint %q; want one of %s%s", e.Name, strings.Join(endpointNames, ", "), strict.Nearest(e.Name, endpointNames))
 		}
 		c.vetEndpoint(&c.Endpoints[i], s)
 	}
 	for _, alg := range c.IDTokenAlgorithms {
 		if !slices.Contains(publicAlgorithms, alg) {
-			s.doc.Errorf(c.place("id_token_algorithms"), "the client %s takes tokens that are signed with %q%s; want some of %s", c.name, alg,
-				strict.Nearest(alg, publicAlgorithms), strings.Join(publicAlgorithms, ", "))
+			s.doc.Errorf(c.place("id_token_algorithms"), "the client %s takes tokens that are signed with %q; want some of %s%s", c.name, alg,
+				strings.Join(publicAlgorithms, ", "), strict.Nearest(alg, publicAlgorithms))
 		}
 	}
 	c.Auth.vet(c, s)
@@ -208,8 +208,8 @@ func (k *SigningKey) vet(s *Scope, at *yaml.Node) {
 		return // noted: it is required
 	}
 	if !slices.Contains(privateAlgorithms, k.Algorithm) {
-		s.doc.Errorf(at, "unknown algorithm %q%s; want one of %s", k.Algorithm,
-			strict.Nearest(k.Algorithm, privateAlgorithms), strings.Join(privateAlgorithms, ", "))
+		s.doc.Errorf(at, "unknown algorithm %q; want one of %s%s", k.Algorithm,
+			strings.Join(privateAlgorithms, ", "), strict.Nearest(k.Algorithm, privateAlgorithms))
 		return
 	}
 	s.atLoad(&k.Key, func(text, of string) {

@@ -67,7 +67,7 @@ func (a *ClientAuth) vet(c *Client, s *Scope) {
 		s.doc.Errorf(c.place("auth", key), "the client %s: %s", c.name, fmt.Sprintf(format, args...))
 	}
 	if !slices.Contains(authMethods, a.Method) {
-		bad("method", "unknown auth method %q%s", a.Method, strict.Nearest(a.Method, authMethods))
+		bad("method", "unknown auth method %q; want one of %s%s", a.Method, strings.Join(authMethods, ", "), strict.Nearest(a.Method, authMethods))
 		return
 	}
 	secret := slices.Contains([]string{authSecretBasic, authSecretPost, authSecretJWT}, a.Method)

@@ -38,6 +38,11 @@ type CoherenceStep struct {
 // Vet implements [Step].
 func (st *CoherenceStep) Vet(s *Scope) {
 	st.KeyOf.compile(s)
+	if text, constant := st.KeyOf.constant(); st.KeyOf.isSet() && constant {
+		if _, err := jose.Header(text); err != nil {
+			s.doc.Errorf(st.KeyOf.node, "key_of: %v", err)
+		}
+	}
 	vetWellKnown("coherence", st.Coherence, &st.ClientStep, s)
 	if st.Fetch < fewestCopies || st.Fetch > mostCopies {
 		s.doc.Errorf(st.at("fetch"), "fetch is %d; want a number from %d to %d", st.Fetch, fewestCopies, mostCopies)

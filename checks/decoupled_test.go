@@ -61,7 +61,7 @@ func TestDecoupled(t *testing.T) {
 		{"token rate limit", nil, "token", prober.ReasonRateLimited, "want 200, got 429"},
 		{"token bad gateway", nil, "token", prober.ReasonStatus5xx, "want 200, got 502"},
 		{"interval is text", nil, "begin", prober.ReasonBadResponse, "want a whole number of seconds from 0 on as interval, got text of 1 bytes"},
-		{"no id", nil, "begin", prober.ReasonMissingValue, "want a "},
+		{"no id", nil, "begin", prober.ReasonMissingValue, "want "},
 		{"never expires", nil, "begin", prober.ReasonMissingValue, "want expires_in, got none"},
 		{"no id_token", []time.Duration{1, 1}, "token", prober.ReasonMissingValue, "want an id_token, for openid is in the scope, got none"},
 		{"userinfo of another", []time.Duration{1, 1}, "who", prober.ReasonTokenInvalid, "want the subject of the ID token, got another one"},

@@ -35,8 +35,8 @@ func (st *DiscoveryStep) Vet(s *Scope) {
 
 func vetWellKnown(key, document string, st *ClientStep, s *Scope) {
 	if document != "" && document != wellKnownOpenID && document != wellKnownOAuth {
-		s.doc.Errorf(st.at(key), "unknown document %q%s; want %s or %s", document,
-			strict.Nearest(document, []string{wellKnownOpenID, wellKnownOAuth}), wellKnownOpenID, wellKnownOAuth)
+		s.doc.Errorf(st.at(key), "unknown document %q; want %s or %s%s", document, wellKnownOpenID, wellKnownOAuth,
+			strict.Nearest(document, []string{wellKnownOpenID, wellKnownOAuth}))
 	}
 	if len(st.Params) > 0 {
 		s.doc.Errorf(st.Params[0].node, "the metadata is fetched without parameters")
@@ -104,7 +104,7 @@ func vetMetadata(object map[string]any, issuer string) error {
 		return err
 	}
 	if got != issuer {
-		return Failf(prober.ReasonBadResponse, "want the issuer that was asked in its metadata, got another one")
+		return Failf(prober.ReasonBadResponse, "want the issuer %s in its metadata, got another one%s", issuer, differs(issuer, got))
 	}
 	for _, name := range endpointNames {
 		if object[name] == nil {
@@ -119,6 +119,23 @@ func vetMetadata(object map[string]any, issuer string) error {
 		}
 	}
 	return nil
+}
+
+// differs says in what two URLs differ, in words of this program.
+func differs(want, got string) string {
+	a, errA := url.Parse(want)
+	b, errB := url.Parse(got)
+	switch {
+	case errA != nil || errB != nil:
+		return ""
+	case strings.TrimSuffix(want, "/") == strings.TrimSuffix(got, "/"):
+		return ", by a slash at the end"
+	case a.Scheme != b.Scheme:
+		return ", by the scheme"
+	case a.Host != b.Host:
+		return ", by the host"
+	}
+	return ", by the path"
 }
 
 // A JWKSStep fetches the keys of the authorization server (RFC 7517), against
@@ -139,7 +156,7 @@ func (st *JWKSStep) Vet(s *Scope) {
 		s.doc.Errorf(st.Params[0].node, "the keys are fetched without parameters")
 	}
 	text, constant := st.JWKS.constant()
-	if constant && text != jwksURI && !wellBegun(text) {
+	if st.JWKS.isSet() && constant && text != jwksURI && !wellBegun(text) {
 		s.doc.Errorf(st.JWKS.node, "%q is no place of keys; want jwks_uri, a path that begins with /, or a whole http or https URL", text)
 	}
 	if !st.vetClient(s) {

@@ -23,7 +23,7 @@ func (k *DPoPKey) vet(s *Scope, at *yaml.Node) {
 		k.Algorithm = dpop.DefaultAlgorithm
 	}
 	if all := dpop.Algorithms(); !slices.Contains(all, k.Algorithm) {
-		s.doc.Errorf(at, "unknown algorithm %q%s; want one of %s", k.Algorithm, strict.Nearest(k.Algorithm, all), strings.Join(all, ", "))
+		s.doc.Errorf(at, "unknown algorithm %q; want one of %s%s", k.Algorithm, strings.Join(all, ", "), strict.Nearest(k.Algorithm, all))
 		return
 	}
 	s.atLoad(&k.Key, func(text, of string) {

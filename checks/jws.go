@@ -53,8 +53,8 @@ func (j *JWSSettings) vet(s *Scope, authorized bool) {
 		if j.Algorithm == "" {
 			return // missing, and that is noted
 		}
-		s.doc.Errorf(placeOf(j.node, "algorithm"), "unknown algorithm %q%s; want one of %s", j.Algorithm,
-			strict.Nearest(j.Algorithm, privateAlgorithms), strings.Join(privateAlgorithms, ", "))
+		s.doc.Errorf(placeOf(j.node, "algorithm"), "unknown algorithm %q; want one of %s%s", j.Algorithm,
+			strings.Join(privateAlgorithms, ", "), strict.Nearest(j.Algorithm, privateAlgorithms))
 		return
 	}
 	if j.Header.isSet() && j.Header.kind != objectValue && j.Header.kind != templateValue {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/authprober/authprober/checks/internal/challenge"
 	"github.com/authprober/authprober/prober"
 )
 
@@ -33,12 +34,22 @@ func nameOfError(code string) string {
 // oauthError is the code of the OAuth error that is the answer at hand; "" where
 // it is none.
 func (s *Session) oauthError() string {
-	if s.answer.status < 400 || s.parseBody() != nil {
+	if s.answer.status < 400 {
 		return ""
 	}
-	object, _ := s.answer.json.(map[string]any)
-	code, _ := object["error"].(string)
-	return code
+	if s.parseBody() == nil {
+		object, _ := s.answer.json.(map[string]any)
+		if code, _ := object["error"].(string); code != "" {
+			return code
+		}
+	}
+	all, _ := challenge.Of(s.answer.header) // RFC 6750 section 3, RFC 9449 section 7.1
+	for _, c := range all {
+		if c.Is("Bearer") || c.Is("DPoP") {
+			return c.Params["error"]
+		}
+	}
+	return ""
 }
 
 // object is the JSON object that an endpoint has to answer with, and with that
@@ -54,6 +65,9 @@ func (s *Session) object(status int) (map[string]any, error) {
 	if !ok {
 		return nil, Failf(prober.ReasonBadResponse, "want a JSON object, got %s", describe(s.answer.json))
 	}
+	if code, _ := object["error"].(string); code != "" { // whatever its status says
+		return nil, Failf(prober.ReasonOAuthError, "want %d without an error, got %s", status, nameOfError(code))
+	}
 	return object, nil
 }
 
@@ -63,6 +77,9 @@ func (s *Session) wrongStatus(want string) error {
 	code := s.oauthError()
 	if code != "" && isOAuthStatus(status, code) {
 		return Failf(prober.ReasonOAuthError, "%s, got %d with %s", want, status, nameOfError(code))
+	}
+	if slices.Contains(oauthErrors, code) {
+		return Failf(reasonOfStatus(status), "%s, got %d with %s", want, status, nameOfError(code))
 	}
 	return Failf(reasonOfStatus(status), "%s, got %d", want, status)
 }
@@ -83,11 +100,12 @@ func isOAuthStatus(status int, code string) bool {
 func textMember(object map[string]any, name string) (string, error) {
 	switch v := object[name].(type) {
 	case nil:
-		return "", Failf(prober.ReasonMissingValue, "want a %s, got none", name)
+		return "", Failf(prober.ReasonMissingValue, "want %s, got none", name)
 	case string:
 		if v != "" {
 			return v, nil
 		}
+		return "", Failf(prober.ReasonBadResponse, "want a text as %s, got an empty one", name)
 	}
 	return "", Failf(prober.ReasonBadResponse, "want a text as %s, got %s", name, kindOf(object[name]))
 }

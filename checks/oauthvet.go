@@ -18,6 +18,13 @@ func (s *Scope) oauth(c *Client) *oauthSeen {
 	return s.clients[c]
 }
 
+// vetToken notes a token that is no more than blanks, whatever the run.
+func (s *Scope) vetToken(st *ClientStep, key string, t *Template) {
+	if text, constant := t.constant(); t.isSet() && constant && strings.TrimSpace(text) == "" {
+		s.doc.Errorf(st.at(key), "the step %q has an empty token", st.Name)
+	}
+}
+
 // vetEndpoint notes that nobody will know the endpoint when the step runs.
 func (s *Scope) vetEndpoint(st *ClientStep, name string) {
 	c := st.client

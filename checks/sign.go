@@ -68,7 +68,7 @@ func (g *SignSettings) vet(s *Scope, sent []string, authorized bool) {
 		if g.Algorithm == "" {
 			return // missing, and that is noted
 		}
-		s.doc.Errorf(placeOf(g.node, "algorithm"), "unknown algorithm %q%s; want one of %s", g.Algorithm, strict.Nearest(g.Algorithm, all), strings.Join(all, ", "))
+		s.doc.Errorf(placeOf(g.node, "algorithm"), "unknown algorithm %q; want one of %s%s", g.Algorithm, strings.Join(all, ", "), strict.Nearest(g.Algorithm, all))
 		return
 	}
 	for _, name := range []string{"request", "signature"} {

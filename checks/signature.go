@@ -58,7 +58,7 @@ func (g *SignatureSettings) vet(s *Scope, sent []string) {
 		if g.Algorithm == "" {
 			return // missing, and that is noted
 		}
-		s.doc.Errorf(placeOf(g.node, "algorithm"), "unknown algorithm %q%s; want one of %s", g.Algorithm, strict.Nearest(g.Algorithm, all), strings.Join(all, ", "))
+		s.doc.Errorf(placeOf(g.node, "algorithm"), "unknown algorithm %q; want one of %s%s", g.Algorithm, strings.Join(all, ", "), strict.Nearest(g.Algorithm, all))
 		return
 	}
 	if !g.vetComponents(s, sent) {

@@ -46,10 +46,11 @@ type TokenStep struct {
 // Vet implements [Step].
 func (st *TokenStep) Vet(s *Scope) {
 	st.RefreshToken.compile(s)
+	s.vetToken(&st.ClientStep, "refresh_token", &st.RefreshToken)
 	st.ACR.compile(s)
 	if _, ok := grantTypes[st.Token]; !ok && st.Token != "" {
 		names := []string{grantCode, grantRefresh, grantClient, grantDevice, grantBackchannel}
-		s.doc.Errorf(st.at("token"), "unknown grant %q%s; want one of %s", st.Token, strict.Nearest(st.Token, names), strings.Join(names, ", "))
+		s.doc.Errorf(st.at("token"), "unknown grant %q; want one of %s%s", st.Token, strings.Join(names, ", "), strict.Nearest(st.Token, names))
 	}
 	if st.RefreshToken.isSet() != (st.Token == grantRefresh) {
 		s.doc.Errorf(st.at("refresh_token"), "the step %q: the grant refresh_token, and no other, has a refresh_token", st.Name)

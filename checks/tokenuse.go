@@ -18,6 +18,7 @@ type UserinfoStep struct {
 // Vet implements [Step].
 func (st *UserinfoStep) Vet(s *Scope) {
 	st.Userinfo.compile(s)
+	s.vetToken(&st.ClientStep, "userinfo", &st.Userinfo)
 	if len(st.Params) > 0 {
 		s.doc.Errorf(st.Params[0].node, "userinfo is asked without parameters")
 	}
@@ -92,6 +93,7 @@ type IntrospectStep struct {
 // Vet implements [Step].
 func (st *IntrospectStep) Vet(s *Scope) {
 	st.Introspect.compile(s)
+	s.vetToken(&st.ClientStep, "introspect", &st.Introspect)
 	if st.vetClient(s) {
 		s.vetEndpoint(&st.ClientStep, "introspection_endpoint")
 	}
@@ -137,6 +139,7 @@ type RevokeStep struct {
 // Vet implements [Step].
 func (st *RevokeStep) Vet(s *Scope) {
 	st.Revoke.compile(s)
+	s.vetToken(&st.ClientStep, "revoke", &st.Revoke)
 	if st.vetClient(s) {
 		s.vetEndpoint(&st.ClientStep, "revocation_endpoint")
 	}

@@ -62,6 +62,7 @@ func (t *timing) trace(ctx context.Context) context.Context {
 		GotConn: func(info httptrace.GotConnInfo) {
 			t.do(func() {
 				t.stage, t.reused, t.conns = sending, info.Reused, t.conns+1
+				t.wrote = time.Time{}
 				t.remote = info.Conn.RemoteAddr().String()
 				if t.conns > t.allowed && t.stop != nil {
 					t.stop(errReplay)
@@ -76,11 +77,20 @@ func (t *timing) trace(ctx context.Context) context.Context {
 			}
 		},
 		WroteRequest: func(httptrace.WroteRequestInfo) {
-			t.do(func() { t.stage, t.wrote, t.attempts = waiting, time.Now(), t.attempts+1 })
+			t.do(func() {
+				if t.stage == reading { // the answer came before all was written, and was counted
+					return
+				}
+				t.stage, t.wrote, t.attempts = waiting, time.Now(), t.attempts+1
+			})
 		},
 		GotFirstResponseByte: func() {
 			t.do(func() {
 				t.stage, t.firstByte = reading, time.Now()
+				if t.wrote.IsZero() { // a target that refuses a long request does not wait for its end
+					t.attempts++
+					return
+				}
 				t.phases.Processing += t.firstByte.Sub(t.wrote)
 			})
 		},

@@ -138,6 +138,14 @@ func (a *authServer) general(w http.ResponseWriter, path string) (done bool) {
 		refuse(w, 400, fault)
 	case "unknown error":
 		refuse(w, 400, "Sentinel-Error-Code")
+	case "error in 200":
+		refuse(w, 200, "invalid_grant")
+	case "challenge":
+		w.Header().Set("WWW-Authenticate", `Bearer realm="x", error="invalid_token", error_description="Sentinel-Error-Code"`)
+		w.WriteHeader(401)
+	case "into another app":
+		w.Header().Set("Location", "com.example.other:/cb?code=Sentinel-Error-Code")
+		w.WriteHeader(302)
 	case "huge":
 		_, _ = io.WriteString(w, `{"x":"`+strings.Repeat("x", 2<<20)+`"}`)
 	case "loop":

@@ -210,8 +210,11 @@ func TestOAuthFaults(t *testing.T) {
 
 		{"token invalid_grant", "", "", "token", prober.ReasonOAuthError, "want 200, got 400 with the OAuth error invalid_grant"},
 		{"token unknown error", "", "", "token", prober.ReasonOAuthError, "want 200, got 400 with an OAuth error whose code no RFC names"},
-		{"token rate limit", "", "", "token", prober.ReasonRateLimited, "want 200, got 429"},
-		{"token 503", "", "", "token", prober.ReasonStatus5xx, "want 200, got 503"},
+		{"token error in 200", "", "", "token", prober.ReasonOAuthError, "want 200 without an error, got the OAuth error invalid_grant"},
+		{"userinfo challenge", "", "", "who", prober.ReasonOAuthError, "want 200, got 401 with the OAuth error invalid_token"},
+		{"authorize into another app", "", "", "authorize", prober.ReasonRedirect, "want a redirect to the redirect_uri, got one into another app"},
+		{"token rate limit", "", "", "token", prober.ReasonRateLimited, "want 200, got 429 with the OAuth error slow_down"},
+		{"token 503", "", "", "token", prober.ReasonStatus5xx, "want 200, got 503 with the OAuth error temporarily_unavailable"},
 		{"token bad gateway", "", "", "token", prober.ReasonStatus5xx, "want 200, got 502"},
 		{"token html", "", "", "token", prober.ReasonBadResponse, "want JSON, got 22 bytes of text/html: it is not JSON"},
 		{"token huge", "", "", "token", prober.ReasonBadResponse, "want an answer within max_body"},

@@ -135,7 +135,7 @@ func TestHealthyExtraOfRareFailures(t *testing.T) {
 	t.Parallel()
 	c := Confirm{20 * time.Millisecond, 0.1}
 	for _, o := range []Objective{
-		{1e-5, 1e-4, 365 * 24 * time.Hour, 0}, // 0.034 by 600 failures in 60 million runs
+		{1e-5, 1e-4, 365 * 24 * time.Hour, 0},       // 0.034 by 600 failures in 60 million runs
 		{1e-7, 1e-6, 100 * 365 * 24 * time.Hour, 0}, // too rare: half of the budget
 	} {
 		_, extra := newSimulation(o, 100*time.Millisecond, c).starts(RuleConfirming)

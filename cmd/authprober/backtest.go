@@ -29,6 +29,7 @@ its state. A line is
   time,outcome,tag=value,...    as 1763633050,failed,release=2026.11.3,backend=b3
 
 with a time as in RFC 3339 or in Unix seconds, and passed, failed, errored or aborted.
+Fields are not quoted, and a value has no comma in it.
 Those errored or aborted are counted and otherwise left aside, as the daemon does.
 A tag without a value is none. Empty lines and a header that begins with time,outcome, in
 letters of any size, are passed over. A line older than the one before is taken as it is, a

@@ -45,7 +45,9 @@ gate gives up. The runs are as those of run: one
 account each, fresh connections, a clean-up. The schedule's every is not used, so whether
 the accounts could serve it is not looked at; a flow's budget is kept, run by run. Give a gate accounts of its own: an account's
 one-time code is good once in 30 s, and one that a daemon or an earlier gate has used is
-refused, which looks like a failure.
+refused, which looks like a failure: so a gate repeated at once may call a healthy target
+bad. With AUTHPROBER_STATE_DIR, a folder for gates alone and the same each time, codes that
+were sent are kept there, and the next gate waits for other ones; so does once.
 
 With --max-failures 1%, a flow is good after 397 runs without a failure, and bad after
 three failures among the first few.

@@ -141,10 +141,21 @@ func (c *gateCheck) lines() (lines []string) {
 	case c.GoodAfter > 0:
 		say("good after %d more %s without a failure", c.GoodAfter, plural(c.GoodAfter, "run"))
 	}
-	if len(c.HeldUpBy) > 0 && c.Decision != detect.Bad.String() {
+	if c.heldUpMatters() {
 		say("held up by its accounts: %s", heldUpText(c.HeldUpBy))
 	}
 	return lines
+}
+
+// longHeldUp is how long a good gate takes before one wants to know what held it up.
+const longHeldUp = 10 * time.Second
+
+// heldUpMatters reports whether a person is to be told what held the check up. A run
+// is asked for as soon as one may be, so accounts hold up a gate of a second too;
+// and one that is bad was decided by what it saw.
+func (c *gateCheck) heldUpMatters() bool {
+	return len(c.HeldUpBy) > 0 && c.Decision != detect.Bad.String() &&
+		(c.Decision != detect.Good.String() || c.took >= longHeldUp)
 }
 
 func (p paint) decision(s string) string {

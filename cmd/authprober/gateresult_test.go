@@ -122,6 +122,35 @@ func TestGateJSON(t *testing.T) {
 	})
 }
 
+// A person is told what held a gate up where that matters, and not of one that was good
+// in no time.
+func TestGateHeldUp(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		every time.Duration // there is an account
+		limit time.Duration
+		want  bool
+	}{
+		{"good in seconds", 150 * time.Millisecond, time.Minute, false},
+		{"good in a while", 500 * time.Millisecond, time.Minute, true},
+		{"undecided", 500 * time.Millisecond, time.Second, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := deliver(t, tt.limit, scarce("a", tt.every, passes))
+			var text strings.Builder
+			if err := printGate(&text, paint{})(r); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(text.String(), "held up by its accounts: "); got != tt.want {
+				t.Errorf("%s: got %t, want %t:\n%s", tt.name, got, tt.want, text.String())
+			}
+			if len(r.Checks[0].HeldUpBy) != 1 {
+				t.Errorf("%s: JSON is not told: %+v", tt.name, r.Checks[0])
+			}
+		})
+	}
+}
+
 // Progress tells of a check that --min-runs keeps from being bad, and goes by what
 // accounts can give from the first run on: ten at once, and then two a minute each.
 func TestGateProgress(t *testing.T) {

@@ -100,6 +100,9 @@ func isHeader(line []byte) bool {
 }
 
 func (o *outcomeReader) parse(line []byte, run *recorded) error {
+	if line[0] == '"' {
+		return errors.New("it begins with a quote: fields are not quoted, want time,outcome")
+	}
 	at, rest, ok := bytes.Cut(line, []byte{','})
 	if !ok {
 		return fmt.Errorf("it is %s, want time,outcome", quote(line))

@@ -204,3 +204,20 @@ func BenchmarkBacktest(b *testing.B) {
 		}
 	}
 }
+
+// A line as other programs write CSV is told apart from one with a wrong time.
+func TestQuotedOutcome(t *testing.T) {
+	lines := newOutcomeReader(strings.NewReader("\"time\",\"outcome\"\n\"1763633050\",\"passed\"\n1763633050,passed\n"))
+	var run recorded
+	for _, want := range []string{
+		"line 1: it begins with a quote: fields are not quoted, want time,outcome",
+		"line 2: it begins with a quote: fields are not quoted, want time,outcome",
+	} {
+		if err := lines.next(&run); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	if err := lines.next(&run); err != nil {
+		t.Error(err)
+	}
+}

@@ -89,7 +89,7 @@ func (o Objective) ParamsConfirming(every time.Duration, c Confirm) Params {
 	if c == (Confirm{}) {
 		return p
 	}
-	p.Opening = opening(p, every, c)
+	p.Opening, _ = opening(p, every, c)
 	due := float64(o.FalsePageEvery) / float64(every)
 	p.RunsToFalsePage = max(p.RunsToFalsePage, due*(1+c.Budget)+float64(c.Limit(every)))
 	return p

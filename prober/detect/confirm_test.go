@@ -129,6 +129,23 @@ func TestHealthyExtra(t *testing.T) {
 	}
 }
 
+// A plan says what a healthy check spends that hardly ever fails, too: some of its
+// budget, and never more than half of it but for chance.
+func TestHealthyExtraOfRareFailures(t *testing.T) {
+	t.Parallel()
+	c := Confirm{20 * time.Millisecond, 0.1}
+	for _, o := range []Objective{
+		{1e-5, 1e-4, 365 * 24 * time.Hour, 0},       // 0.034 by 600 failures in 60 million runs
+		{1e-7, 1e-6, 100 * 365 * 24 * time.Hour, 0}, // too rare: half of the budget
+	} {
+		_, extra := newSimulation(o, 100*time.Millisecond, c).starts(RuleConfirming)
+		t.Logf("tolerate %v: %.4f", o.Tolerate, extra)
+		if extra < 0.02 || extra > 0.055 {
+			t.Errorf("tolerate %v: %v extra runs to one that is due, want 0.02 to 0.055", o.Tolerate, extra)
+		}
+	}
+}
+
 func TestWantsConfirm(t *testing.T) {
 	o := DefaultObjective
 	p := o.ParamsConfirming(every, usual)

@@ -14,7 +14,8 @@ const (
 	stretchGrowth = 1.05 // of the stretches of runs that are looked at as one
 )
 
-// opening returns the opening level, see [Objective.ParamsConfirming]. The
+// opening returns the opening level, see [Objective.ParamsConfirming], and the share
+// of extra runs that it comes to in the mean, were no day's budget to end. The
 // parameters are those of a check that does not confirm, so that what is simulated
 // is the same for every budget.
 //
@@ -22,7 +23,7 @@ const (
 // r_n = rest + (r_0 - rest) down^n, so that all the runs from one failed run to
 // the next are had at the price of a few: a tolerated rate of one in a billion
 // takes no longer than one in ten.
-func opening(p Params, every time.Duration, c Confirm) float64 {
+func opening(p Params, every time.Duration, c Confirm) (level, extra float64) {
 	above := healthyRuns(p)
 	interval := float64(c.Interval) / float64(every) // all times are in units of every
 	allowed := healthyShare * c.Budget
@@ -31,15 +32,16 @@ func opening(p Params, every time.Duration, c Confirm) float64 {
 	skipped := max(0, math.Ceil(float64(p.Blip)/float64(every))-1)
 	due := above.total + above.failed*skipped
 	confirmed := 0.0 // runs made while at the level or above
-	level := above.level(len(above.runs))
+	level = above.level(len(above.runs))
 	for bin := len(above.runs) - 1; bin >= 0; bin-- {
 		confirmed += above.runs[bin]
-		if confirmed*(1-interval) > allowed*(due-confirmed*(1-interval)) {
+		beside := confirmed * (1 - interval)
+		if beside > allowed*(due-beside) {
 			break
 		}
-		level = above.level(bin)
+		level, extra = above.level(bin), beside/(due-beside)
 	}
-	return level
+	return level, extra
 }
 
 // An occupation says how many runs of a healthy check are made, or followed, at

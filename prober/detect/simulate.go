@@ -21,6 +21,8 @@ const (
 	startingRuns = 1_000_000                  // for all of them
 	falseRuns    = 2_000_000                  // of each rule, to count its false pages
 	leastHistory = 1000                       // runs of each of them
+	enoughFailed = 30                         // failed runs of healthy checks, to say what follows them
+	spendingRuns = 10_000_000                 // to come to as many, where they are rare
 	longestTime  = 100 * 365 * 24 * time.Hour // a healthy check is looked at for
 )
 
@@ -112,14 +114,18 @@ func (s *simulation) starts(rule Rule) (healthy []*subject, extra float64) {
 	n := min(max(startingRuns/history, leastStarts), mostStarts)
 	rng := rand.New(rand.NewPCG(planSeed, uint64(rule)))
 	sub := s.subject(rule)
-	due := 0
+	due, failed := 0, 0
 	// A rule that holds for most of the time is given up on.
 	for len(healthy) < n && due <= 4*n*history {
 		paged := false
 		last := sub.pace.due.Add(time.Duration(history-1) * s.every)
 		for sub.pace.now.Before(last) {
 			sub.pace.next(sub.detector)
-			paged = sub.pages(rng.Float64() < s.objective.Tolerate)
+			fails := rng.Float64() < s.objective.Tolerate
+			if fails {
+				failed++
+			}
+			paged = sub.pages(fails)
 		}
 		due += history
 		if !paged {
@@ -129,8 +135,37 @@ func (s *simulation) starts(rule Rule) (healthy []*subject, extra float64) {
 	if len(healthy) == 0 {
 		healthy = append(healthy, s.subject(rule))
 	}
+	if rule == RuleConfirming && failed < enoughFailed {
+		return healthy, s.spends(healthy[0], rng)
+	}
 	return healthy, float64(sub.pace.extra) / float64(due)
 }
+
+// spends returns how many extra runs a healthy check makes to one that is due, where
+// few runs fail: only those that do bring extra ones on. If they are too rare to wait
+// for, it is what the opening level comes to, which is somewhat more, since a budget
+// that runs low raises the level.
+func (s *simulation) spends(healthy *subject, rng *rand.Rand) float64 {
+	sub := healthy.clone()
+	before, failed, runs := sub.pace.extra, 0, 0
+	end := sub.pace.now.Add(longestTime)
+	for ; runs < spendingRuns && failed < 4*enoughFailed && sub.pace.now.Before(end); runs++ {
+		sub.pace.next(sub.detector)
+		fails := rng.Float64() < s.objective.Tolerate
+		if fails {
+			failed++
+		}
+		sub.pages(fails)
+	}
+	if failed >= enoughFailed {
+		return share(sub.pace.extra-before, runs)
+	}
+	_, extra := opening(s.plain, s.every, s.confirm)
+	return extra
+}
+
+// share is the number of extra runs to one that is due, of so many in all.
+func share(extra, runs int) float64 { return float64(extra) / float64(runs-extra) }
 
 // falsePages counts how often a check that fails at the rate Tolerate is paged
 // for.

@@ -98,7 +98,7 @@ func (d *drafting) stepName(r *request) string {
 func pathName(d *drafting, r *request) string {
 	var words []string
 	for _, s := range strings.Split(r.place.path, "/") {
-		s = unescape(s)
+		s, _, _ = strings.Cut(unescape(s), ";")
 		plainSegment := s != "" && !strings.Contains(s, "{{") && !looksSecret(s) && !isDigits(s) && !d.isKnown(s, r)
 		if version := len(s) > 1 && s[0] == 'v' && isDigits(s[1:]); plainSegment && !version && s != "api" && s != "rest" {
 			words = append(words, strings.ReplaceAll(snake(s), "_", " "))

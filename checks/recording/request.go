@@ -113,12 +113,32 @@ func (r *request) parseBody(variables bool) {
 		return
 	}
 	t, err := parseTree(r.Body.Text)
-	if err != nil && variables {
-		t, err = parseTree(quoteVariables(r.Body.Text))
+	if err != nil {
+		t, err = r.parseRelaxed(variables)
 	}
 	if err == nil && (t.kind >= listTree || strings.Contains(mediaType, "json")) {
 		r.tree = t
 	}
+}
+
+// parseRelaxed reads JSON as people write it in a collection: with variables
+// outside of strings, with comments, and with a comma behind the last member.
+func (r *request) parseRelaxed(variables bool) (*tree, error) {
+	text := r.Body.Text
+	if variables {
+		if t, err := parseTree(quoteVariables(text)); err == nil {
+			return t, nil
+		}
+	}
+	text = strict(text)
+	if variables {
+		text = quoteVariables(text)
+	}
+	t, err := parseTree(text)
+	if err == nil {
+		r.comments = append(r.comments, "comments and commas that are no JSON were left out of the body")
+	}
+	return t, err
 }
 
 // leaves calls f for every value that the request sends, with the name of the
@@ -173,7 +193,7 @@ func (t *tree) scalars(key string, f func(key string, t *tree)) {
 	case listTree, objectTree:
 		for _, m := range t.members {
 			if t.kind == objectTree {
-				m.value.scalars(m.name, f)
+				m.value.scalars(t.keyOf(key, m), f)
 			} else {
 				m.value.scalars(key, f)
 			}

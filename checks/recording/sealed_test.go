@@ -51,8 +51,7 @@ func TestTextsWithoutCredentials(t *testing.T) {
 		"mutation L($password: String!, $pin: [Int!]) { login(password: $password, pin: $pin) { token } }", "urn:ietf:params:oauth:token-type:access_token", "Forgot your password?",
 		"https://a.example/reset?password=&token=", "openid profile token", `{"password": null}`, "token_type=Bearer",
 	} {
-		quoted, _ := json.Marshal(text) // a string always encodes
-		flow := draftOfEntry(t, entry{method: "POST", url: "https://a.example/x", mime: "application/json", body: `{"about": ` + string(quoted) + `}`})
+		flow := draftOfEntry(t, entry{method: "POST", url: "https://a.example/x", mime: "application/json", body: `{"about": ` + quotedJSON(text) + `}`})
 		if strings.Contains(flow, "secrets") {
 			t.Errorf("%s is hidden:\n%s", text, flow)
 		}
@@ -82,8 +81,7 @@ func TestRelaxedJSON(t *testing.T) {
 		"{\n // zebra1\n \"url\": \"https://b.example/*x\", \"pin\": \"zebra\", }", `{"pin": "zebra" /* zebra2, "a": */ , }`, `{"list": [{"pin": "zebra",},], /**/}`, `{"pin": "zebra", "n": {{n}}, // {{zebra}}` + "\n}",
 	} {
 		flow := draftOfEntry(t, entry{method: "POST", url: "https://a.example/login", mime: "application/json", body: strings.ReplaceAll(body, "{{n}}", "1")})
-		raw, _ := json.Marshal(body) // a string always encodes
-		rec, err := recording.Postman(strings.NewReader(`{"item":[{"name":"x","request":{"method":"POST","url":"https://a.example/login","body":{"mode":"raw","raw":` + string(raw) + `}}}]}`))
+		rec, err := recording.Postman(strings.NewReader(`{"item":[{"name":"x","request":{"method":"POST","url":"https://a.example/login","body":{"mode":"raw","raw":` + quotedJSON(body) + `}}}]}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,4 +91,9 @@ func TestRelaxedJSON(t *testing.T) {
 			}
 		}
 	}
+}
+
+func quotedJSON(s string) string {
+	text, _ := json.Marshal(s) // a string always encodes
+	return string(text)
 }

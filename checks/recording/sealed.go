@@ -32,7 +32,7 @@ func readings(text string) []string {
 	all := []string{text}
 	for range 2 {
 		last := all[len(all)-1]
-		next := unescape(unescapeUnicode(last))
+		next := escapeForm.ReplaceAllStringFunc(unescapeUnicode(last), unescape) // one by one: others may be malformed
 		if next == last {
 			break
 		}
@@ -41,7 +41,10 @@ func readings(text string) []string {
 	return all
 }
 
-var unicodeForm = regexp.MustCompile(`\\u00([2-7][0-9a-fA-F])`)
+var (
+	unicodeForm = regexp.MustCompile(`\\u00([2-7][0-9a-fA-F])`)
+	escapeForm  = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
+)
 
 // unescapeUnicode undoes what JSON may write for a letter of ASCII.
 func unescapeUnicode(text string) string { return unicodeForm.ReplaceAllString(text, "%$1") }

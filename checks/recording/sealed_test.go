@@ -29,6 +29,7 @@ func TestTextsThatHoldCredentials(t *testing.T) {
 		"JSON as a form":   post(form, `{"pin":"zebra"}`),
 		"URL in a query":   {method: "GET", url: "https://a.example/x?next=https%3A%2F%2Fb.example%2F%3Fpassword%3Dzebra"},
 		"twice in a query": {method: "GET", url: "https://a.example/x?next=%252F%253Fpassword%253Dzebra"},
+		"malformed":        post(form, `a=%7B%22pin%22%3A%22zebra%22%7D%ZZ`),
 		"semicolons":       {method: "GET", url: "https://a.example/x?a=1;password=zebra"},
 		"header":           {method: "GET", url: "https://a.example/x", header: []string{"X-Login", "user=dave; pin=zebra"}},
 		"GraphQL":          post(jsonType, `{"query": "mutation { login(user: \"dave\", password: \"zebra\") { ok } }"}`),

@@ -35,6 +35,8 @@ func (d *drafting) body(r *request) []setting {
 	case !utf8.ValidString(r.Body.Text) || strings.ContainsRune(r.Body.Text, 0):
 		d.decide("the body was left out: it is no text")
 		return nil
+	case mentions(r.Body.Text):
+		return []setting{{"body", textNode(template(d.seal("body", r.Body.Text, "this body names a credential")))}}
 	}
 	return []setting{{"body", textNode(template(d.text(r, "body", r.Body.Text)))}}
 }
@@ -108,7 +110,7 @@ func (d *drafting) treeNode(r *request, key string, t *tree) *yaml.Node {
 		var all []setting
 		for _, m := range t.members {
 			if name, ok := d.fieldName(r, m.name); ok {
-				all = append(all, setting{name, d.treeNode(r, m.name, m.value)})
+				all = append(all, setting{name, d.treeNode(r, t.keyOf(key, m), m.value)})
 			}
 		}
 		return mapNode(all)

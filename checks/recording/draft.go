@@ -138,7 +138,7 @@ func (d *drafting) hostText(p place) string {
 // write writes the flow and the accounts.
 func (d *drafting) write(o Options) (*Draft, error) {
 	name := o.Name
-	if name == "" {
+	if name == "" && !d.tells(d.rec.Title) {
 		name = slug(d.rec.Title)
 	}
 	if name == "" {

@@ -139,7 +139,7 @@ func (h *harReader) body(x *Exchange, e *harEntry) {
 		x.Body.Missing = "it is long"
 		return
 	}
-	x.Body.Text = text
+	x.Body.Text = strings.TrimPrefix(text, byteOrderMark)
 	if text != "" && !isMultipart(x.Body.Type) {
 		return
 	}

@@ -15,13 +15,15 @@ var errTooLarge = fmt.Errorf("it is larger than %d MiB; record less, or without 
 // memory is one piece and not the whole.
 type input struct {
 	from  io.Reader
+	start *startReader
 	limit *io.LimitedReader
 	dec   *json.Decoder
 }
 
 func newInput(r io.Reader) *input {
 	limit := &io.LimitedReader{R: r, N: MaxBytes + 1}
-	return &input{from: r, limit: limit, dec: json.NewDecoder(limit)}
+	start := &startReader{from: limit}
+	return &input{from: r, start: start, limit: limit, dec: json.NewDecoder(start)}
 }
 
 // object calls f for each member of the object that comes next; f decodes its
@@ -119,12 +121,13 @@ func fieldOf(err *json.UnmarshalTypeError) string {
 // place is an offset as line and column where the document can be read again,
 // and otherwise in bytes.
 func (in *input) place(offset int64) string {
+	inFile := fmt.Sprintf("byte %d", in.start.mark+offset)
 	seeker, ok := in.from.(io.Seeker)
 	if !ok {
-		return fmt.Sprintf("byte %d", offset)
+		return inFile
 	}
-	if _, err := seeker.Seek(0, io.SeekStart); err != nil {
-		return fmt.Sprintf("byte %d", offset)
+	if _, err := seeker.Seek(in.start.mark, io.SeekStart); err != nil {
+		return inFile
 	}
 	line, column := 1, 1
 	for r := bufio.NewReader(io.LimitReader(in.from, offset)); ; {

@@ -82,7 +82,7 @@ func slug(name string) string {
 // without versions and what differs from one run to the next.
 func (d *drafting) stepName(r *request) string {
 	name := d.printable(r.Name)
-	if name == "" || strings.Contains(name, "://") || strings.Contains(name, "{{") || len(name) > 80 {
+	if name == "" || d.tells(name) || strings.Contains(name, "://") || strings.Contains(name, "{{") || len(name) > 80 {
 		name = pathName(d, r)
 	}
 	if method := strings.ToLower(r.Method); d.names[name] && method != "get" && !d.names[method+" "+name] {
@@ -95,10 +95,28 @@ func (d *drafting) stepName(r *request) string {
 	return name
 }
 
+// tells reports whether a name that a person gave a request may have a value in
+// it: it sets something, has a number as long as a PIN, or a word like hunter22.
+func (d *drafting) tells(name string) bool {
+	if strings.Contains(name, "=") || assigns(name) {
+		return true
+	}
+	credential := false
+	for _, word := range strings.FieldsFunc(name, func(c rune) bool { return strings.ContainsRune(" ,;:/()[]{}<>\"'|", c) }) {
+		c := count(word)
+		_, known := d.known[word]
+		if known || c.digits >= 4 || c.digits >= 2 && c.lower+c.upper > 0 || credential && (c.digits > 0 || strings.ContainsAny(word, "!#$%&*+@^~")) {
+			return true
+		}
+		credential = credential || namesCredential(word)
+	}
+	return false
+}
+
 func pathName(d *drafting, r *request) string {
 	var words []string
 	for _, s := range strings.Split(r.place.path, "/") {
-		s = unescape(s)
+		s, _, _ = strings.Cut(unescape(s), ";")
 		plainSegment := s != "" && !strings.Contains(s, "{{") && !looksSecret(s) && !isDigits(s) && !d.isKnown(s, r)
 		if version := len(s) > 1 && s[0] == 'v' && isDigits(s[1:]); plainSegment && !version && s != "api" && s != "rest" {
 			words = append(words, strings.ReplaceAll(snake(s), "_", " "))

@@ -2,6 +2,8 @@ package recording
 
 import (
 	"encoding/base64"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -44,6 +46,9 @@ func newRequest(x *Exchange, to place, index int, variables bool) *request {
 		}
 	}
 	r.parseBody(variables)
+	if address, _, _ := strings.Cut(x.URL, "#"); badlyEscaped(address) {
+		r.comments = append(r.comments, "decide: the recorded URL was badly escaped (a % without two digits behind it); it is escaped anew")
+	}
 	if t, err := parseTree(x.Answer.Text); err == nil && (t.kind >= listTree || strings.Contains(x.Answer.Type, "json")) {
 		r.answer = t
 	}
@@ -106,19 +111,66 @@ func (r *request) parseBody(variables bool) {
 		return
 	}
 	if isForm {
-		r.form = parseQuery(strings.TrimSpace(r.Body.Text))
+		r.parseForm(strings.TrimSpace(r.Body.Text))
 		return
 	}
 	if isMultipart(mediaType) {
 		return
 	}
 	t, err := parseTree(r.Body.Text)
-	if err != nil && variables {
-		t, err = parseTree(quoteVariables(r.Body.Text))
+	if err != nil {
+		t, err = r.parseRelaxed(variables)
 	}
 	if err == nil && (t.kind >= listTree || strings.Contains(mediaType, "json")) {
 		r.tree = t
 	}
+}
+
+// parseForm reads a form, whose fields some old servers take with ; between them.
+func (r *request) parseForm(text string) {
+	if badlyEscaped(text) {
+		r.comments = append(r.comments, "decide: this form was badly escaped (a % without two digits behind it); its fields are escaped anew")
+	}
+	if separatedBySemicolons(text) {
+		r.comments = append(r.comments, "decide: this form had ; between its fields, and has & here")
+		text = semicolon.ReplaceAllString(text, "&")
+	}
+	r.form = parseQuery(text)
+}
+
+var semicolon = regexp.MustCompile(`;\s*`)
+
+// separatedBySemicolons reports whether a form is name=value;name=value.
+func separatedBySemicolons(text string) bool {
+	parts := strings.Split(strings.Trim(text, "; "), ";")
+	return len(parts) > 1 && !strings.Contains(text, "&") && !slices.ContainsFunc(parts, func(s string) bool { return !strings.Contains(s, "=") })
+}
+
+// badlyEscaped reports whether something of a query, a form or a path cannot be
+// unescaped.
+func badlyEscaped(text string) bool {
+	_, err := url.PathUnescape(text)
+	return err != nil
+}
+
+// parseRelaxed reads JSON as people write it in a collection: with variables
+// outside of strings, with comments, and with a comma behind the last member.
+func (r *request) parseRelaxed(variables bool) (*tree, error) {
+	text := r.Body.Text
+	if variables {
+		if t, err := parseTree(quoteVariables(text)); err == nil {
+			return t, nil
+		}
+	}
+	text = strict(text)
+	if variables {
+		text = quoteVariables(text)
+	}
+	t, err := parseTree(text)
+	if err == nil {
+		r.comments = append(r.comments, "comments and commas that are no JSON were left out of the body")
+	}
+	return t, err
 }
 
 // leaves calls f for every value that the request sends, with the name of the
@@ -173,7 +225,7 @@ func (t *tree) scalars(key string, f func(key string, t *tree)) {
 	case listTree, objectTree:
 		for _, m := range t.members {
 			if t.kind == objectTree {
-				m.value.scalars(m.name, f)
+				m.value.scalars(t.keyOf(key, m), f)
 			} else {
 				m.value.scalars(key, f)
 			}

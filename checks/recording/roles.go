@@ -34,7 +34,7 @@ var roles = map[role][]string{
 		"smscode", "tan", "securitycode", "confirmationcode", "xotp", "challengeresponse"},
 	secretRole: {"clientsecret", "apikey", "xapikey", "appkey", "appsecret", "secret", "secretkey", "sharedsecret", "subscriptionkey", "ocpapimsubscriptionkey", "apisecret", "xapisecret", "privatekey", "signature", "xsignature", "hmac", "clientassertion", "assertion", "xauthkey", "xclientsecret", "xappkey", "key"},
 	tokenRole: {"token", "accesstoken", "refreshtoken", "idtoken", "idtokenhint", "sessiontoken", "session", "sessionid", "sid", "authtoken", "xauthtoken", "xaccesstoken", "xsessiontoken", "csrf", "csrftoken", "xcsrf", "xcsrftoken", "xxsrftoken", "xsrftoken",
-		"authenticitytoken", "requestverificationtoken", "csrfmiddlewaretoken", "challenge", "challengeid", "logintoken", "subjecttoken", "actortoken", "requesturi", "authreqid", "devicecode", "ticket", "jwt", "bearer", "credential"},
+		"authenticitytoken", "requestverificationtoken", "csrfmiddlewaretoken", "challenge", "challengeid", "logintoken", "jsessionid", "phpsessid", "subjecttoken", "actortoken", "requesturi", "authreqid", "devicecode", "ticket", "jwt", "bearer", "credential"},
 	drawnRole:     {"state", "nonce", "xrequestid", "requestid", "xcorrelationid", "correlationid", "idempotencykey", "xidempotencykey", "jti", "xfapiinteractionid", "traceid", "xtraceid", "clientnonce", "transactionid"},
 	verifierRole:  {"codeverifier"},
 	challengeRole: {"codechallenge"},
@@ -63,8 +63,11 @@ func roleFor(key, value string) role {
 	}
 	name := plain(key)
 	r := roleOf[name]
+	byWords := roleByWords(key)
 	switch {
-	case len(value) < 3 || slices.Contains(switches, value):
+	case len(value) < 3 || slices.Contains(switches, value) && (byWords != passwordRole || !isGuess(value)):
+		return noRole
+	case strings.HasPrefix(key, "path ") && isWord(value): // /password/reset
 		return noRole
 	case r == otpRole && (!isDigits(value) || len(value) < 4 || len(value) > 10):
 		if looksRandom(value) || name != "code" {
@@ -77,10 +80,8 @@ func roleFor(key, value string) role {
 		return otpRole
 	case r != noRole:
 		return r
-	case hasAny(name, "password", "passphrase", "passcode"):
-		return passwordRole
-	case hasAny(name, "secret", "apikey", "subscriptionkey"):
-		return secretRole
+	case byWords != noRole:
+		return byWords
 	case strings.HasSuffix(name, "token"):
 		return tokenRole
 	case strings.HasPrefix(name, "otp") || strings.HasSuffix(name, "otp"):
@@ -88,6 +89,9 @@ func roleFor(key, value string) role {
 	}
 	return noRole
 }
+
+// isGuess reports whether a switch is also what people choose as a password.
+func isGuess(value string) bool { return value == "password" || value == "username" }
 
 func hasAny(name string, words ...string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(name, w) })
@@ -97,11 +101,13 @@ func hasAny(name string, words ...string) bool {
 func accountField(r role, key string) string {
 	name := plain(key)
 	switch {
-	case r == passwordRole && hasAny(name, "pin", "passcode"):
+	case r == passwordRole && (hasWord(wordsOf(key), []string{"pin", "mpin", "epin", "pins"}) || hasAny(name, "pincode", "passcode", "geheimzahl")):
 		return "pin"
+	case r == passwordRole && hasAny(name, "accesscode"):
+		return "access_code"
 	case r == passwordRole && hasAny(name, "word") && hasAny(name, "memorable"):
 		return "memorable_word"
-	case r == passwordRole && hasAny(name, "answer"):
+	case r == passwordRole && hasAny(name, "answer", "antwort"):
 		return "security_answer"
 	case r == passwordRole:
 		return "password"

@@ -82,6 +82,9 @@ func (d *drafting) segment(r *request, key, s string) string {
 	if s == "" {
 		return s
 	}
+	if base, parameters, ok := strings.Cut(s, ";"); ok && strings.Contains(parameters, "=") {
+		return d.segment(r, key, base) + d.matrix(r, parameters)
+	}
 	plain := unescape(strings.ReplaceAll(s, "+", "%2B"))
 	all := d.text(r, key, plain)
 	if len(all) == 1 && !all[0].expr && all[0].text == plain {
@@ -96,6 +99,22 @@ func (d *drafting) segment(r *request, key, s string) string {
 		}
 	}
 	return template(all)
+}
+
+// matrix are the parameters of a segment, as in /login;jsessionid=….
+func (d *drafting) matrix(r *request, parameters string) string {
+	var b strings.Builder
+	for _, one := range strings.Split(parameters, ";") {
+		name, value, _ := strings.Cut(one, "=")
+		if name, ok := d.fieldName(r, unescape(name)); ok {
+			all := d.text(r, name, unescape(value))
+			if namesCredential(name) {
+				all = d.credential(r, name, unescape(value))
+			}
+			b.WriteString(";" + encodeFields([]templated{{name, all}}))
+		}
+	}
+	return b.String()
 }
 
 // origin is where a request goes, with its variables.
@@ -136,7 +155,7 @@ func (d *drafting) fieldsOf(r *request, fields []Field) (all []templated) {
 }
 
 func (d *drafting) fieldName(r *request, name string) (string, bool) {
-	if name == "" || !utf8.ValidString(name) || hasSecret(name) || d.isKnown(name, r) || strings.Contains(name, "{{") || d.leaks(name) != "" {
+	if name == "" || !utf8.ValidString(name) || hasSecret(name) || d.isKnown(name, r) || strings.Contains(name, "{{") || assigns(name) || d.leaks(name) != "" {
 		d.decide("a field whose name is no fixed text was left out")
 		return "", false
 	}

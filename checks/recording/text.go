@@ -23,7 +23,12 @@ type piece struct {
 var variableForm = regexp.MustCompile(`\{\{\s*([^{}]{1,100}?)\s*\}\}`)
 
 // text turns what a request sends in a field into the pieces that a flow sends.
-func (d *drafting) text(r *request, key, value string) (all []piece) {
+func (d *drafting) text(r *request, key, value string) []piece {
+	return d.sealed(key, value, d.split(r, key, value))
+}
+
+// split is text for a value of which nothing has to be hidden as a whole.
+func (d *drafting) split(r *request, key, value string) (all []piece) {
 	if !d.rec.Variables {
 		return d.literal(r, key, value)
 	}

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"testing"
 )
 
@@ -55,5 +57,36 @@ func (f *front) mend(t *testing.T) {
 	t.Helper()
 	if _, err := call("DELETE", f.url+"/-/faults", nil, ""); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// blamed fails the test unless as many runs failed as requests met the front's one
+// fault, whose rate is 5 %, at just these steps and for just these reasons ("tokens:
+// status_5xx"). why counts the runs that failed, as failures does. It is for flows in
+// which whatever meets the fault ends the run.
+func (f *front) blamed(t *testing.T, why map[string]int, want ...string) {
+	t.Helper()
+	stats, failed := f.stats(t), 0
+	for _, runs := range why {
+		failed += runs
+	}
+	met, matched := int(stats.Met), int(stats.Faults[0].Matched)
+	t.Logf("%d runs failed, %d of %d requests met a fault: %v", failed, met, matched, why)
+	if got := slices.Sorted(maps.Keys(why)); !slices.Equal(got, want) {
+		t.Errorf("failed at %q, want %q", got, want)
+	}
+	if failed != met || met == 0 || stats.Unreached != 0 {
+		t.Errorf("%d runs failed, and %d requests met a fault, %d did not reach the server", failed, met, stats.Unreached)
+	}
+	within999(t, met, matched, 0.05)
+}
+
+// within999 fails the test where the share is outside the 99.9 % interval of the
+// rate. What a proxy does is decided by its seed, so this passes always or never.
+func within999(t *testing.T, met, of int, rate float64) {
+	t.Helper()
+	lower, upper := wilson(met, of, 3.291)
+	if rate < lower || rate > upper {
+		t.Errorf("%d of %d met a fault, which is %.2f %% to %.2f %%; want %.0f %% in it", met, of, 100*lower, 100*upper, 100*rate)
 	}
 }

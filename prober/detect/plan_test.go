@@ -55,6 +55,35 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// That confirming makes pages later is said once, at the lowest rate that is worth one.
+func TestPlanWarnsOfLaterPages(t *testing.T) {
+	s := newSimulation(DefaultObjective, every, usual)
+	delay := func(median, p95 time.Duration) Delay {
+		return Delay{Quantile{Time: median}, Quantile{Time: p95}, 1000}
+	}
+	for _, tt := range []struct {
+		confirming Delay
+		want       int
+	}{
+		{delay(time.Minute, time.Hour), 0},
+		{delay(61*time.Second, time.Hour), 0}, // chance
+		{delay(2*time.Minute, time.Hour), 1},
+		{delay(time.Minute, 2*time.Hour), 1},
+		{Delay{}, 0},
+	} {
+		p := Plan{RunsADay: 8640, ExtraRunsADay: 1 << 30}
+		for _, rate := range []float64{DefaultObjective.Detect / 2, DefaultObjective.Detect, 1} {
+			row := PlanRow{Rate: rate}
+			row.Delays[RuleDetector], row.Delays[RuleConfirming] = delay(time.Minute, time.Hour), tt.confirming
+			p.Rows = append(p.Rows, row)
+		}
+		got := s.warnings(p, tt.confirming)
+		if len(got) != tt.want || tt.want == 1 && !strings.HasPrefix(got[0], "confirming makes pages later: at a failure rate of "+percent(DefaultObjective.Detect)+" ") {
+			t.Errorf("%+v: got %q, want %d warnings", tt.confirming, got, tt.want)
+		}
+	}
+}
+
 func TestPlanWithoutConfirming(t *testing.T) {
 	t.Parallel()
 	p := NewPlan(DefaultObjective, time.Minute, Confirm{})

@@ -55,7 +55,26 @@ func (s *simulation) warnings(p Plan, atDetect Delay) []string {
 		warn("confirm_budget is %s a day, and a failure rate of %s takes about %s runs to be sure of: the budget ends before that",
 			extraRuns(p.ExtraRunsADay), percent(o.Detect), count(runs))
 	}
+	for _, r := range p.Rows {
+		plainly, confirming := r.Delays[RuleDetector], r.Delays[RuleConfirming]
+		if r.Rate < o.Detect || confirming.Reps == 0 {
+			continue
+		}
+		if later(confirming.Median, plainly.Median) || later(confirming.P95, plainly.P95) {
+			warn("confirming makes pages later: at a failure rate of %s %v in half of the cases and %v in 19 of 20, and without it %v and %v",
+				percent(r.Rate), confirming.Median, confirming.P95, plainly.Median, plainly.P95)
+			break
+		}
+	}
 	return all
+}
+
+// later reports whether a time is longer than another by more than a simulation's chance.
+func later(a, b Quantile) bool {
+	if a.Beyond || b.Beyond {
+		return a.Beyond && !b.Beyond
+	}
+	return float64(a.Time) > 1.1*float64(b.Time)
 }
 
 func onlyRuns(n float64) string {

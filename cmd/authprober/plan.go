@@ -46,6 +46,8 @@ With --json, print one object for each flow and group, in one line:
   pool, accounts                the pool it leases from, and how many accounts are in it;
                                 absent where a group has several
   logins_an_hour_per_account    of this flow alone
+  pool_logins_an_hour_per_account
+                                of all the flows of the pool
   extra_runs_a_day              the most that confirming adds
   healthy_extra                 what it adds in the mean to a healthy check, as a share; 0
                                 for a group
@@ -99,6 +101,7 @@ type jsonPlan struct {
 	Pool            string                     `json:"pool,omitempty"`
 	Accounts        int                        `json:"accounts,omitempty"`
 	PerAccount      float64                    `json:"logins_an_hour_per_account,omitempty"`
+	InAll           float64                    `json:"pool_logins_an_hour_per_account,omitempty"`
 	Extra           int                        `json:"extra_runs_a_day"`
 	HealthyExtra    float64                    `json:"healthy_extra"`
 	Confirm         float64                    `json:"confirm_seconds"`
@@ -149,7 +152,7 @@ func printPlanJSON(w io.Writer) func(*planned) error {
 			Check: p.check.Name, Flows: p.flows, Every: p.check.Schedule.Every.Seconds(),
 			Runs: p.load.runs, Requests: p.load.most.Requests, Logins: p.load.logins,
 			MostLogins: p.load.most.Logins, Environment: p.check.Labels["environment"], AuthorisedBy: p.check.AuthorisedBy,
-			Pool: p.load.pool, Accounts: p.load.accounts, PerAccount: p.load.perAccount(),
+			Pool: p.load.pool, Accounts: p.load.accounts, PerAccount: p.load.perAccount(), InAll: p.load.perAccountInAll(),
 			Extra: p.ExtraRunsADay, HealthyExtra: p.HealthyExtra, Confirm: p.confirm.Interval.Seconds(),
 			Objective:       jsonObjective{o.Tolerate, o.Detect, o.FalsePageEvery.Seconds(), o.Blip.Seconds()},
 			RunsToFalsePage: p.Params.RunsToFalsePage, Promise: p.Promise,

@@ -25,6 +25,7 @@ type planned struct {
 // A load is what a check asks of its target and of its accounts.
 type load struct {
 	runs, logins float64       // an hour, as the schedule has them
+	inAll        float64       // logins an hour of all flows of the pool
 	most         checks.Demand // in any hour
 	pool         string        // "" where it uses no accounts, or a group several pools
 	accounts     int
@@ -32,6 +33,9 @@ type load struct {
 
 // perAccount is how often an account of the pool logs in, an hour.
 func (l load) perAccount() float64 { return l.logins / float64(max(l.accounts, 1)) }
+
+// perAccountInAll is what each account of the pool is asked for by all its flows.
+func (l load) perAccountInAll() float64 { return l.inAll / float64(max(l.accounts, 1)) }
 
 // A planner makes plans, each kind of them once: many flows are of one.
 type planner struct {
@@ -146,9 +150,9 @@ func (p *planner) planGroup(g *prober.Group) *planned {
 		one.flows = append(one.flows, c.Name)
 		l := loadOf(c, p.config, p.now)
 		if i == 0 {
-			one.load.pool, one.load.accounts = l.pool, l.accounts
+			one.load.pool, one.load.accounts, one.load.inAll = l.pool, l.accounts, l.inAll
 		} else if l.pool != one.load.pool {
-			one.load.pool, one.load.accounts = "", 0
+			one.load.pool, one.load.accounts, one.load.inAll = "", 0, 0
 		}
 		one.load.runs += l.runs
 		one.load.most.Runs += l.most.Runs
@@ -170,6 +174,16 @@ func (p *planner) of(k planKind, make func() detect.Plan) detect.Plan {
 	return plan
 }
 
+// loginsOf is how many logins an hour the schedules of all flows ask of a pool.
+func loginsOf(pool string, config *checks.Config) (anHour float64) {
+	for _, c := range config.Checks {
+		if name, _ := config.Supply(c); name == pool {
+			anHour += float64(time.Hour) / float64(c.Schedule.Every)
+		}
+	}
+	return anHour
+}
+
 // loadOf says what the check asks for.
 func loadOf(c *prober.Check, config *checks.Config, now time.Time) load {
 	l := load{runs: float64(time.Hour) / float64(c.Schedule.Every), most: config.Demand(c, time.Hour)}
@@ -177,6 +191,7 @@ func loadOf(c *prober.Check, config *checks.Config, now time.Time) load {
 	for _, p := range config.Accounts.Status(now) {
 		if p.Name == pool {
 			l.logins, l.pool, l.accounts = l.runs, pool, p.Free+p.Leased+p.Cooling+p.Quarantined
+			l.inAll = loginsOf(pool, config)
 		}
 	}
 	return l

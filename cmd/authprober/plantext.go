@@ -50,6 +50,9 @@ func loadText(plan *planned) string {
 		hours, _ := paceUnit(l.logins)
 		text += fmt.Sprintf(", %s: %s for each of %d %s of %s",
 			paced(l.logins, "login"), count(l.perAccount()*hours), l.accounts, plural(l.accounts, "account"), l.pool)
+		if l.inAll > l.logins {
+			text += fmt.Sprintf(" (with the pool's other flows %s)", paced(l.perAccountInAll(), "login"))
+		}
 	}
 	switch {
 	case plan.flows != nil:

@@ -33,6 +33,17 @@ func newMagicLink(t *testing.T) *magicLink {
 	return m
 }
 
+// behind puts a front with a fault before the bank, whose mails lead there as well.
+func (m *magicLink) behind(t *testing.T, fault string) *front {
+	t.Helper()
+	f := newFront(t, freeAddresses(t, 1)[0], m.url, fault)
+	m.env = append(m.env, "BANK_URL="+f.url) // the last one counts
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.url = f.url
+	return f
+}
+
 // altered is the flow with some of its words replaced, each of which it has to have.
 func (m *magicLink) altered(t *testing.T, words ...string) string {
 	t.Helper()
@@ -201,6 +212,22 @@ func TestMagicLinkUndelivered(t *testing.T) {
 	if next, _ := m.once(t, 1, impatient); next[0].at() != "passed" {
 		t.Errorf("the run after a late mail: %s", next[0].at())
 	}
+}
+
+// TestMagicLinkFaults lets one in twenty requests for a link meet a fault. What it
+// ends is the run that met it, and the mails of others are not taken for its own.
+func TestMagicLinkFaults(t *testing.T) {
+	t.Parallel()
+	m := newMagicLink(t)
+	f := m.behind(t, "path=/login/email/* method=GET kind=status status=503 rate=5%")
+	all, _ := m.once(t, 200, m.flow)
+	why := map[string]int{}
+	for _, r := range all {
+		if r.at() != "passed" {
+			why[r.at()]++
+		}
+	}
+	f.blamed(t, why, "a used link is refused: status_5xx", "open the link: status_5xx")
 }
 
 // interval reads the two ends, in percent, of what `once --runs` says at its end.

@@ -24,9 +24,10 @@ const mailText = "Liebe Kundin, lieber Kunde: grüßt die Bank"
 // A mailBank is a bank without passwords: it mails a link, which leads into the app
 // with a code, which is exchanged for a token (RFC 6749 section 4.1.3, RFC 7636).
 type mailBank struct {
-	url, inbox string
-	box        *dovecot
-	sending    sync.WaitGroup // mails that are on their way
+	url     string // of the links in its mails; that of a front, once one is set
+	inbox   string
+	box     *dovecot
+	sending sync.WaitGroup // mails that are on their way
 
 	mu    sync.Mutex
 	lose  func() bool   // whether this mail is never sent; nil is none

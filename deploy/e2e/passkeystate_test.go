@@ -71,3 +71,25 @@ func TestPasskeyThatLasts(t *testing.T) {
 		t.Errorf("a counter that is behind: got %v\n%s", err, out)
 	}
 }
+
+// TestPasskeyFaults puts a fault of 5 % in front of the relying party. A login that
+// met one has not moved the counter there, and the next one goes on with a larger.
+func TestPasskeyFaults(t *testing.T) {
+	for fault, want := range map[string][]string{
+		"path=/webauthn/login/finish kind=status status=503": {"a used challenge is refused: status_5xx",
+			"log in with the new passkey: status_5xx", "log in: status_5xx"},
+		"path=/webauthn/register/begin kind=html": {"ask to register: bad_response"},
+	} {
+		t.Run(strings.Fields(fault)[0], func(t *testing.T) {
+			t.Parallel()
+			key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := newFront(t, freeAddresses(t, 1)[0], newRelyingParty(t).url, fault+" rate=5%")
+			env := []string{"RP_URL=" + f.url, "RP_ORIGIN=" + rpOrigin, "AUTHPROBER_STATE_DIR=" + t.TempDir(), "PASSKEY_A=" + privatePEM(t, key)}
+			all := ranWith(t, 200, env, deployed("flows", "passkey.yaml"), deployed("flows", "passkey-accounts.yaml"))
+			f.blamed(t, failures(all), want...)
+		})
+	}
+}

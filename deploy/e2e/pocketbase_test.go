@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -71,8 +72,7 @@ func (p *pocket) must(t *testing.T, method, path, body string) (object map[strin
 func (p *pocket) once(t *testing.T, env []string, args ...string) (int, string) {
 	t.Helper()
 	cmd := exec.Command(authprober(t), append([]string{"once"}, args...)...)
-	cmd.Env = append(append(os.Environ(), "AUTHPROBER_ALLOW_ENV=POCKETBASE_URL,MAIL_URL", "POCKETBASE_URL="+p.url,
-		"POCKETBASE_A_PASSWORD="+passwordA, "POCKETBASE_B_PASSWORD="+passwordB), env...)
+	cmd.Env = slices.Concat(os.Environ(), []string{"AUTHPROBER_ALLOW_ENV=POCKETBASE_URL,MAIL_URL"}, p.environment(), env)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -91,25 +91,39 @@ func silent(t *testing.T, out string) {
 	}
 }
 
-// TestPocketBase runs the example flow as it ships, fifty times in a row.
+// environment is what deploy/flows/pocketbase.yaml reads.
+func (p *pocket) environment() []string {
+	return []string{"POCKETBASE_URL=" + p.url, "POCKETBASE_A_PASSWORD=" + passwordA, "POCKETBASE_B_PASSWORD=" + passwordB}
+}
+
+// TestPocketBase runs the example flow as it ships, once to be read and 200 times
+// in a row.
 func TestPocketBase(t *testing.T) {
+	t.Parallel()
 	p := newPocket(t)
 	flow, accounts := deployed("flows", "pocketbase.yaml"), deployed("flows", "pocketbase-accounts.yaml")
-	for i := range 50 {
-		code, out := p.once(t, nil, flow, accounts)
-		if code != 0 {
-			t.Fatalf("run %d: exit code %d, want 0:\n%s", i+1, code, out)
-		}
-		silent(t, out)
-		if i == 0 {
-			t.Logf("a passed run:\n%s", out)
-			for _, step := range []string{"login", "refresh", "accounts", "no token is refused", "a wrong password is refused"} {
-				if !strings.Contains(out, step) {
-					t.Errorf("step %q is not in the output:\n%s", step, out)
-				}
-			}
+	code, out := p.once(t, nil, flow, accounts)
+	if code != 0 {
+		t.Fatalf("exit code %d, want 0:\n%s", code, out)
+	}
+	silent(t, out)
+	for _, step := range []string{"login", "refresh", "accounts", "no token is refused", "a wrong password is refused"} {
+		if !strings.Contains(out, "✓ "+step) {
+			t.Errorf("step %q has not passed:\n%s", step, out)
 		}
 	}
+	passed(t, ranWith(t, 200, p.environment(), flow, accounts))
+}
+
+// TestPocketBaseFaults puts a fault of 5 % in front of the logins, the customer's
+// and the one with a wrong password, which is to be refused and not to be down.
+func TestPocketBaseFaults(t *testing.T) {
+	t.Parallel()
+	p := newPocket(t)
+	f := newFront(t, freeAddresses(t, 1)[0], p.url, "path=/api/collections/users/auth-with-password kind=status status=503 rate=5%")
+	p.url = f.url
+	all := ranWith(t, 200, p.environment(), deployed("flows", "pocketbase.yaml"), deployed("flows", "pocketbase-accounts.yaml"))
+	f.blamed(t, failures(all), "a wrong password is refused: status_5xx", "login: status_5xx")
 }
 
 // TestPocketBaseFails gives the flow a user whose password is wrong: it has to

@@ -17,7 +17,7 @@ func seeds(f *testing.F, paths ...string) {
 		f.Add(text)
 	}
 	for _, text := range []string{
-		"", "{}", `{"log":{"entries":[{}]}}`, `{"item":[{"request":"http://a/{{b}}"}]}`, `{"item":[{"item":[{"request":{"url":{"host":["a"],"path":["b",":c"]},"body":{"raw":"{\"a\":{{b}}}"}}}]}]}`,
+		"", "{}", `{"log":{"entries":[{}]}}`, `{"item":[{"request":"http://a/{{b}}"}]}`, `{"item":[{"request":"{{"}]}`, `{"item":[{"item":[{"request":{"url":{"host":["a"],"path":["b",":c"]},"body":{"raw":"{\"a\":{{b}}}"}}}]}]}`,
 		`{"log":{"entries":[{"request":{"method":"POST","url":"http://a/b?c=d","headers":[{"name":"Authorization","value":"Basic YTpi"}],"postData":{"mimeType":"application/json","text":"[1,2.5e3,null,\"\\u2028${{\"]"}},"response":{"status":302,"headers":[{"name":"Location","value":"/x?y=12345678"}]}}]}}`,
 	} {
 		f.Add([]byte(text))

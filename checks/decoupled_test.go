@@ -56,7 +56,7 @@ func TestDecoupled(t *testing.T) {
 		{"slow_down", []time.Duration{10, 10}, "", "", ""},
 		{"expired_token", []time.Duration{1}, "token", prober.ReasonOAuthError, "want 200, got 400 with the OAuth error expired_token"},
 		{"denied", []time.Duration{1}, "token", prober.ReasonOAuthError, "want 200, got 400 with the OAuth error access_denied"},
-		{"always pending", slices.Repeat([]time.Duration{1}, 59), "token", prober.ReasonTimeout, `polled 60 times in 1m, and the answer was always "not yet"`},
+		{"always pending", slices.Repeat([]time.Duration{1}, 59), "token", prober.ReasonTimeout, `polled 60 times in 1m, and the answer was always "not yet", the last with status 400`},
 		{"token 503", nil, "token", prober.ReasonStatus5xx, "want 200, got 503"},
 		{"token rate limit", nil, "token", prober.ReasonRateLimited, "want 200, got 429"},
 		{"token bad gateway", nil, "token", prober.ReasonStatus5xx, "want 200, got 502"},

@@ -129,7 +129,22 @@ func (st *step) vetCounter(s *Scope) []string {
 	if len(st.Counter.First.needs(lets)) > 0 {
 		s.doc.Errorf(st.Counter.node, "the counter %s begins with what the step computes with let, and it counts before that", st.Counter.Name)
 	}
+	s.atLoad(&st.Counter.First, func(text, of string) {
+		if _, err := firstCount(text); err != nil {
+			s.doc.Errorf(st.Counter.First.node, "%sthe first number of the counter %s %v", of, st.Counter.Name, err)
+		}
+	})
 	return st.Counter.First.needs(s.captured)
+}
+
+// firstCount reads the number that a counter begins with. Its error does not repeat
+// the text, which may be a field of an account.
+func firstCount(text string) (uint64, error) {
+	n, err := strconv.ParseUint(text, 10, 63)
+	if err != nil {
+		return 0, errors.New("is no whole number from 0 on")
+	}
+	return n, nil
 }
 
 // vetMemory compiles what the step takes from the store and leaves in it.
@@ -196,8 +211,8 @@ func (s *Session) prepare(st *step) error {
 	first := uint64(1)
 	if text, err := textOr(&st.Counter.First, s, "1"); err != nil {
 		return err
-	} else if first, err = strconv.ParseUint(text, 10, 63); err != nil {
-		return fmt.Errorf("the first number of the counter %s is no whole number from 0 on", st.Counter.Name)
+	} else if first, err = firstCount(text); err != nil {
+		return fmt.Errorf("the first number of the counter %s %w", st.Counter.Name, err)
 	}
 	n, err := s.flow.options.Remembered.Increment(s.storeKey(), st.Counter.Name, first, time.Now())
 	if err != nil {

@@ -3,6 +3,7 @@ package checks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -166,7 +167,11 @@ func (s *Session) late(st *step, took time.Duration) error {
 	if st.Poll.Delivery {
 		reason = prober.ReasonUndelivered
 	}
-	return Failf(reason, "polled %d times in %s, and the answer was always \"not yet\"%s", s.result.Polls, short(took.Round(time.Millisecond)), s.answer.beside)
+	last := ""
+	if s.answer.status > 0 { // a mail has none, and neither has an answer that was cut short
+		last = fmt.Sprintf(", the last with status %d", s.answer.status)
+	}
+	return Failf(reason, "polled %d times in %s, and the answer was always \"not yet\"%s%s", s.result.Polls, short(took.Round(time.Millisecond)), last, s.answer.beside)
 }
 
 // wait waits, or returns early with the reason why ctx has ended.

@@ -28,8 +28,9 @@ func (a *app) onceCommand() *cobra.Command {
 its status, how long it took and in which phases, what was expected and what came.
 Secrets are not shown.
 
-An account's one-time code is good once in 30 s, and this command does not know
-which codes an earlier one has used: one that is repeated at once may be refused.
+An account's one-time code is good once in 30 s. With AUTHPROBER_STATE_DIR this command
+knows which codes earlier ones have used, and does not send one again. Without it does
+not: one that is repeated at once may be refused.
 
 With --runs, run each flow so many times, waiting for accounts where it must, and say at
 the end how many runs failed and who is to blame.

@@ -123,7 +123,7 @@ func sampleOf(t *testing.T, name string) string {
 		return "https://bank.example"
 	case strings.HasSuffix(name, "_TOTP") || strings.HasSuffix(name, "_HOTP"):
 		return "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
-	case strings.HasSuffix(name, "_KEY"):
+	case strings.HasSuffix(name, "_KEY") || strings.HasPrefix(name, "PASSKEY_"):
 		key, err := jose.GenerateKey("ES256")
 		if err != nil {
 			t.Fatal(err)

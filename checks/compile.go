@@ -93,7 +93,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 	f.noteLater(s)
 	f.vetClients(src, s)
 	vetSteps(src, f, s)
-	l.vetTOTP(src, f, s)
+	l.vetTOTP(src, f)
 	l.vetNegative(src, f)
 	l.vetUse(src, f)
 	vetCertificateTag(src, f)

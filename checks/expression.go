@@ -63,7 +63,9 @@ func (e *Expr) mentions(name string) bool { return e.program != nil && e.program
 // expression that has compiled.
 func (s *Scope) quietly(n *yaml.Node, source string) *program {
 	before := len(s.doc.Mistakes)
-	p := s.compile(n, 0, source)
+	again := *s
+	again.flow = nil // what its helpers are given was tried
+	p := again.compile(n, 0, source)
 	s.doc.Mistakes = s.doc.Mistakes[:before]
 	return p
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/expr-lang/expr/types"
 
 	"github.com/authprober/authprober/checks/accounts"
-	"github.com/authprober/authprober/checks/internal/otp"
 	"github.com/authprober/authprober/checks/internal/secret"
 	"github.com/authprober/authprober/checks/internal/strict"
 	"github.com/authprober/authprober/prober/detect"
@@ -141,11 +140,11 @@ func (l *loader) scopeOfAccounts(src *source, f *compiled, s *Scope) {
 // section 5.2).
 const codeStep = 30 * time.Second
 
-// vetTOTP tries the secrets that totp() will be given. A code is good once, so
-// an account of such a flow logs in at most once in a step of the clock. A flow that
+// vetTOTP tells the pool of a flow that calls totp(). A code is good once, so an
+// account of such a flow logs in at most once in a step of the clock. A flow that
 // sends codes under a condition alone, as where no session is remembered, is told by
 // the run whether it needs one.
-func (l *loader) vetTOTP(src *source, f *compiled, s *Scope) {
+func (l *loader) vetTOTP(src *source, f *compiled) {
 	all := slices.Concat(pointers(f.steps), pointers(f.cleanup))
 	codes := slices.ContainsFunc(all, func(st *step) bool { return st.usesTOTP })
 	always := slices.ContainsFunc(all, func(st *step) bool { return st.usesTOTP && !st.If.isSet() })
@@ -165,18 +164,6 @@ func (l *loader) vetTOTP(src *source, f *compiled, s *Scope) {
 		p.need = f.need
 	}
 	l.recallCodes(p)
-	for field := range s.totp {
-		for i := range p.set.Accounts {
-			a := &p.set.Accounts[i]
-			text, _ := p.vars[a.name][field].(string)
-			if text == "" {
-				continue // missing, and that is noted
-			}
-			if _, err := otp.DecodeSecret(text); err != nil {
-				p.src.doc.Errorf(a.node, "the %s of account %q is no key for totp(): %v", field, a.name, err)
-			}
-		}
-	}
 }
 
 // vetBudgets compares what the flows want of each pool with what it can give.

@@ -41,10 +41,12 @@ type rewriter struct {
 	plain    map[*ast.CallNode]*ast.MemberNode // what a call stands for
 	types    map[*ast.CallNode]reflect.Type    // what calls yield
 	account  int                               // how often it reads more of the account than its name
+	calls    []*ast.CallNode                   // of helpers, in the order of their ends
+	branches map[ast.Node]bool                 // what only one outcome of a condition comes to
 }
 
 func newRewriter(checked []string) *rewriter {
-	return &rewriter{mentions: map[string]bool{}, checked: checked, plain: map[*ast.CallNode]*ast.MemberNode{}, types: map[*ast.CallNode]reflect.Type{}}
+	return &rewriter{mentions: map[string]bool{}, checked: checked, plain: map[*ast.CallNode]*ast.MemberNode{}, types: map[*ast.CallNode]reflect.Type{}, branches: map[ast.Node]bool{}}
 }
 
 // Visit implements ast.Visitor.
@@ -63,6 +65,12 @@ func (r *rewriter) Visit(node *ast.Node) {
 		if n.Operator == "??" {
 			r.restore(&n.Left)
 		}
+		if slices.Contains([]string{"??", "&&", "||", "and", "or"}, n.Operator) {
+			r.branch(n.Right)
+		}
+	case *ast.ConditionalNode:
+		r.branch(n.Exp1)
+		r.branch(n.Exp2)
 	case *ast.CallNode:
 		r.restoreOne(&n.Callee)
 		// The library checks before and after this; it would take the call's type
@@ -70,7 +78,13 @@ func (r *rewriter) Visit(node *ast.Node) {
 		// it has forgotten by then.
 		r.types[n] = n.Type()
 		n.SetNature(nature.Nature{})
+		r.calls = append(r.calls, n)
 	}
+}
+
+// branch notes what is under n.
+func (r *rewriter) branch(n ast.Node) {
+	ast.Find(n, func(below ast.Node) bool { r.branches[below] = true; return false })
 }
 
 // misses reports whether the expression may find nothing where it reads something.

@@ -366,7 +366,7 @@ var beyondSchema = []string{
 	"follow-first", "follow-settings", "let", "poll", "submit-first", "submit-settings",
 	"account-fields", "alias-bomb", "alias-loop", "answer-before-request", "bad-types", "binary", "bodies", "confirm",
 	"confirm-budget", "confirm-rare", "duplicate-key",
-	"empty", "env-not-allowed", "expect-nothing", "helper-arguments", "helper-calls", "jws", "mail-answer", "mail-server", "mail-settings", "memory-of-nobody",
+	"empty", "env-not-allowed", "expect-nothing", "helper-arguments", "helper-calls", "helper-values", "jws", "mail-answer", "mail-server", "mail-settings", "memory-of-nobody",
 	"no-accounts", "no-pool", "not-utf8", "not-yaml", "pool-budget", "pool-secret", "read-before-capture", "several-documents", "sign",
 	"signing-keys", "signing-keys-of-accounts", "tab", "target-no-url",
 	"tag-certificate", "target-password", "target-query", "tls", "unclosed-template", "unknown-anchor", "unknown-name", "yaml-tags",

@@ -32,7 +32,6 @@ type Scope struct {
 	account    types.Map         // the fields that every account of the pool has; nil without a pool
 	env        map[string]string // allow-listed environment variables
 	secrets    types.Map
-	totp       map[string]bool // account fields that totp() reads
 	clients    map[*Client]*oauthSeen
 	remembered []string        // names of what is remembered of an account
 	totpSeen   bool            // an expression compiled since this was last reset calls totp()
@@ -42,6 +41,7 @@ type Scope struct {
 	steps      []string        // the names of the steps before this place
 	aside      bool            // the answer in reach is a mail
 	missSeen   bool            // one reads what may not be there
+	choosy     bool            // the step at hand is only for some accounts
 }
 
 // answerNames are in reach once a step has its answer.
@@ -58,7 +58,7 @@ var answerNames = types.Map{
 func newScope(doc *strict.Document) *Scope {
 	return &Scope{
 		doc: doc, names: types.Map{"step": types.String, "check": types.String},
-		captured: map[string]string{}, later: map[string]string{}, totp: map[string]bool{}, kept: map[string]bool{}, clients: map[*Client]*oauthSeen{},
+		captured: map[string]string{}, later: map[string]string{}, kept: map[string]bool{}, clients: map[*Client]*oauthSeen{},
 	}
 }
 
@@ -115,6 +115,7 @@ type program struct {
 	// credential says that it reads a field of the account beside its name, or what
 	// was kept of one.
 	credential bool
+	ofAnswer   map[argument]bool // what helpers are given that is read from the answer
 }
 
 // needs lists the captured names the program reads.
@@ -143,9 +144,10 @@ func (s *Scope) compile(n *yaml.Node, offset int, source string, options ...expr
 		s.mistake(n, offset, source, err)
 		return nil
 	}
-	s.noteTOTP(source, rw.mentions)
+	s.noteCodes(rw.mentions)
 	s.missSeen = s.missSeen || rw.misses()
-	p := &program{compiled, rw.mentions, rw.account > 0 || len(s.keptOf(rw.mentions)) > 0}
+	p := &program{compiled, rw.mentions, rw.account > 0 || len(s.keptOf(rw.mentions)) > 0, rw.ofAnswer()}
+	s.tryCalls(n, offset, source, rw)
 	s.credential = s.credential || p.credential
 	return p
 }
@@ -284,13 +286,7 @@ func typeOfResult(p *program) types.Type {
 	return types.TypeOf(reflect.Zero(t).Interface())
 }
 
-// totpOfAccount finds the account fields that are given to totp().
-var totpOfAccount = regexp.MustCompile(`\btotp\(\s*account\.([A-Za-z_][A-Za-z0-9_]*)`)
-
-func (s *Scope) noteTOTP(source string, mentions map[string]bool) {
+func (s *Scope) noteCodes(mentions map[string]bool) {
 	s.totpSeen = s.totpSeen || mentions["totp"]
 	s.codeSeen = s.codeSeen || mentions["totp"] || mentions["hotp"]
-	for _, m := range totpOfAccount.FindAllStringSubmatch(source, -1) {
-		s.totp[m[1]] = true
-	}
 }

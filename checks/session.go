@@ -211,7 +211,8 @@ func (s *Session) eval(p *program) (any, error) {
 }
 
 // evalAnswer evaluates an expression over the answer. That it cannot be
-// evaluated is the target's fault.
+// evaluated is the target's fault, unless a helper was given a key or the like that
+// the flow has from elsewhere.
 func (s *Session) evalAnswer(p *program) (any, error) {
 	if p.mentions["body"] {
 		if err := s.parseBody(); err != nil {
@@ -221,6 +222,9 @@ func (s *Session) evalAnswer(p *program) (any, error) {
 	v, err := s.eval(p)
 	if err != nil && strings.Contains(err.Error(), "memory budget exceeded") {
 		return nil, err // the flow asks for too much
+	}
+	if p.ownFault(err) {
+		return nil, err
 	}
 	f, ok := errors.AsType[*failure](err)
 	switch {

@@ -13,7 +13,9 @@ import (
 func (st *step) vet(s *Scope, runTimeout time.Duration) {
 	before := s
 	s.totpSeen, s.missSeen = false, false
+	s.choosy = false
 	st.If.compileBool(before)
+	s.choosy = st.If.mentions("account")
 	s.totpSeen, s.codeSeen, s.credential = false, false, false
 	st.ifNeeds = exprNeeds(&st.If, s.captured)
 	letNeeds := st.vetLet(s)

@@ -16,6 +16,7 @@ func codes() []Func {
 		Example: `totp(account.totp_secret, 8, 30, "SHA256")`,
 		Types: []any{new(func(string, int, int, string) string), new(func(string, int, int) string),
 			new(func(string, int) string), new(func(string) string)},
+		trial: tryTOTP,
 		Call: call("totp", 1, 4, func(a *arguments) (any, error) {
 			secret, digits, period, algorithm := a.text(0), a.whole(1), 30, a.text(3)
 			if len(a.args) > 2 {
@@ -31,6 +32,7 @@ func codes() []Func {
 		Doc:     "The one-time code of a counter, RFC 4226. Secret and digits are those of totp.",
 		Example: `hotp(account.hotp_secret, 7)`,
 		Types:   []any{new(func(string, int, int) string), new(func(string, int) string)},
+		trial:   tryHOTP,
 		Call: call("hotp", 2, 3, func(a *arguments) (any, error) {
 			secret, counter, digits := a.text(0), a.whole(1), a.whole(2)
 			if a.err != nil {

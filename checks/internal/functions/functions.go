@@ -21,6 +21,7 @@
 package functions
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -42,12 +43,37 @@ type Func struct {
 	// Call calls it. The arguments fit one of Types, but for those whose type is
 	// not known before; of them, a wrong one is an error.
 	Call func(args ...any) (any, error)
+
+	trial func(t *trial) // see Try; nil where there is nothing to try
 }
 
 // All returns every function, in the order in which the reference has them. Each
 // is safe for concurrent use.
 func All() []Func {
-	return slices.Concat(codes(), encodings(), tokens(), keys(), passkeys(), texts(), values())
+	all := slices.Concat(codes(), encodings(), tokens(), keys(), passkeys(), texts(), values())
+	for i := range all {
+		all[i].blameArguments()
+	}
+	return all
+}
+
+// blameArguments makes Call tell by an [*ArgumentError] that what its author has
+// chosen is wrong, and not what else it was given.
+func (f *Func) blameArguments() {
+	if f.trial == nil {
+		return
+	}
+	call, tried := f.Call, *f
+	f.Call = func(args ...any) (any, error) {
+		v, err := call(args...)
+		if _, ok := errors.AsType[misuse](err); err == nil || ok {
+			return v, err
+		}
+		if wrong := tried.Try(args); wrong != nil {
+			return nil, wrong
+		}
+		return nil, err
+	}
 }
 
 // Missing is the error of an expression that reads what is not there: only an
@@ -55,6 +81,10 @@ func All() []Func {
 type Missing struct{ What string }
 
 func (e Missing) Error() string { return e.What + " is missing" }
+
+// misuse is the error of a call whose arguments are too many, too few or of other
+// kinds.
+type misuse struct{ error }
 
 // arguments reads the arguments of one call. Its first mistake stays in err.
 type arguments struct {
@@ -69,11 +99,11 @@ func call(name string, least, most int, f func(a *arguments) (any, error)) func(
 	return func(args ...any) (any, error) {
 		a := &arguments{name: name, args: args}
 		if n := len(args); n < least || n > most {
-			return nil, fmt.Errorf("%s: got %d arguments, want %s", name, n, count(least, most))
+			return nil, misuse{fmt.Errorf("%s: got %d arguments, want %s", name, n, count(least, most))}
 		}
 		v, err := f(a)
 		if a.err != nil {
-			err = a.err
+			return nil, misuse{fmt.Errorf("%s: %w", name, a.err)}
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)

@@ -8,7 +8,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/authprober/authprober/checks/internal/jose"
@@ -21,6 +20,7 @@ func keys() []Func {
 			"RSA keys have 2048 bits and take about a tenth of a second.",
 		Example: `new_key("ES256")`,
 		Types:   []any{new(func(string) string)},
+		trial:   tryNewKey,
 		Call: call("new_key", 1, 1, func(a *arguments) (any, error) {
 			algorithm := a.text(0)
 			if a.err != nil {
@@ -34,6 +34,7 @@ func keys() []Func {
 			"point, the bytes of an EC key's uncompressed point; or jwk, a JSON Web Key as an object. Encode bytes with hex, base64 or base64url.",
 		Example: `base64(public_key(account.key, "spki"))`,
 		Types:   []any{new(func(string, string) any)},
+		trial:   tryPublicKey,
 		Call: call("public_key", 2, 2, func(a *arguments) (any, error) {
 			key, form := a.text(0), a.text(1)
 			if a.err != nil {
@@ -46,6 +47,7 @@ func keys() []Func {
 		Doc:     "The SHA-256 thumbprint of a key, RFC 7638, in base64url. The key is in PEM or a JSON Web Key, private or public.",
 		Example: `jwk_thumbprint(account.key)`,
 		Types:   []any{new(func(map[string]any) string), new(func(string) string)},
+		trial:   tryThumbprint,
 		Call: call("jwk_thumbprint", 1, 1, func(a *arguments) (any, error) {
 			if jwk, ok := a.args[0].(map[string]any); ok {
 				return jose.Thumbprint(jwk)
@@ -63,6 +65,7 @@ func keys() []Func {
 			"It is in PEM; of a chain it is that of the first.",
 		Example: `certificate_thumbprint(secrets.certificate)`,
 		Types:   []any{new(func(string) string)},
+		trial:   tryCertificate,
 		Call: call("certificate_thumbprint", 1, 1, func(a *arguments) (any, error) {
 			text := a.text(0)
 			if a.err != nil {
@@ -76,6 +79,7 @@ func keys() []Func {
 			"ES256 and ES384 give r and s at full length, as JOSE has it; ES256-DER and ES384-DER the ASN.1 structure that phones make.",
 		Example: `base64(sign("challenge", account.key, "ES256-DER"))`,
 		Types:   []any{new(func([]byte, string, string) []byte), new(func(string, string, string) []byte)},
+		trial:   trySigner(1, 2, SignAlgorithms()),
 		Call: call("sign", 3, 3, func(a *arguments) (any, error) {
 			data, key, algorithm := a.data(0), a.text(1), a.text(2)
 			if a.err != nil {
@@ -89,8 +93,8 @@ func keys() []Func {
 // PublicKey returns the public half of a key in PEM: as text for the form pem, as
 // []byte for spki and point, and as map[string]any for jwk.
 func PublicKey(key, form string) (any, error) {
-	if !slices.Contains([]string{"pem", "spki", "point", "jwk"}, form) {
-		return nil, errors.New("form is none of pem, spki, point, jwk") // what was given may be the key
+	if err := checkForm(form); err != nil {
+		return nil, err
 	}
 	public, err := jose.ParsePublicKey(key)
 	if err != nil {
@@ -157,9 +161,8 @@ func CertificateThumbprint(text string) (string, error) {
 // Sign returns the signature of data, on the terms of [jose.NewSigner]. The
 // algorithm is one of [SignAlgorithms].
 func Sign(data []byte, key, algorithm string) ([]byte, error) {
-	all := SignAlgorithms()
-	if !slices.Contains(all, algorithm) {
-		return nil, fmt.Errorf("algorithm is none of %s", strings.Join(all, ", ")) // it may be the key
+	if err := checkAlgorithm(algorithm, SignAlgorithms()); err != nil {
+		return nil, err
 	}
 	alg, der := strings.CutSuffix(algorithm, "-DER")
 	signer, err := jose.NewSigner(key, alg)

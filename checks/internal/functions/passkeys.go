@@ -11,6 +11,7 @@ func passkeys() []Func {
 			"The user is verified, the counter is 0 and there is no attestation. Every call makes another id, so capture the credential.",
 		Example: `passkey_create(body.registration, "https://bank.example", account.key)`,
 		Types:   []any{new(func(map[string]any, string, string) map[string]any)},
+		trial:   tryPasskeyCreate,
 		Call: call("passkey_create", 3, 3, func(a *arguments) (any, error) {
 			options, origin, key := a.object(0), a.text(1), a.text(2)
 			if a.err != nil {
@@ -26,6 +27,7 @@ func passkeys() []Func {
 		Example: `passkey_get(body.authentication, "https://bank.example", "AQID", account.key, unix(now()))`,
 		Types: []any{new(func(map[string]any, string, string, string, int, string) map[string]any),
 			new(func(map[string]any, string, string, string, int) map[string]any)},
+		trial: tryPasskeyGet,
 		Call: call("passkey_get", 5, 6, func(a *arguments) (any, error) {
 			options, origin, id, key, counter, handle := a.object(0), a.text(1), a.text(2), a.text(3), a.whole(4), a.text(5)
 			if a.err != nil {

@@ -1,10 +1,6 @@
 package functions
 
 import (
-	"fmt"
-	"slices"
-	"strings"
-
 	"github.com/authprober/authprober/checks/internal/jose"
 	"github.com/authprober/authprober/checks/internal/pkce"
 )
@@ -50,6 +46,7 @@ func tokens() []Func {
 		Example: `jwt_sign({"sub": account.client_id, "jti": uuid()}, account.key, "ES256", {"kid": "key-1"})`,
 		Types: []any{new(func(map[string]any, string, string, map[string]any) string),
 			new(func(map[string]any, string, string) string)},
+		trial: trySigner(1, 2, jose.Algorithms()),
 		Call: call("jwt_sign", 3, 4, func(a *arguments) (any, error) {
 			claims, key, algorithm, header := a.object(0), a.text(1), a.text(2), a.object(3)
 			if a.err != nil {
@@ -63,8 +60,8 @@ func tokens() []Func {
 // JWTSign is [jose.Sign], except that it does not repeat an unknown algorithm:
 // it may be the key, in the wrong place.
 func JWTSign(claims map[string]any, key, algorithm string, header map[string]any) (string, error) {
-	if all := jose.Algorithms(); !slices.Contains(all, algorithm) {
-		return "", fmt.Errorf("algorithm is none of %s", strings.Join(all, ", "))
+	if err := checkAlgorithm(algorithm, jose.Algorithms()); err != nil {
+		return "", err
 	}
 	return jose.Sign(claims, key, algorithm, header)
 }

@@ -35,8 +35,8 @@ func GenerateKey(alg string) (string, error) {
 		_, key, err = ed25519.GenerateKey(rand.Reader)
 	case "RS256", "PS256":
 		key, err = rsa.GenerateKey(rand.Reader, 2048)
-	default: // what was given may be a key, in the wrong place
-		return "", errors.New("algorithm is none of RS256, PS256, ES256, ES384, EdDSA")
+	default:
+		return "", CheckKeyAlgorithm(alg)
 	}
 	if err != nil {
 		return "", fmt.Errorf("generating a key for %s: %w", alg, err)
@@ -46,6 +46,15 @@ func GenerateKey(alg string) (string, error) {
 		return "", fmt.Errorf("encoding a key for %s: %w", alg, err)
 	}
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
+}
+
+// CheckKeyAlgorithm returns an error for what [GenerateKey] makes no key for. It does
+// not repeat it: what was given may be a key, in the wrong place.
+func CheckKeyAlgorithm(alg string) error {
+	if slices.Contains([]string{"RS256", "PS256", "ES256", "ES384", "EdDSA"}, alg) {
+		return nil
+	}
+	return errors.New("algorithm is none of RS256, PS256, ES256, ES384, EdDSA")
 }
 
 // ParsePublicKey returns the public half of a key in PEM: a private key as

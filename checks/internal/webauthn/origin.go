@@ -1,6 +1,7 @@
 package webauthn
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -11,6 +12,15 @@ import (
 // of the certificate it is signed with. Which domains it may act for is said by a
 // file on the domain, and not looked up here.
 const androidOrigin = "android:apk-key-hash:"
+
+// CheckOrigin returns an [ErrOrigin] for an origin that no browser would run a
+// ceremony for, whatever the options are.
+func CheckOrigin(origin string) error {
+	if _, err := rpID(origin, ""); errors.Is(err, ErrOrigin) {
+		return err
+	}
+	return nil
+}
 
 // rpID checks the origin, and the RP ID against it: section 5.1.3 steps 7 and 8.
 // Where the options have none it is the origin's host.

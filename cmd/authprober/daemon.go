@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 	"time"
 
 	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/prober"
 	"github.com/authprober/authprober/prober/web"
+	"github.com/authprober/authprober/prober/web/api"
 )
 
 // daemonOptions are what a daemon is made of.
@@ -22,6 +22,8 @@ type daemonOptions struct {
 	paused    func() bool                // whether all checks are paused; nil for never
 	first     []prober.Observer          // told before all others
 	changed   []func(prober.StateChange) // told by the judge
+	pages     func(*web.Options)         // changes what is served; nil leaves it
+	shown     []api.Setting              // of the settings
 }
 
 // A daemon runs checks and serves what it sees of them.
@@ -30,6 +32,7 @@ type daemon struct {
 	judge   *prober.Judge
 	metrics *prober.Metrics
 	prober  *prober.Prober
+	recent  *web.Recent
 }
 
 func newDaemon(o daemonOptions) (*daemon, error) {
@@ -50,9 +53,10 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 		return nil, err
 	}
 	metrics.ObserveReload(true, time.Now())
+	recent := web.NewRecent(o.config.Checks, nil)
 	p, err := prober.New(prober.Options{
 		Checks:    o.config.Checks,
-		Observers: append(o.first, metrics, judge, logs),
+		Observers: append(o.first, metrics, judge, logs, recent),
 		Log:       o.log.Logger,
 		Grace:     o.grace,
 		Paused:    o.paused,
@@ -60,7 +64,7 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &daemon{o, judge, metrics, p}, nil
+	return &daemon{o, judge, metrics, p, recent}, nil
 }
 
 // url is where the daemon is met from this machine.
@@ -85,16 +89,4 @@ func (d *daemon) run(ctx context.Context) error {
 	err := d.prober.Run(ctx)
 	stopServing()
 	return errors.Join(err, <-served)
-}
-
-// handler serves what the daemon knows.
-func (d *daemon) handler() http.Handler {
-	return web.Handler(web.Options{
-		Gatherer: d.metrics,
-		Checks:   func() []prober.CheckStatus { return d.judge.All(time.Now()) },
-		Ready:    d.prober.Running,
-		Level:    d.options.log.level,
-		Version:  version().Version,
-		Log:      d.options.log.Logger,
-	})
 }

@@ -55,7 +55,7 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	}
 	d, err := newDaemon(daemonOptions{
 		config: config, listener: listener, webConfig: s.WebConfig, log: log, grace: time.Duration(s.Grace),
-		paused: s.PauseFile.paused(log.Logger),
+		paused: s.PauseFile.paused(log.Logger), shown: s.shown(),
 	})
 	if err != nil {
 		listener.Close()

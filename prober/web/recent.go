@@ -77,6 +77,20 @@ func NewRecent(checks []*prober.Check, id func(*prober.Run) int64) *Recent {
 	return r
 }
 
+// ReplaceChecks implements [prober.Replacer].
+func (r *Recent) ReplaceChecks(checks []*prober.Check) {
+	fresh := NewRecent(checks, r.id)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name, t := range fresh.checks {
+		if old := r.checks[name]; old != nil {
+			old.check, fresh.checks[name] = t.check, old
+		}
+		fresh.checks[name].touched = time.Now()
+	}
+	r.checks = fresh.checks
+}
+
 func numberByEnd() func(*prober.Run) int64 {
 	last := int64(0)
 	return func(r *prober.Run) int64 {

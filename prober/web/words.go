@@ -73,7 +73,7 @@ func evidenceText(x float64) string {
 
 // leastEvidence is where the bar of evidence begins, and the axis of its chart. Both
 // are of the logarithm, as evidence grows by factors.
-const leastEvidence = 1e-4
+const leastEvidence = 1e-3
 
 // evidenceShare is how much of the bar is full: all of it at a page.
 func evidenceShare(x float64) int {

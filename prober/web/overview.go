@@ -88,7 +88,7 @@ func (p *pages) newRow(s *prober.CheckStatus, now time.Time, all bool) row {
 	if !s.Since.IsZero() {
 		r.Since = newAgo(s.Since, now, "for")
 	}
-	if next := p.opts.Recent.nextDue(c.Name, now); !next.IsZero() && s.Pace.To == prober.PaceScheduled {
+	if next := p.opts.Recent.nextDue(c.Name, now); !next.IsZero() && s.Pace.To == prober.PaceScheduled && c.Schedule.Every >= 2*time.Second {
 		r.Next = newAgo(next, now, "in")
 	}
 	r.Labels = labelsText(c)

@@ -22,6 +22,7 @@ type fact struct{ Name, Value, ID string }
 type stepView struct {
 	Step                    api.Step
 	Class, Came, Took       string
+	NotBegun                []string // steps to stand above this one
 	Cleanup, Shown          bool
 	Bar                     *stepBar
 	Sent, Got, Curl, Anchor string
@@ -56,13 +57,21 @@ func (p *pages) run(w http.ResponseWriter, r *http.Request) {
 		Facts       []fact
 		Steps       []stepView
 		Phases      []string
+		NotBegun    []string // where there is no clean-up to stand above
 	}{base: p.base(r, run.Check+" "+run.Outcome), Run: run, Class: stateOfOutcome(run.Outcome), Head: runHead(run), Facts: runFacts(run), Phases: prober.PhaseNames}
 	span := run.Took
 	for _, s := range slices.Concat(run.Steps, run.Cleanup) {
 		span = max(span, s.Start+s.Took)
 	}
 	for i, s := range slices.Concat(run.Steps, run.Cleanup) {
-		view.Steps = append(view.Steps, newStepView(s, i, i >= len(run.Steps), span))
+		one := newStepView(s, i, i >= len(run.Steps), span)
+		if i == len(run.Steps) {
+			one.NotBegun = run.NotBegun
+		}
+		view.Steps = append(view.Steps, one)
+	}
+	if len(run.Cleanup) == 0 {
+		view.NotBegun = run.NotBegun
 	}
 	p.show(w, "run", view)
 }
@@ -139,7 +148,7 @@ func newStepView(s api.Step, i int, cleanup bool, span float64) stepView {
 	case s.Reason != "":
 		v.Class = "firing"
 	}
-	if e := s.Evidence; e != nil {
+	if e := s.Exchange; e != nil {
 		v.Sent, v.Got, v.Curl = sentText(e), gotText(e), e.Curl
 	}
 	v.Shown = s.Reason != "" || v.Sent != "" || v.Got != ""
@@ -148,14 +157,14 @@ func newStepView(s api.Step, i int, cleanup bool, span float64) stepView {
 }
 
 // sentText and gotText write an exchange as it was on the wire, as far as it is kept.
-func sentText(e *api.Evidence) string {
+func sentText(e *api.Exchange) string {
 	var b strings.Builder
 	writeLine(&b, e.Request)
 	writeFields(&b, e.Header, e.Body)
 	return b.String()
 }
 
-func gotText(e *api.Evidence) string {
+func gotText(e *api.Exchange) string {
 	if e.Status == 0 {
 		return ""
 	}

@@ -59,13 +59,13 @@ type Step struct {
 	Attempts int                `json:"attempts,omitempty"`
 	Polls    int                `json:"polls,omitempty"`
 	Delivery float64            `json:"delivery_seconds,omitempty"`
-	// Evidence is what was sent and got, redacted; missing where it was not kept.
-	Evidence *Evidence `json:"evidence,omitempty"`
+	// Exchange is what was sent and got, redacted; missing where it was not kept.
+	Exchange *Exchange `json:"exchange,omitempty"`
 }
 
-// An Evidence is what a step sent and what it got. Secrets are masked, and of bodies
+// An Exchange is what a step sent and what it got. Secrets are masked, and of bodies
 // what says something of the target is shown.
-type Evidence struct {
+type Exchange struct {
 	Request      string  `json:"request,omitempty"`
 	Header       []Field `json:"header,omitempty"`
 	Body         string  `json:"body,omitempty"`
@@ -75,7 +75,7 @@ type Evidence struct {
 	Answer       string  `json:"answer,omitempty"`
 	AnswerBytes  int64   `json:"answer_bytes,omitempty"`
 	AnswerCut    bool    `json:"answer_cut,omitempty"`
-	// Curl is the step as a command, its secrets as $VARIABLES; missing for what
+	// Curl is the request as a command, its secrets as $VARIABLES; missing for what
 	// curl cannot do.
 	Curl string `json:"curl,omitempty"`
 }

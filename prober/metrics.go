@@ -28,6 +28,9 @@ type MetricsOptions struct {
 	// Pools, which may be nil, is asked at each scrape how the accounts stand. It
 	// must name each pool once.
 	Pools func() []PoolStatus
+	// Exports, which may be nil, is asked at each scrape how exporting stands. It must
+	// name each signal once.
+	Exports func() []ExportStatus
 	// Version and Revision of the program; either may be empty.
 	Version, Revision string
 }
@@ -65,7 +68,7 @@ func NewMetrics(opts MetricsOptions) (*Metrics, error) {
 	}
 	m.in.buildInfo(opts.Version, opts.Revision)
 	named := opts.Checks // what has gauges; counters are of checks alone, so that sums count nothing twice
-	collectors := append(m.in.collectors(), newPoolCollector(opts.Pools))
+	collectors := append(m.in.collectors(), newPoolCollector(opts.Pools), newExportCollector(opts.Exports))
 	if opts.Judge != nil {
 		groups := opts.Judge.Groups()
 		for _, g := range groups {

@@ -19,7 +19,8 @@ type daemonOptions struct {
 	webConfig webConfig
 	log       logger
 	grace     time.Duration
-	paused    func() bool                // whether all checks are paused; nil for never
+	paused    func() bool // whether all checks are paused; nil for never
+	otel      otelSettings
 	first     []prober.Observer          // told before all others
 	changed   []func(prober.StateChange) // told by the judge
 }
@@ -30,6 +31,7 @@ type daemon struct {
 	judge   *prober.Judge
 	metrics *prober.Metrics
 	prober  *prober.Prober
+	export  *export
 }
 
 func newDaemon(o daemonOptions) (*daemon, error) {
@@ -38,11 +40,13 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
+	export := newExport(o)
 	metrics, err := prober.NewMetrics(prober.MetricsOptions{
 		Checks:   o.config.Checks,
 		Registry: prober.NewRegistry(),
 		Judge:    judge,
 		Pools:    func() []prober.PoolStatus { return o.config.Accounts.Status(time.Now()) },
+		Exports:  export.status,
 		Version:  version().Version,
 		Revision: version().Revision,
 	})
@@ -50,9 +54,10 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 		return nil, err
 	}
 	metrics.ObserveReload(true, time.Now())
+	export.pushFrom(o, metrics)
 	p, err := prober.New(prober.Options{
 		Checks:    o.config.Checks,
-		Observers: append(o.first, metrics, judge, logs),
+		Observers: append(append(o.first, metrics, judge, logs), export.observers()...),
 		Log:       o.log.Logger,
 		Grace:     o.grace,
 		Paused:    o.paused,
@@ -60,7 +65,7 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &daemon{o, judge, metrics, p}, nil
+	return &daemon{o, judge, metrics, p, export}, nil
 }
 
 // url is where the daemon is met from this machine.
@@ -70,7 +75,7 @@ func (d *daemon) url() string {
 }
 
 // run serves and runs checks until ctx is done. Then it lets the runs in flight
-// clean up while metrics are still served, and stops serving last. It returns
+// clean up while metrics are still served, exports what is left, and stops serving last. It returns
 // when everything that it started has ended.
 func (d *daemon) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -82,7 +87,11 @@ func (d *daemon) run(ctx context.Context) error {
 		defer cancel() // without its metrics nobody would know of a failure
 		served <- web.Serve(serving, d.options.listener, tidyAfter(d.handler()), string(d.options.webConfig), d.options.log.Logger)
 	}()
-	err := d.prober.Run(ctx)
+	err := d.export.start(ctx)
+	if err == nil {
+		err = d.prober.Run(ctx)
+	}
+	d.export.stop(context.WithoutCancel(ctx), d.options.grace)
 	stopServing()
 	return errors.Join(err, <-served)
 }

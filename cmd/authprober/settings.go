@@ -32,6 +32,8 @@ type settings struct {
 	StateDir     stateDir     `env:"STATE_DIR" about:"A folder, which has to be there, for what flows remember between runs: single-use refresh tokens, counters of one-time codes, and how often each account was refused and used today. Each account has a file below remember/ in it, which only its owner can read. Each process needs a folder of its own, one that outlives it. Without one, what flows remember ends with the process."`
 	Shard        shard        `env:"SHARD" about:"The share of every pool's accounts that this instance uses, such as 2/3, the second of three: no account is ever in two of them. Each instance runs every flow. Without one, all accounts are its own. To change how many shares there are, stop all instances first."`
 	StateKeyFile stateKeyFile `env:"STATE_KEY_FILE" about:"A file of age identities, AGE-SECRET-KEY-1… as age-keygen writes them, one a line, with which what flows remember is encrypted. The first encrypts, all decrypt: to change keys, put the new one on top. Files that are not encrypted yet are when they are next written."`
+
+	OTel otelSettings // from the variables of OpenTelemetry, which have no prefix
 }
 
 // A variable is one setting as people know it.
@@ -43,6 +45,9 @@ type variable struct {
 // variables lists the settings in the order in which they are documented.
 func variables() (all []variable) {
 	for field := range reflect.TypeFor[settings]().Fields() {
+		if field.Tag.Get("env") == "" {
+			continue
+		}
 		all = append(all, variable{
 			field:   field.Name,
 			Name:    envPrefix + field.Tag.Get("env"),
@@ -60,8 +65,13 @@ func (a *app) settings() (settings, error) {
 	var s settings
 	err := env.ParseWithOptions(&s, env.Options{Prefix: envPrefix, Environment: env.ToMap(a.environ)})
 	if err != nil {
-		return s, describeEnv(err)
+		err = describeEnv(err)
 	}
+	otel, wrong := a.otel()
+	if err = errors.Join(err, wrong); err != nil {
+		return s, err
+	}
+	s.OTel = otel
 	if marker, ok := a.lookupEnv(envPrefix + "MARKER_HEADER"); ok && marker == "" {
 		s.MarkerHeader = headerLine{} // env takes it for one that is not set
 	}

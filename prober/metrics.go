@@ -28,6 +28,8 @@ type MetricsOptions struct {
 	// Pools, which may be nil, is asked at each scrape how the accounts stand. It
 	// must name each pool once.
 	Pools func() []PoolStatus
+	// Alertmanagers are the names of those that alerts are given to directly.
+	Alertmanagers []string
 	// Version and Revision of the program; either may be empty.
 	Version, Revision string
 }
@@ -62,6 +64,9 @@ func NewMetrics(opts MetricsOptions) (*Metrics, error) {
 	joint := jointSeries(opts.Checks) <= JointSeriesBudget
 	for _, c := range opts.Checks {
 		m.checks[c] = m.in.forCheck(c, joint)
+	}
+	for _, name := range opts.Alertmanagers {
+		m.in.forAlertmanager(name)
 	}
 	m.in.buildInfo(opts.Version, opts.Revision)
 	named := opts.Checks // what has gauges; counters are of checks alone, so that sums count nothing twice

@@ -9,6 +9,7 @@ import (
 
 	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/alertmanager"
 	"github.com/authprober/authprober/prober/web"
 )
 
@@ -23,6 +24,7 @@ type daemonOptions struct {
 	otel      otelSettings
 	first     []prober.Observer          // told before all others
 	changed   []func(prober.StateChange) // told by the judge
+	notify    *alertmanager.Options      // how to give alerts directly; nil for not at all
 }
 
 // A daemon runs checks and serves what it sees of them.
@@ -32,40 +34,47 @@ type daemon struct {
 	metrics *prober.Metrics
 	prober  *prober.Prober
 	export  *export
+
+	notifier *alertmanager.Notifier // nil where alerts are not given directly
 }
 
 func newDaemon(o daemonOptions) (*daemon, error) {
-	logs := prober.LogObserver{Log: o.log.Logger}
-	judge, err := prober.NewJudge(o.config.Checks, append(o.changed, logs.ObserveStateChange)...)
-	if err != nil {
+	d := &daemon{options: o, export: newExport(o)}
+	var err error
+	if d.notifier, err = d.newNotifier(o); err != nil {
 		return nil, err
 	}
-	export := newExport(o)
-	metrics, err := prober.NewMetrics(prober.MetricsOptions{
-		Checks:   o.config.Checks,
-		Registry: prober.NewRegistry(),
-		Judge:    judge,
-		Pools:    func() []prober.PoolStatus { return o.config.Accounts.Status(time.Now()) },
-		Exports:  export.status,
-		Version:  version().Version,
-		Revision: version().Revision,
+	first, changed := o.first, o.changed
+	if d.notifier != nil { // before the judge, whose verdict it explains
+		first, changed = append(first, d.notifier), append(changed, d.notifier.Changed)
+	}
+	logs := prober.LogObserver{Log: o.log.Logger}
+	if d.judge, err = prober.NewJudge(o.config.Checks, append(changed, logs.ObserveStateChange)...); err != nil {
+		return nil, err
+	}
+	d.metrics, err = prober.NewMetrics(prober.MetricsOptions{
+		Checks:        o.config.Checks,
+		Registry:      prober.NewRegistry(),
+		Judge:         d.judge,
+		Pools:         func() []prober.PoolStatus { return o.config.Accounts.Status(time.Now()) },
+		Alertmanagers: o.alertmanagers(),
+		Exports:       d.export.status,
+		Version:       version().Version,
+		Revision:      version().Revision,
 	})
 	if err != nil {
 		return nil, err
 	}
-	metrics.ObserveReload(true, time.Now())
-	export.pushFrom(o, metrics)
-	p, err := prober.New(prober.Options{
+	d.metrics.ObserveReload(true, time.Now())
+	d.export.pushFrom(o, d.metrics)
+	d.prober, err = prober.New(prober.Options{
 		Checks:    o.config.Checks,
-		Observers: append(append(o.first, metrics, judge, logs), export.observers()...),
+		Observers: append(append(first, d.metrics, d.judge, logs), d.export.observers()...),
 		Log:       o.log.Logger,
 		Grace:     o.grace,
 		Paused:    o.paused,
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &daemon{o, judge, metrics, p, export}, nil
+	return d, err
 }
 
 // url is where the daemon is met from this machine.
@@ -87,10 +96,12 @@ func (d *daemon) run(ctx context.Context) error {
 		defer cancel() // without its metrics nobody would know of a failure
 		served <- web.Serve(serving, d.options.listener, tidyAfter(d.handler()), string(d.options.webConfig), d.options.log.Logger)
 	}()
+	stopTelling := d.tell(ctx)
 	err := d.export.start(ctx)
 	if err == nil {
 		err = d.prober.Run(ctx)
 	}
+	stopTelling()
 	d.export.stop(context.WithoutCancel(ctx), d.options.grace)
 	stopServing()
 	return errors.Join(err, <-served)

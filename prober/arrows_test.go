@@ -21,6 +21,7 @@ var arrows = []struct {
 }{
 	{"prober/detect", nil, []string{"."}}, // a dot: nothing but the standard library
 	{"prober/web", []string{"prober", "prober/detect"}, []string{"go.yaml.in/", "github.com/expr-lang/"}},
+	{"prober/alertmanager", []string{"prober", "prober/detect"}, []string{"go.yaml.in/", "github.com/expr-lang/"}},
 	{"prober", []string{"prober/detect"}, []string{"go.yaml.in/", "github.com/expr-lang/", "net/http", "net"}},
 	{"checks/internal", []string{"checks/internal/"}, nil},
 	{"checks/accounts", []string{"prober", "checks/internal/secret"}, nil},

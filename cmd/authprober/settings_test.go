@@ -105,6 +105,16 @@ func TestWrongSettings(t *testing.T) {
 		{"SHARD", "4/3", "want a shard such as 2/3, the second of three"},
 		{"SHARD", "0/3", "want a shard such as 2/3, the second of three"},
 		{"SHARD", "+1/3", "want a shard such as 2/3, the second of three"},
+		{"ALERTMANAGER_URLS", sesame, "want URLs of Alertmanagers separated by commas, like http://127.0.0.1:9093"},
+		{"ALERTMANAGER_URLS", "http://a:9093, http://a:9093/", "want URLs of Alertmanagers separated by commas, like http://127.0.0.1:9093, each once"},
+		{"ALERTMANAGER_URLS", "http://a:9093/api/v2/alerts", "want URLs of Alertmanagers separated by commas, like http://127.0.0.1:9093, without /api/v2/alerts"},
+		{"ALERTMANAGER_URLS", "http://a:" + sesame + "@b", "want no user and no password in a URL; name a file of them in AUTHPROBER_ALERTMANAGER_CONFIG_FILE"},
+		{"ALERTMANAGER_CONFIG_FILE", sesame, "want a file that can be read: no such file or directory"},
+		{"ALERTMANAGER_CONFIG_FILE", noKey, "want the settings of an HTTP client as Prometheus has them, such as basic_auth, authorization and tls_config"},
+		{"ALERT_LABELS", sesame, "want labels like job=authprober,instance=probe-1:9870"},
+		{"ALERT_LABELS", "severity=" + sesame, "want labels like job=authprober,instance=probe-1:9870: the alerts have a label severity of their own"},
+		{"ALERT_LABELS", "a-b=" + sesame, "want labels like job=authprober,instance=probe-1:9870: want a label name of letters, digits and _"},
+		{"ALERT_LABELS", "job=a,job=" + sesame, "want each label once, like job=authprober,instance=probe-1:9870"},
 		{"STATE_DIR", sesame, "want a folder that is there: no such file or directory"},
 		{"STATE_DIR", os.Args[0], "want a folder that is there: it is none"},
 		{"STATE_KEY_FILE", sesame, "want a file that can be read: no such file or directory"},
@@ -206,6 +216,16 @@ that begins with AUTHPROBER_ and is not in this table is warned about.
 			byDefault = "`" + v.Default + "`"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, byDefault, strings.ReplaceAll(v.About, "|", `\|`))
+	}
+	b.WriteString(`
+Traces and pushed metrics are configured by OpenTelemetry's own variables, see [tracing](tracing.md). Those of
+OTEL_EXPORTER_OTLP_ also go for one signal alone, as OTEL_EXPORTER_OTLP_TRACES_ and OTEL_EXPORTER_OTLP_METRICS_.
+
+| variable | default | meaning |
+|---|---|---|
+`)
+	for _, v := range otelVariables {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", strings.ReplaceAll(v.Name, ", ", "`, `"), v.Default, v.About)
 	}
 	b.WriteString(`
 Go's own variables work as always, such as GOMEMLIMIT, the memory that the process tries

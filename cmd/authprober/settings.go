@@ -33,6 +33,10 @@ type settings struct {
 	Shard        shard        `env:"SHARD" about:"The share of every pool's accounts that this instance uses, such as 2/3, the second of three: no account is ever in two of them. Each instance runs every flow. Without one, all accounts are its own. To change how many shares there are, stop all instances first."`
 	MaxLogins    maxLogins    `env:"MAX_LOGINS" about:"The most logins of all accounts of all pools together, such as 60 per minute, in a sliding window. Flows whose schedules could exceed it are refused; beyond those, a run too many is missed, with the reason budget. Each of several instances has its own. Without one, each pool has its limits alone."`
 	StateKeyFile stateKeyFile `env:"STATE_KEY_FILE" about:"A file of age identities, AGE-SECRET-KEY-1… as age-keygen writes them, one a line, with which what flows remember is encrypted. The first encrypts, all decrypt: to change keys, put the new one on top. Files that are not encrypted yet are when they are next written."`
+
+	Alertmanagers      alertmanagers `env:"ALERTMANAGER_URLS" about:"Alertmanagers that get the alerts of checks directly, without Prometheus, as URLs separated by commas, like http://127.0.0.1:9093; each gets every alert. See docs/alerting.md. Without one, none is sent."`
+	AlertmanagerConfig clientConfig  `env:"ALERTMANAGER_CONFIG_FILE" about:"A file that says how to speak to them, in the form of Prometheus' HTTP clients: basic_auth, authorization, oauth2, tls_config, proxy_url. Secrets are files of their own, such as password_file, and are read anew each time."`
+	AlertLabels        alertLabels   `env:"ALERT_LABELS" about:"Labels of alerts that are sent directly, like job=authprober,instance=probe-1:9870,location=vienna: those that the scrape and Prometheus' external_labels add, so that an alert is one whichever way it comes. Unless it names them, job is authprober and instance is the daemon's address; a name with nothing behind it is no label."`
 }
 
 // A variable is one setting as people know it.

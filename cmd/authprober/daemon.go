@@ -20,7 +20,8 @@ type daemonOptions struct {
 	webConfig webConfig
 	log       logger
 	grace     time.Duration
-	paused    func() bool                // whether all checks are paused; nil for never
+	paused    func() bool // whether all checks are paused; nil for never
+	otel      otelSettings
 	first     []prober.Observer          // told before all others
 	changed   []func(prober.StateChange) // told by the judge
 	notify    *alertmanager.Options      // how to give alerts directly; nil for not at all
@@ -32,12 +33,13 @@ type daemon struct {
 	judge   *prober.Judge
 	metrics *prober.Metrics
 	prober  *prober.Prober
+	export  *export
 
 	notifier *alertmanager.Notifier // nil where alerts are not given directly
 }
 
 func newDaemon(o daemonOptions) (*daemon, error) {
-	d := &daemon{options: o}
+	d := &daemon{options: o, export: newExport(o)}
 	var err error
 	if d.notifier, err = d.newNotifier(o); err != nil {
 		return nil, err
@@ -56,6 +58,7 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 		Judge:         d.judge,
 		Pools:         func() []prober.PoolStatus { return o.config.Accounts.Status(time.Now()) },
 		Alertmanagers: o.alertmanagers(),
+		Exports:       d.export.status,
 		Version:       version().Version,
 		Revision:      version().Revision,
 	})
@@ -63,9 +66,10 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 		return nil, err
 	}
 	d.metrics.ObserveReload(true, time.Now())
+	d.export.pushFrom(o, d.metrics)
 	d.prober, err = prober.New(prober.Options{
 		Checks:    o.config.Checks,
-		Observers: append(first, d.metrics, d.judge, logs),
+		Observers: append(append(first, d.metrics, d.judge, logs), d.export.observers()...),
 		Log:       o.log.Logger,
 		Grace:     o.grace,
 		Paused:    o.paused,
@@ -80,7 +84,7 @@ func (d *daemon) url() string {
 }
 
 // run serves and runs checks until ctx is done. Then it lets the runs in flight
-// clean up while metrics are still served, and stops serving last. It returns
+// clean up while metrics are still served, exports what is left, and stops serving last. It returns
 // when everything that it started has ended.
 func (d *daemon) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -93,8 +97,12 @@ func (d *daemon) run(ctx context.Context) error {
 		served <- web.Serve(serving, d.options.listener, tidyAfter(d.handler()), string(d.options.webConfig), d.options.log.Logger)
 	}()
 	stopTelling := d.tell(ctx)
-	err := d.prober.Run(ctx)
+	err := d.export.start(ctx)
+	if err == nil {
+		err = d.prober.Run(ctx)
+	}
 	stopTelling()
+	d.export.stop(context.WithoutCancel(ctx), d.options.grace)
 	stopServing()
 	return errors.Join(err, <-served)
 }

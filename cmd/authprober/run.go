@@ -59,6 +59,7 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 		return err
 	}
 	d, err := newDaemon(daemonOptions{
+		otel:   s.OTel,
 		config: config, listener: listener, webConfig: s.WebConfig, log: log, grace: time.Duration(s.Grace),
 		paused: s.PauseFile.paused(log.Logger), notify: notify,
 	})

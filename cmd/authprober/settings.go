@@ -37,6 +37,8 @@ type settings struct {
 	Alertmanagers      alertmanagers `env:"ALERTMANAGER_URLS" about:"Alertmanagers that get the alerts of checks directly, without Prometheus, as URLs separated by commas, like http://127.0.0.1:9093; each gets every alert. See docs/alerting.md. Without one, none is sent."`
 	AlertmanagerConfig clientConfig  `env:"ALERTMANAGER_CONFIG_FILE" about:"A file that says how to speak to them, in the form of Prometheus' HTTP clients: basic_auth, authorization, oauth2, tls_config, proxy_url. Secrets are files of their own, such as password_file, and are read anew each time."`
 	AlertLabels        alertLabels   `env:"ALERT_LABELS" about:"Labels of alerts that are sent directly, like job=authprober,instance=probe-1:9870,location=vienna: those that the scrape and Prometheus' external_labels add, so that an alert is one whichever way it comes. Unless it names them, job is authprober and instance is the daemon's address; a name with nothing behind it is no label."`
+
+	OTel otelSettings // from the variables of OpenTelemetry, which have no prefix
 }
 
 // A variable is one setting as people know it.
@@ -48,6 +50,9 @@ type variable struct {
 // variables lists the settings in the order in which they are documented.
 func variables() (all []variable) {
 	for field := range reflect.TypeFor[settings]().Fields() {
+		if field.Tag.Get("env") == "" {
+			continue
+		}
 		all = append(all, variable{
 			field:   field.Name,
 			Name:    envPrefix + field.Tag.Get("env"),
@@ -65,8 +70,13 @@ func (a *app) settings() (settings, error) {
 	var s settings
 	err := env.ParseWithOptions(&s, env.Options{Prefix: envPrefix, Environment: env.ToMap(a.environ)})
 	if err != nil {
-		return s, describeEnv(err)
+		err = describeEnv(err)
 	}
+	otel, wrong := a.otel()
+	if err = errors.Join(err, wrong); err != nil {
+		return s, err
+	}
+	s.OTel = otel
 	if marker, ok := a.lookupEnv(envPrefix + "MARKER_HEADER"); ok && marker == "" {
 		s.MarkerHeader = headerLine{} // env takes it for one that is not set
 	}

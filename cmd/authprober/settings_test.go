@@ -224,6 +224,16 @@ that begins with AUTHPROBER_ and is not in this table is warned about.
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, byDefault, strings.ReplaceAll(v.About, "|", `\|`))
 	}
 	b.WriteString(`
+Traces and pushed metrics are configured by OpenTelemetry's own variables, see [tracing](tracing.md). Those of
+OTEL_EXPORTER_OTLP_ also go for one signal alone, as OTEL_EXPORTER_OTLP_TRACES_ and OTEL_EXPORTER_OTLP_METRICS_.
+
+| variable | default | meaning |
+|---|---|---|
+`)
+	for _, v := range otelVariables {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", strings.ReplaceAll(v.Name, ", ", "`, `"), v.Default, v.About)
+	}
+	b.WriteString(`
 Go's own variables work as always, such as GOMEMLIMIT, the memory that the process tries
 to stay below.
 

@@ -31,6 +31,7 @@ type settings struct {
 	Grace        period       `env:"GRACE" envDefault:"10s" about:"How long runs may go on, after a signal and beyond the time of their clean-up, before they are given up."`
 	StateDir     stateDir     `env:"STATE_DIR" about:"A folder, which has to be there, for what flows remember between runs: single-use refresh tokens, counters of one-time codes, and how often each account was refused and used today. Each account has a file below remember/ in it, which only its owner can read. Each process needs a folder of its own, one that outlives it. Without one, what flows remember ends with the process."`
 	Shard        shard        `env:"SHARD" about:"The share of every pool's accounts that this instance uses, such as 2/3, the second of three: no account is ever in two of them. Each instance runs every flow. Without one, all accounts are its own. To change how many shares there are, stop all instances first."`
+	MaxLogins    maxLogins    `env:"MAX_LOGINS" about:"The most logins of all accounts of all pools together, such as 60 per minute, in a sliding window. Flows whose schedules could exceed it are refused; beyond those, a run too many is missed, with the reason budget. Each of several instances has its own. Without one, each pool has its limits alone."`
 	StateKeyFile stateKeyFile `env:"STATE_KEY_FILE" about:"A file of age identities, AGE-SECRET-KEY-1… as age-keygen writes them, one a line, with which what flows remember is encrypted. The first encrypts, all decrypt: to change keys, put the new one on top. Files that are not encrypted yet are when they are next written."`
 
 	Alertmanagers      alertmanagers `env:"ALERTMANAGER_URLS" about:"Alertmanagers that get the alerts of checks directly, without Prometheus, as URLs separated by commas, like http://127.0.0.1:9093; each gets every alert. See docs/alerting.md. Without one, none is sent."`
@@ -146,6 +147,7 @@ func (a *app) options(s settings) checks.Options {
 		AllowEnv:    s.AllowEnv,
 		LookupEnv:   a.lookupEnv,
 		Shard:       s.Shard.Shard,
+		MaxLogins:   s.MaxLogins.Limit,
 	}
 }
 

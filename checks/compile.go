@@ -88,6 +88,9 @@ func (l *loader) compileFlow(src *source) *compiled {
 	s.env = l.options.allowedEnv()
 	s.names["env"] = stringFields(s.env)
 	f.setTarget(src, s)
+	if ca := src.flow.TLS.CA; ca != "" {
+		l.witness.see(under(src.dir, ca))
+	}
 	f.setTLS(src)
 	l.vetCertificate(src, f, s)
 	f.noteLater(s)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/authprober/authprober/checks"
@@ -14,8 +15,8 @@ import (
 
 // daemonOptions are what a daemon is made of.
 type daemonOptions struct {
-	config    *checks.Config
-	listener  net.Listener // the daemon's once it runs
+	config    *checks.Config // at the start; see daemon.replace
+	listener  net.Listener   // the daemon's once it runs
 	webConfig webConfig
 	log       logger
 	grace     time.Duration
@@ -30,9 +31,12 @@ type daemon struct {
 	judge   *prober.Judge
 	metrics *prober.Metrics
 	prober  *prober.Prober
+	current atomic.Pointer[checks.Config]
 }
 
 func newDaemon(o daemonOptions) (*daemon, error) {
+	d := &daemon{options: o}
+	d.current.Store(o.config)
 	logs := prober.LogObserver{Log: o.log.Logger}
 	judge, err := prober.NewJudge(o.config.Checks, append(o.changed, logs.ObserveStateChange)...)
 	if err != nil {
@@ -42,7 +46,7 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 		Checks:   o.config.Checks,
 		Registry: prober.NewRegistry(),
 		Judge:    judge,
-		Pools:    func() []prober.PoolStatus { return o.config.Accounts.Status(time.Now()) },
+		Pools:    func() []prober.PoolStatus { return d.config().Accounts.Status(time.Now()) },
 		Version:  version().Version,
 		Revision: version().Revision,
 	})
@@ -60,7 +64,8 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &daemon{o, judge, metrics, p}, nil
+	d.judge, d.metrics, d.prober = judge, metrics, p
+	return d, nil
 }
 
 // url is where the daemon is met from this machine.

@@ -248,8 +248,9 @@ func (d *killDoor) live(t *testing.T, dir, flows string, requests, kill int) (wi
 	if requests > 0 {
 		d.kill = func() { byRequest.Store(true); end() }
 	}
-	d.mu.Unlock()
-	if err := cmd.Start(); err != nil {
+	err = cmd.Start()
+	d.mu.Unlock() // a request that an earlier life has left waits for it, too
+	if err != nil {
 		t.Fatal(err)
 	}
 	lines := 1 + rand.IntN(3)

@@ -29,6 +29,11 @@ type MetricsOptions struct {
 	// Pools, which may be nil, is asked at each scrape how the accounts stand. It
 	// must name each pool once.
 	Pools func() []PoolStatus
+	// Exports, which may be nil, is asked at each scrape how exporting stands. It must
+	// name each signal once.
+	Exports func() []ExportStatus
+	// Alertmanagers are the names of those that alerts are given to directly.
+	Alertmanagers []string
 	// Version and Revision of the program; either may be empty.
 	Version, Revision string
 }
@@ -62,9 +67,12 @@ func NewMetrics(opts MetricsOptions) (*Metrics, error) {
 		return nil, err
 	}
 	m := &Metrics{registry: opts.Registry, judge: opts.Judge, in: newInstruments(), info: &checkInfo{}, checks: map[string]*checkInstruments{}}
+	for _, name := range opts.Alertmanagers {
+		m.in.forAlertmanager(name)
+	}
 	m.in.buildInfo(opts.Version, opts.Revision)
 	m.ReplaceChecks(opts.Checks)
-	collectors := append(m.in.collectors(), newPoolCollector(opts.Pools), m.info)
+	collectors := append(m.in.collectors(), newPoolCollector(opts.Pools), newExportCollector(opts.Exports), m.info)
 	if opts.Judge != nil {
 		collectors = append(collectors, newStatusCollector(opts.Judge))
 	}

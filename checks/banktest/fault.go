@@ -29,6 +29,7 @@ const (
 	KindEmpty       Kind = "empty"
 	KindPadding     Kind = "padding"
 	KindForeign     Kind = "foreign"
+	KindAccepts     Kind = "accepts"
 )
 
 // Kinds returns every kind of fault.
@@ -36,7 +37,7 @@ func Kinds() []Kind {
 	return []Kind{
 		KindStatus, KindDelay, KindHang, KindReset, KindTruncate, KindHTML, KindWrongType,
 		KindRateLimit, KindClockSkew, KindFailOpen, KindHuge, KindInvalidUTF8, KindEmpty,
-		KindPadding, KindForeign,
+		KindPadding, KindForeign, KindAccepts,
 	}
 }
 
@@ -76,6 +77,7 @@ type Fault struct {
 	By         time.Duration // clock_skew: not 0, at most ten years either way; above 0 is fast
 	After      int64         // reset: bytes of the body sent before; 0 is no answer at all
 	Size       int64         // huge: bytes, at most 1 GB; 0 is 1 GB
+	What       string        // accepts: one of [Flaws]
 }
 
 const (
@@ -88,7 +90,7 @@ const (
 // parameters names the words that belong to one kind alone.
 var parameters = map[string]Kind{
 	"status": KindStatus, "for": KindDelay, "retry_after": KindRateLimit,
-	"by": KindClockSkew, "after": KindReset, "size": KindHuge,
+	"by": KindClockSkew, "after": KindReset, "size": KindHuge, "what": KindAccepts,
 }
 
 // Check returns everything that is wrong with f, in one error, or nil. It does
@@ -171,6 +173,8 @@ func (f Fault) checkParameter() error {
 		}
 	case KindFailOpen:
 		return f.onlyAt("which takes no token", StepAccounts, StepDeviceEnrol, StepDeviceRemove, StepRefresh, StepLogout)
+	case KindAccepts:
+		return f.checkWhat()
 	case KindPadding:
 		return f.onlyAt("which takes no signature", StepDeviceLogin)
 	case KindForeign:

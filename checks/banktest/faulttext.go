@@ -12,7 +12,7 @@ import (
 // written.
 var faultKeys = []string{
 	"step", "backend", "release", "method", "path", "rate", "every", "kind",
-	"status", "for", "retry_after", "by", "after", "size",
+	"status", "for", "retry_after", "by", "after", "size", "what",
 }
 
 // ParseFault reads the text form of a fault: words like
@@ -89,6 +89,8 @@ func (f *Fault) set(key, value string) (err error) {
 		f.After, err = parseSize(value)
 	case "size":
 		f.Size, err = parseSize(value)
+	case "what":
+		f.What, err = nonEmpty(value)
 	default:
 		return fmt.Errorf("unknown word %q, want %s", key, oneOf(faultKeys))
 	}
@@ -139,5 +141,6 @@ func (f Fault) fields() []faultField {
 	duration("by", f.By)
 	count("after", f.After)
 	count("size", f.Size)
+	name("what", f.What)
 	return fields
 }

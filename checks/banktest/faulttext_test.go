@@ -48,9 +48,9 @@ func TestFaultTexts(t *testing.T) {
 }
 
 const (
-	allKinds = "status, delay, hang, reset, truncate, html, wrong_type, rate_limit, clock_skew, fail_open, huge, invalid_utf8, empty, padding, foreign"
-	allSteps = "login, otp, device_challenge, device_login, accounts, device_enrol, device_remove, refresh, logout, revoke, status or *"
-	allWords = "step, backend, release, method, path, rate, every, kind, status, for, retry_after, by, after, size"
+	allKinds = "status, delay, hang, reset, truncate, html, wrong_type, rate_limit, clock_skew, fail_open, huge, invalid_utf8, empty, padding, foreign, accepts"
+	allSteps = "login, otp, device_challenge, device_login, accounts, device_enrol, device_remove, refresh, logout, revoke, status, keys, step_up, transfer, payment, settings or *"
+	allWords = "step, backend, release, method, path, rate, every, kind, status, for, retry_after, by, after, size, what"
 )
 
 func TestParseFaultErrors(t *testing.T) {

@@ -17,6 +17,7 @@ type meeting struct {
 	delay, skew      time.Duration
 	failOpen         bool
 	padding, foreign bool
+	flaws            []string
 	felt             []Fault // those that decide, delay or skew; the others are felt only where they change the answer
 }
 
@@ -31,6 +32,9 @@ func combine(hits []Fault) (m meeting) {
 			continue // and these only if they refuse what is right
 		case f.Kind == KindForeign:
 			m.foreign = true
+			continue
+		case f.Kind == KindAccepts:
+			m.flaws = append(m.flaws, f.What)
 			continue
 		case f.Kind == KindDelay:
 			m.delay += f.For
@@ -50,7 +54,7 @@ func combine(hits []Fault) (m meeting) {
 func (b *Bank) perform(w http.ResponseWriter, c *call, to route, a *Access) {
 	meet := combine(b.hits(sight{c.step, c.backend, c.request.Method, c.request.URL.Path}))
 	deciding := meet.deciding
-	c.failOpen, c.padding, c.foreign, c.skew = meet.failOpen, meet.padding, meet.foreign, meet.skew
+	c.failOpen, c.padding, c.foreign, c.skew, c.flaws = meet.failOpen, meet.padding, meet.foreign, meet.skew, meet.flaws
 	for _, f := range meet.felt {
 		b.noteFault(c, f.Kind, a)
 	}
@@ -67,6 +71,9 @@ func (b *Bank) perform(w http.ResponseWriter, c *call, to route, a *Access) {
 	result := to.do(b, c)
 	if c.accepted {
 		b.noteFault(c, KindFailOpen, a)
+	}
+	if c.let > 0 {
+		b.noteFault(c, KindAccepts, a)
 	}
 	if c.caught != "" {
 		b.noteFault(c, c.caught, a)

@@ -71,7 +71,6 @@ func (in *instruments) forCheck(c *Check, joint bool) *checkInstruments {
 		x.phases[phase] = in.phase.WithLabelValues(c.Name, phase)
 	}
 	x.zeroSteps(c, joint)
-	in.limits(c)
 	return x
 }
 

@@ -10,7 +10,7 @@ import (
 // What a bank refuses, and a fault of the kind accepts can make it accept, by the word
 // after what=, with the steps at which there is such a thing; none is every step that
 // takes an access token.
-var flaws = map[string][]string{
+var acceptable = map[string][]string{
 	"no_token":         nil, // a request without Authorization
 	"empty_token":      nil, // Authorization: Bearer
 	"any_scheme":       nil, // a good token behind another scheme
@@ -28,11 +28,11 @@ var flaws = map[string][]string{
 }
 
 // Flaws returns the words that a fault of the kind accepts may have as what.
-func Flaws() []string { return slices.Sorted(maps.Keys(flaws)) }
+func Flaws() []string { return slices.Sorted(maps.Keys(acceptable)) }
 
 // checkWhat says what is wrong with the word of a fault of the kind accepts.
 func (f Fault) checkWhat() error {
-	steps, ok := flaws[f.What]
+	steps, ok := acceptable[f.What]
 	switch {
 	case f.What == "":
 		return fmt.Errorf("what is missing, want one of %s", strings.Join(Flaws(), ", "))
@@ -50,9 +50,9 @@ var tokenSteps = []string{StepAccounts, StepDeviceEnrol, StepDeviceRemove, StepL
 // accepts reports whether a fault lets in what the request is about to be refused for.
 // The caller asks only where nothing else is wrong with it, and lets it in then.
 func (c *call) accepts(what string) bool {
-	if !slices.Contains(c.flaws, what) {
+	if !slices.Contains(c.lax, what) {
 		return false
 	}
-	c.let++
+	c.caught = KindAccepts
 	return true
 }

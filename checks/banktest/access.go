@@ -34,10 +34,9 @@ func (b *Bank) speaker(c *call, text string) (*customer, *session, *refusal) {
 	if !ok {
 		return nil, nil, refuseBadToken
 	}
-	who, session := b.vault.bearer(t, c.now, c.failOpen)
+	who, session := b.vault.bearer(c, t)
 	if who == nil {
 		return nil, nil, refuseBadToken
 	}
-	c.accepted = session == nil
 	return who, session, nil
 }

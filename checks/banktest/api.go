@@ -75,15 +75,16 @@ type call struct {
 	backend Backend
 	now     time.Time     // by the bank's clock
 	skew    time.Duration // how far the backend's clock is off
-	// failOpen is whether dead tokens are accepted; accepted is set where one was.
-	failOpen, accepted bool
-	// padding and foreign are whether the verifier has these flaws; caught is the one
-	// that has refused what was right.
+	// failOpen is whether dead tokens are accepted.
+	failOpen bool
+	// padding and foreign are whether the verifier has these flaws.
 	padding, foreign bool
-	caught           Kind
-	// flaws are what faults accept, words of [Flaws]; let counts what was accepted.
-	flaws []string
-	let   int
+	flaws            flaws
+	// caught is the fault, of those that meet some requests alone, that has changed the
+	// answer to this one; "" if none has.
+	caught Kind
+	// lax are what faults accept, words of [Flaws].
+	lax []string
 }
 
 // refusesForeign reports whether the challenge of another backend is unknown to this
@@ -104,7 +105,8 @@ func (b *Bank) login(c *call) answer {
 	if why := want("username", in.Username, "password", in.Password); why != nil {
 		return why.answer()
 	}
-	who, why := b.vault.password(in.Username, in.Password, c.now)
+	b.stall(c, in.Username)
+	who, why := b.vault.password(c, in.Username, in.Password)
 	if why != nil {
 		return why.answer()
 	}
@@ -154,7 +156,9 @@ func (b *Bank) refresh(c *call) answer {
 	if why != nil {
 		return why.answer()
 	}
-	c.accepted = opened
+	if opened {
+		c.caught = KindFailOpen
+	}
 	return answerJSON(200, granted)
 }
 
@@ -164,7 +168,7 @@ func (b *Bank) logout(c *call) answer {
 		return why.answer()
 	}
 	if session != nil {
-		b.vault.logout(session)
+		b.vault.logout(session, c.now)
 	}
 	return answer{status: 204}
 }

@@ -12,7 +12,7 @@ import (
 // written.
 var faultKeys = []string{
 	"step", "backend", "release", "method", "path", "rate", "every", "kind",
-	"status", "for", "retry_after", "by", "after", "size", "what",
+	"status", "for", "retry_after", "by", "after", "size", "what", "limit", "per",
 }
 
 // ParseFault reads the text form of a fault: words like
@@ -91,6 +91,10 @@ func (f *Fault) set(key, value string) (err error) {
 		f.Size, err = parseSize(value)
 	case "what":
 		f.What, err = nonEmpty(value)
+	case "limit":
+		f.Limit, err = parseCount(value)
+	case "per":
+		f.Per, err = parseDuration(value)
 	default:
 		return fmt.Errorf("unknown word %q, want %s", key, oneOf(faultKeys))
 	}
@@ -142,5 +146,7 @@ func (f Fault) fields() []faultField {
 	count("after", f.After)
 	count("size", f.Size)
 	name("what", f.What)
+	count("limit", int64(f.Limit))
+	duration("per", f.Per)
 	return fields
 }

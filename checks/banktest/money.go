@@ -31,7 +31,7 @@ func (b *Bank) stepUp(c *call) answer {
 	if why := want("password", in.Password); why != nil {
 		return why.answer()
 	}
-	if _, why := b.vault.password(who.Username, in.Password, c.now); why != nil {
+	if _, why := b.vault.password(c, who.Username, in.Password); why != nil {
 		return why.answer()
 	}
 	b.vault.strengthen(session)

@@ -17,7 +17,9 @@ type meeting struct {
 	delay, skew      time.Duration
 	failOpen         bool
 	padding, foreign bool
-	flaws            []string
+	lax              []string
+	limits           []Fault // that count requests, and may refuse this one
+	flaws            flaws
 	felt             []Fault // those that decide, delay or skew; the others are felt only where they change the answer
 }
 
@@ -34,8 +36,13 @@ func combine(hits []Fault) (m meeting) {
 			m.foreign = true
 			continue
 		case f.Kind == KindAccepts:
-			m.flaws = append(m.flaws, f.What)
+			m.lax = append(m.lax, f.What)
 			continue
+		case f.Kind == KindAccountLimit || f.Kind == KindIPLimit:
+			m.limits = append(m.limits, f)
+			continue
+		case m.flaws.add(f):
+			continue // they meet a request if they change its answer
 		case f.Kind == KindDelay:
 			m.delay += f.For
 		case f.Kind == KindClockSkew:
@@ -54,12 +61,18 @@ func combine(hits []Fault) (m meeting) {
 func (b *Bank) perform(w http.ResponseWriter, c *call, to route, a *Access) {
 	meet := combine(b.hits(sight{c.step, c.backend, c.request.Method, c.request.URL.Path}))
 	deciding := meet.deciding
-	c.failOpen, c.padding, c.foreign, c.skew, c.flaws = meet.failOpen, meet.padding, meet.foreign, meet.skew, meet.flaws
+	c.failOpen, c.padding, c.foreign, c.skew = meet.failOpen, meet.padding, meet.foreign, meet.skew
+	c.flaws, c.lax = meet.flaws, meet.lax
 	for _, f := range meet.felt {
 		b.noteFault(c, f.Kind, a)
 	}
 	if !wait(c.request.Context(), meet.delay) {
 		panic(http.ErrAbortHandler)
+	}
+	if f, left := b.limited(c, meet.limits); left > 0 {
+		b.noteFault(c, f.Kind, a)
+		limited(left).write(w)
+		return
 	}
 	if c.skew != 0 {
 		w.Header().Set("Date", c.now.Add(c.skew).UTC().Format(http.TimeFormat))
@@ -69,12 +82,6 @@ func (b *Bank) perform(w http.ResponseWriter, c *call, to route, a *Access) {
 		return
 	}
 	result := to.do(b, c)
-	if c.accepted {
-		b.noteFault(c, KindFailOpen, a)
-	}
-	if c.let > 0 {
-		b.noteFault(c, KindAccepts, a)
-	}
 	if c.caught != "" {
 		b.noteFault(c, c.caught, a)
 	}

@@ -126,8 +126,8 @@ func (v *vault) end(s *session) {
 }
 
 // refresh makes the next generation of a session. A token of an earlier one
-// has been used before, by its owner or by a thief, and ends the session. Where the call fails
-// open a dead token gets a new session, and opened is true.
+// has been used before, by its owner or by a thief, and ends the session. Where the call
+// fails open a dead token gets a new session, and opened is true.
 func (v *vault) refresh(c *call, text string) (granted tokens, opened bool, why *refusal) {
 	t, ok := v.unseal(text)
 	if !ok || t.kind != refreshToken {
@@ -151,8 +151,8 @@ func (v *vault) refresh(c *call, text string) (granted tokens, opened bool, why 
 }
 
 // bearer returns the customer an access token speaks for, and the session.
-// With failOpen a dead token speaks too, and the session is nil.
-func (v *vault) bearer(t token, now time.Time, failOpen bool) (*customer, *session) {
+// A dead token may speak too, by a fault of the call, and the session is nil.
+func (v *vault) bearer(c *call, t token) (*customer, *session) {
 	if t.kind != accessToken {
 		return nil, nil
 	}
@@ -160,19 +160,24 @@ func (v *vault) bearer(t token, now time.Time, failOpen bool) (*customer, *sessi
 	defer v.mu.Unlock()
 	s := v.sessions[t.session]
 	switch {
-	case s != nil && s.generation == t.generation && now.Before(s.accessUntil):
+	case s != nil && s.generation == t.generation && c.now.Before(s.accessUntil):
 		return s.customer, s
-	case failOpen:
-		return v.customers[t.customer], nil
+	case c.failOpen:
+		c.caught = KindFailOpen
+	case c.flaws.stale > 0 && c.now.Before(v.ended[t.session].Add(c.flaws.stale)):
+		c.caught = KindStaleToken
+	default:
+		return nil, nil
 	}
-	return nil, nil
+	return v.customers[t.customer], nil
 }
 
 // logout ends a session; it may have ended already.
-func (v *vault) logout(s *session) {
+func (v *vault) logout(s *session, now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.sessions[s.id] == s {
+		v.ended[s.id] = now
 		v.end(s)
 		s.customer.stats.Logouts++
 	}
@@ -191,6 +196,7 @@ func (v *vault) revoke(c *call, text string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if s := v.sessions[t.session]; s != nil {
+		v.ended[s.id] = c.now
 		v.end(s)
 		v.revocations++
 	}

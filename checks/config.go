@@ -44,9 +44,6 @@ type Options struct {
 	// Shard is the share of each pool's accounts that is used; the zero value is the
 	// whole of it.
 	Shard accounts.Shard
-	// MaxLogins limits the logins of all pools together; the zero value does not. A
-	// schedule that could exceed it is a mistake.
-	MaxLogins accounts.Limit
 	// AnyPace says that the flows are run at another pace than that of their schedules,
 	// and leaves out what only matters to these: whether a pool can give as many
 	// logins as they ask for, and whether it has an account for each concurrent run.
@@ -168,7 +165,6 @@ func (l *loader) load(paths []string) (*Config, error) {
 		flows = append(flows, l.compileFlow(src))
 	}
 	l.vetBudgets()
-	l.vetLogins()
 	l.warnOfGroups()
 	for _, src := range sources {
 		l.mistakes = append(l.mistakes, src.doc.Mistakes...)
@@ -209,10 +205,8 @@ func (l *loader) config(flows []*compiled) (*Config, error) {
 		pools = append(pools, l.pools[name].Pool)
 	}
 	var err error
-	if c.Accounts, err = accounts.NewSet(pools...); err != nil {
-		return nil, err
-	}
-	return c, c.Accounts.Limit(l.options.MaxLogins)
+	c.Accounts, err = accounts.NewSet(pools...)
+	return c, err
 }
 
 // secretOf looks a reference up and makes it known to the redactor.

@@ -58,10 +58,16 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 		listener.Close()
 		return err
 	}
-	d, err := newDaemon(daemonOptions{
+	past, err := openHistory(ctx, s, log)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	defer func() { err = errors.Join(err, past.Close()) }()
+	d, err := newDaemon(ctx, daemonOptions{
 		otel:   s.OTel,
 		config: config, listener: listener, webConfig: s.WebConfig, log: log, grace: time.Duration(s.Grace),
-		paused: s.PauseFile.paused(log.Logger), notify: notify,
+		paused: s.PauseFile.paused(log.Logger), notify: notify, history: past,
 	})
 	if err != nil {
 		listener.Close()

@@ -74,6 +74,8 @@ type Config struct {
 	Accounts *accounts.Set
 	// Warnings are what works and is still not as it should be.
 	Warnings []Mistake
+	// Expansions are what the flows include with `use`, in the order of the files.
+	Expansions []Expansion
 	// Remembers names the checks that keep something between runs.
 	Remembers []string
 	// Redactor knows every secret of the configuration.
@@ -159,10 +161,17 @@ func (l *loader) load(paths []string) (*Config, error) {
 	}
 	l.noteRemembered(sources)
 	var flows []*compiled
+	var expansions []Expansion
 	for _, src := range sources {
-		if src.flow != nil {
-			flows = append(flows, l.compileFlow(src))
+		if src.flow == nil {
+			continue
 		}
+		included, err := src.expansions()
+		if err != nil {
+			return nil, err
+		}
+		expansions = append(expansions, included...)
+		flows = append(flows, l.compileFlow(src))
 	}
 	l.vetBudgets()
 	l.warnOfGroups()
@@ -175,7 +184,11 @@ func (l *loader) load(paths []string) (*Config, error) {
 	if err := l.mistakes.Err(); err != nil {
 		return nil, err
 	}
-	return l.config(flows)
+	c, err := l.config(flows)
+	if err == nil {
+		c.Expansions = expansions
+	}
+	return c, err
 }
 
 func (l *loader) config(flows []*compiled) (*Config, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/authprober/authprober/checks"
@@ -16,8 +17,8 @@ import (
 
 // daemonOptions are what a daemon is made of.
 type daemonOptions struct {
-	config    *checks.Config
-	listener  net.Listener // the daemon's once it runs
+	config    *checks.Config // at the start; see daemon.replace
+	listener  net.Listener   // the daemon's once it runs
 	webConfig webConfig
 	log       logger
 	grace     time.Duration
@@ -39,12 +40,14 @@ type daemon struct {
 	prober  *prober.Prober
 	recent  *web.Recent
 	export  *export
+	current atomic.Pointer[checks.Config]
 
 	notifier *alertmanager.Notifier // nil where alerts are not given directly
 }
 
 func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	d := &daemon{options: o, export: newExport(o)}
+	d.current.Store(o.config)
 	var err error
 	if d.notifier, err = d.newNotifier(o); err != nil {
 		return nil, err
@@ -63,7 +66,7 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		Checks:        o.config.Checks,
 		Registry:      prober.NewRegistry(),
 		Judge:         d.judge,
-		Pools:         func() []prober.PoolStatus { return o.config.Accounts.Status(time.Now()) },
+		Pools:         func() []prober.PoolStatus { return d.config().Accounts.Status(time.Now()) },
 		History:       o.history.Status,
 		Alertmanagers: o.alertmanagers(),
 		Exports:       d.export.status,

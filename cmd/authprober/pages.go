@@ -69,5 +69,3 @@ func orUnset(text string) string {
 	}
 	return text
 }
-
-func (d *daemon) config() *checks.Config { return d.options.config }

@@ -17,6 +17,7 @@ func (d *daemon) handler() http.Handler {
 		Gatherer: d.metrics,
 		Checks:   func() []prober.CheckStatus { return d.judge.All(time.Now()) },
 		Recent:   d.recent,
+		History:  d.options.history,
 		Pools:    func() []prober.PoolStatus { return d.config().Accounts.Status(time.Now()) },
 		Flow:     func(check string) string { return d.config().Flow(check) },
 		Prober:   d.itself,

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/history"
 	"github.com/authprober/authprober/prober/web/api"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -23,6 +24,8 @@ type Options struct {
 	// Recent has the last runs. It has to be told of runs after the judge that Checks
 	// asks, and after the history. Nil stands for one that is told nothing.
 	Recent *Recent
+	// History has the runs before those. Nil is none.
+	History *history.Store
 	// Pools returns how the pools of accounts stand. Nil is none.
 	Pools func() []prober.PoolStatus
 	// Prober says how the prober itself is. Nil knows nothing but the version.

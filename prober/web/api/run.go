@@ -30,6 +30,8 @@ type Summary struct {
 	TraceID string            `json:"trace_id,omitempty"`
 	Tags    map[string]string `json:"tags,omitempty"`
 	Error   string            `json:"error,omitempty"` // why it says nothing about the target
+	// Evidence is that of the check after the run; missing where only the run is known.
+	Evidence *float64 `json:"evidence,omitempty"`
 }
 
 // A Run is a run with its steps. Of passed runs they are kept for a sample only:

@@ -120,7 +120,7 @@ const ratioColumns = 60
 
 // A column is some buckets together.
 type column struct {
-	at           time.Time // its middle
+	from, to     time.Time
 	failed, runs int
 	gap          bool
 }
@@ -139,7 +139,8 @@ func columnsOf(s *api.Series) (all []column) {
 		}
 		i := int(b.At.Sub(s.From) / wide)
 		if i != last {
-			all = append(all, column{at: s.From.Add(time.Duration(i)*wide + wide/2), gap: i != last+1})
+			from := s.From.Add(time.Duration(i) * wide)
+			all = append(all, column{from: from, to: from.Add(wide), gap: i != last+1})
 			last = i
 		}
 		c := &all[len(all)-1]
@@ -160,7 +161,7 @@ func ratioChart(s *api.Series, o detect.Objective) chart {
 	a := axis{s.From, s.To, func(v float64) float64 { return v / top }}
 	c := chart{
 		ID: "ratio", Title: "Failure ratio, with its 95 % interval", X: a.times(), Y: []string{share(top), share(top / 2), "0%"},
-		Head: []string{"about, UTC", "failed", "of runs", "ratio", "95 % interval"},
+		Head: []string{"from, UTC", "failed", "of runs", "ratio", "95 % interval"},
 	}
 	var points []point
 	var upper, lower []point
@@ -180,9 +181,10 @@ func ratioChart(s *api.Series, o detect.Objective) chart {
 		if col.gap {
 			close()
 		}
-		points = append(points, point{col.at, *r.Ratio, col.gap})
-		upper, lower = append(upper, point{at: col.at, value: r.Upper}), append(lower, point{at: col.at, value: r.Lower})
-		c.Table = append(c.Table, []string{col.at.UTC().Format("01-02 15:04"), fmt.Sprint(col.failed), fmt.Sprint(col.runs), percentOf(*r.Ratio),
+		points = append(points, point{col.from, *r.Ratio, col.gap}, point{at: col.to, value: *r.Ratio})
+		upper = append(upper, point{at: col.from, value: r.Upper}, point{at: col.to, value: r.Upper})
+		lower = append(lower, point{at: col.from, value: r.Lower}, point{at: col.to, value: r.Lower})
+		c.Table = append(c.Table, []string{col.from.UTC().Format("01-02 15:04"), fmt.Sprint(col.failed), fmt.Sprint(col.runs), percentOf(*r.Ratio),
 			percentOf(r.Lower) + "-" + percentOf(r.Upper)})
 		failed, runs = failed+col.failed, runs+col.runs
 	}

@@ -94,6 +94,9 @@ func (p *pages) addPast(ctx context.Context, view *checkView, c *prober.Check, f
 	if err != nil {
 		return err
 	}
+	if len(series.Buckets) > 0 && series.Buckets[0].At.After(series.From) { // nothing is known of the time before
+		series.From = series.Buckets[0].At
+	}
 	points, err := p.evidence(ctx, c, &series, from, to)
 	if err != nil {
 		return err
@@ -165,7 +168,7 @@ func (v *checkView) addCauses(c *api.Causes, check string) {
 	})
 	for _, t := range tags[:min(len(tags), mostTagLines)] {
 		v.Tags = append(v.Tags, tagLine{t, percentOf(float64(t.Failed) / float64(t.Runs)), percentOf(t.Lower) + "-" + percentOf(t.Upper),
-			"/runs?" + url.Values{"check": {check}, "outcome": {"failed"}, "tag": {t.Tag.Tag + "=" + t.Value}}.Encode()})
+			"/runs?" + url.Values{"check": {check}, "outcome": {"failed"}, "tag": {t.Tag + "=" + t.Value}}.Encode()})
 	}
 }
 

@@ -136,7 +136,7 @@ func (p *pages) causes(ctx context.Context, check string, from, to time.Time) (a
 	}
 	for _, t := range c.Tags {
 		out.Tags = append(out.Tags, api.TagCount{
-			Tag: api.Tag{Tag: t.Tag.Key, Value: t.Tag.Value}, Failed: t.Failed, Runs: t.Runs, Lower: t.Lower, Upper: t.Upper,
+			Tag: t.Tag.Key, Value: t.Tag.Value, Failed: t.Failed, Runs: t.Runs, Lower: t.Lower, Upper: t.Upper,
 			Over: t.Runs < c.Runs && t.Lower*float64(c.Runs) > float64(c.Failed),
 		})
 	}

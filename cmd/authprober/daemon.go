@@ -19,6 +19,7 @@ type daemonOptions struct {
 	listener  net.Listener // the daemon's once it runs
 	webConfig webConfig
 	log       logger
+	adminOn   bool // whether there are admin endpoints
 	grace     time.Duration
 	paused    func() bool // whether all checks are paused; nil for never
 	otel      otelSettings
@@ -51,6 +52,10 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 	logs := prober.LogObserver{Log: o.log.Logger}
 	if d.judge, err = prober.NewJudge(o.config.Checks, append(changed, logs.ObserveStateChange)...); err != nil {
 		return nil, err
+	}
+	d.judge.OnDrill(logs.ObserveDrill)
+	if d.notifier != nil {
+		d.judge.OnDrill(d.notifier.Drilled)
 	}
 	d.metrics, err = prober.NewMetrics(prober.MetricsOptions{
 		Checks:        o.config.Checks,
@@ -114,6 +119,8 @@ func (d *daemon) handler() http.Handler {
 		Checks:   func() []prober.CheckStatus { return d.judge.All(time.Now()) },
 		Ready:    d.prober.Running,
 		Level:    d.options.log.level,
+		Admin:    d.options.admin(),
+		Drills:   d.judge,
 		Version:  version().Version,
 		Log:      d.options.log.Logger,
 	})

@@ -43,6 +43,9 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeState()) }()
+	if err := s.checkAdmin(); err != nil {
+		return err
+	}
 	log := a.logger(s)
 	defer zap.RedirectStdLog(log.Logger)() // net/http speaks to it
 	a.logWarnings(log, config)
@@ -61,7 +64,7 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	d, err := newDaemon(daemonOptions{
 		otel:   s.OTel,
 		config: config, listener: listener, webConfig: s.WebConfig, log: log, grace: time.Duration(s.Grace),
-		paused: s.PauseFile.paused(log.Logger), notify: notify,
+		paused: s.PauseFile.paused(log.Logger), notify: notify, adminOn: bool(s.Admin),
 	})
 	if err != nil {
 		listener.Close()

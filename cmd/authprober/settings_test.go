@@ -31,7 +31,7 @@ func TestSettingsByDefault(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	a := &app{environ: []string{
-		"AUTHPROBER_LISTEN=[::1]:0", "AUTHPROBER_LOG_LEVEL=DEBUG", "AUTHPROBER_LOG_FORMAT=console",
+		"AUTHPROBER_LISTEN=[::1]:0", "AUTHPROBER_LOG_LEVEL=DEBUG", "AUTHPROBER_ADMIN=on", "AUTHPROBER_LOG_FORMAT=console",
 		"AUTHPROBER_ALLOW_ENV=BANK_URL, REGION,", "AUTHPROBER_CONTACT=sre@bank.example",
 		"AUTHPROBER_MARKER_HEADER=X-Probe:  yes, please ", "AUTHPROBER_GRACE=1m30s", "AUTHPROBER_MAX_LOGINS=90 per 1m30s", "AUTHPROBER_PAUSE_HEADER=X-Stop",
 	}}
@@ -40,7 +40,7 @@ func TestSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := settings{
-		Listen: "[::1]:0", LogLevel: level(zapcore.DebugLevel), LogFormat: "console",
+		Listen: "[::1]:0", Admin: true, LogLevel: level(zapcore.DebugLevel), LogFormat: "console",
 		AllowEnv: names{"BANK_URL", "REGION"}, Contact: "sre@bank.example",
 		MarkerHeader: headerLine{"X-Probe", "yes, please"}, PauseHeader: "X-Stop", Grace: period(90 * time.Second),
 		MaxLogins: maxLogins{accounts.Limit{Logins: 90, Per: 90 * time.Second}},
@@ -88,6 +88,7 @@ func TestWrongSettings(t *testing.T) {
 		{"LISTEN", sesame + ":99999", "want a port from 0 to 65535"},
 		{"LISTEN", sesame + ":+1", "want a port from 0 to 65535"},
 		{"WEB_CONFIG_FILE", sesame, "want a file that can be read: no such file or directory"},
+		{"ADMIN", sesame, "want on or off"},
 		{"LOG_LEVEL", sesame, "want debug, info, warn or error"},
 		{"LOG_LEVEL", "fatal", "want debug, info, warn or error"},
 		{"LOG_FORMAT", sesame, "want auto, json or console"},

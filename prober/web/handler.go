@@ -23,6 +23,10 @@ type Options struct {
 	Ready func() bool
 	// Level is the level of the log, which may be changed.
 	Level zap.AtomicLevel
+	// Admin says who may change something.
+	Admin Admin
+	// Drills begins and ends drills, for those who may. Nil serves none.
+	Drills Drills
 	// Version is shown on the page; it may be empty.
 	Version string
 	// Log gets what goes wrong while serving. Nil discards it.
@@ -52,7 +56,7 @@ func Handler(opts Options) http.Handler {
 			answer(w, http.StatusServiceUnavailable, "not ready: no checks are being run")
 		}
 	})
-	mux.Handle("/-/log-level", opts.Level)
+	serveAdmin(mux, opts)
 	mux.Handle("GET /style.css", http.FileServerFS(files))
 	mux.Handle("GET /{$}", &page{opts, template.Must(template.ParseFS(files, "page.html"))})
 	return secured(mux)

@@ -31,6 +31,7 @@ type pageCheck struct {
 	Blame       string // "" if it is healthy
 	Confirmed   string // "" if it does not confirm
 	Pace        string // "" if it keeps its schedule
+	Drill       string // "" if there is none
 	Ratios      []prober.Ratio
 	Last        string
 }
@@ -68,6 +69,9 @@ func newPageCheck(s *prober.CheckStatus, now time.Time) pageCheck {
 	}
 	if s.Check.Schedule.Confirm > 0 {
 		c.Confirmed = fmt.Sprintf("%d confirming runs, %d left", s.Confirmed, s.ConfirmLeft)
+	}
+	if s.Drill.On(now) {
+		c.Drill = fmt.Sprintf("DRILL: it pages on purpose; for another %s", s.Drill.Until.Sub(now).Truncate(time.Second))
 	}
 	if s.Pace.Why != "" {
 		c.Pace = paceText(s.Pace, now)

@@ -29,6 +29,11 @@ type MetricsOptions struct {
 	// Pools, which may be nil, is asked at each scrape how the accounts stand. It
 	// must name each pool once.
 	Pools func() []PoolStatus
+	// History, unless nil, is asked at each scrape how the history is.
+	History func() HistoryStatus
+	// Exports, which may be nil, is asked at each scrape how exporting stands. It must
+	// name each signal once.
+	Exports func() []ExportStatus
 	// Alertmanagers are the names of those that alerts are given to directly.
 	Alertmanagers []string
 	// Version and Revision of the program; either may be empty.
@@ -69,9 +74,12 @@ func NewMetrics(opts MetricsOptions) (*Metrics, error) {
 	}
 	m.in.buildInfo(opts.Version, opts.Revision)
 	m.ReplaceChecks(opts.Checks)
-	collectors := append(m.in.collectors(), newPoolCollector(opts.Pools), m.info)
+	collectors := append(m.in.collectors(), newPoolCollector(opts.Pools), newExportCollector(opts.Exports), m.info)
 	if opts.Judge != nil {
 		collectors = append(collectors, newStatusCollector(opts.Judge))
+	}
+	if opts.History != nil {
+		collectors = append(collectors, newHistoryCollector(opts.History))
 	}
 	var errs []error
 	for _, c := range collectors {

@@ -131,6 +131,8 @@ type StepResult struct {
 	Request string
 	Status  int
 	Remote  string
+	// Sent is what the last request of the step was; zero where it sent none.
+	Sent Sent
 	// Attempts counts the requests that were written to the network. It is 1
 	// unless the step follows redirects, polls, was given a nonce to sign, or
 	// never got that far.
@@ -141,6 +143,19 @@ type StepResult struct {
 	// as a one-time code in an inbox. Zero where it waits for no such thing, or
 	// in vain.
 	Delivery time.Duration
+	// Exchange is what was sent and what came back; nil for most runs that passed, and
+	// for a step that sends nothing.
+	Exchange *Exchange
+}
+
+// Sent is what a step's request was, for traces. No secret is in it.
+type Sent struct {
+	Method string
+	Scheme string // http or https
+	Host   string // redacted, with the port where the URL has one
+	// SpanID is the parent id that each request of the step carried in its traceparent,
+	// 16 hex digits: the span under which the target's own hang.
+	SpanID string
 }
 
 // Phases are the parts of a step's time, named as blackbox_exporter names them.

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/authprober/authprober/prober/otlp/otlptest"
 )
 
 // The secrets that must not get out. The sentinels are unlike anything else, so
@@ -173,6 +175,11 @@ func TestNoSecretGetsOut(t *testing.T) {
 			return got.stdout + got.stderr
 		}
 	}
+	receiver := otlptest.New()
+	t.Cleanup(receiver.Close)
+	receiver.Fail(func() (int, string) { return http.StatusForbidden, receiver.Header().Get("X-Key") })
+	exporting := append(environ, "OTEL_EXPORTER_OTLP_ENDPOINT="+receiver.URL, "OTEL_METRICS_EXPORTER=otlp",
+		"OTEL_EXPORTER_OTLP_HEADERS=X-Key="+sentinelToken)
 	var daemon *process
 	var url string
 	outputs := []struct {
@@ -186,7 +193,7 @@ func TestNoSecretGetsOut(t *testing.T) {
 		{"once without a secret", command(environ[1:], "once", flows), "SENTINEL_TOTP is not set"},
 		{"check of settings", command(append(environ, "AUTHPROBER_GRACE="+sentinelToken, "AUTHPROBER_LISTEN="+sentinelToken), "check", flows), "want host:port"},
 		{"run", func() string {
-			daemon = start(t, environ, "run", flows)
+			daemon = start(t, exporting, "run", flows)
 			url = daemon.until("running")["url"].(string)
 			for range 12 {
 				daemon.until("run")
@@ -202,7 +209,9 @@ func TestNoSecretGetsOut(t *testing.T) {
 			daemon.Process.Signal(os.Interrupt)
 			daemon.end()
 			return daemon.log.String()
-		}, "stopped"},
+		}, "the receiver answers 403 Forbidden"},
+		{"traces", receiver.Raw, "http.request.method"},
+		{"metrics that are pushed", receiver.Raw, "authprober_run_failures_total"},
 	}
 	for _, output := range outputs {
 		text := output.of()

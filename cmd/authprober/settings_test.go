@@ -21,6 +21,7 @@ func TestSettingsByDefault(t *testing.T) {
 	want := settings{
 		Listen: "127.0.0.1:9870", LogLevel: level(zapcore.InfoLevel), LogFormat: "auto",
 		MarkerHeader: headerLine{"X-Synthetic-Probe", "authprober"}, PauseHeader: "X-Synthetic-Probe-Pause", Grace: period(10 * time.Second),
+		HistoryAge: keepFor(90 * 24 * time.Hour), HistorySize: 1 << 30,
 	}
 	if diff := cmp.Diff(want, s, cmp.AllowUnexported(headerLine{})); diff != "" {
 		t.Error(diff)
@@ -32,6 +33,7 @@ func TestSettings(t *testing.T) {
 		"AUTHPROBER_LISTEN=[::1]:0", "AUTHPROBER_LOG_LEVEL=DEBUG", "AUTHPROBER_LOG_FORMAT=console",
 		"AUTHPROBER_ALLOW_ENV=BANK_URL, REGION,", "AUTHPROBER_CONTACT=sre@bank.example",
 		"AUTHPROBER_MARKER_HEADER=X-Probe:  yes, please ", "AUTHPROBER_GRACE=1m30s", "AUTHPROBER_PAUSE_HEADER=X-Stop",
+		"AUTHPROBER_HISTORY_AGE=36h", "AUTHPROBER_HISTORY_SIZE=500MiB",
 	}}
 	s, err := a.settings()
 	if err != nil {
@@ -41,6 +43,7 @@ func TestSettings(t *testing.T) {
 		Listen: "[::1]:0", LogLevel: level(zapcore.DebugLevel), LogFormat: "console",
 		AllowEnv: names{"BANK_URL", "REGION"}, Contact: "sre@bank.example",
 		MarkerHeader: headerLine{"X-Probe", "yes, please"}, PauseHeader: "X-Stop", Grace: period(90 * time.Second),
+		HistoryAge: keepFor(36 * time.Hour), HistorySize: 500 << 20,
 	}
 	if diff := cmp.Diff(want, s, cmp.AllowUnexported(headerLine{})); diff != "" {
 		t.Error(diff)
@@ -115,6 +118,13 @@ func TestWrongSettings(t *testing.T) {
 		{"ALERT_LABELS", "severity=" + sesame, "want labels like job=authprober,instance=probe-1:9870: the alerts have a label severity of their own"},
 		{"ALERT_LABELS", "a-b=" + sesame, "want labels like job=authprober,instance=probe-1:9870: want a label name of letters, digits and _"},
 		{"ALERT_LABELS", "job=a,job=" + sesame, "want each label once, like job=authprober,instance=probe-1:9870"},
+		{"HISTORY_AGE", sesame, "want a time from 1h to 3650d, like 90d or 36h"},
+		{"HISTORY_AGE", "59m", "want a time from 1h to 3650d, like 90d or 36h"},
+		{"HISTORY_AGE", "NaNd", "want a time from 1h to 3650d, like 90d or 36h"},
+		{"HISTORY_AGE", "3651d", "want a time from 1h to 3650d, like 90d or 36h"},
+		{"HISTORY_SIZE", sesame, "want a size from 16MiB to 1024GiB, like 500MiB or 2GiB"},
+		{"HISTORY_SIZE", "15MiB", "want a size from 16MiB to 1024GiB, like 500MiB or 2GiB"},
+		{"HISTORY_SIZE", "1025GiB", "want a size from 16MiB to 1024GiB, like 500MiB or 2GiB"},
 		{"STATE_DIR", sesame, "want a folder that is there: no such file or directory"},
 		{"STATE_DIR", os.Args[0], "want a folder that is there: it is none"},
 		{"STATE_KEY_FILE", sesame, "want a file that can be read: no such file or directory"},
@@ -216,6 +226,16 @@ that begins with AUTHPROBER_ and is not in this table is warned about.
 			byDefault = "`" + v.Default + "`"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, byDefault, strings.ReplaceAll(v.About, "|", `\|`))
+	}
+	b.WriteString(`
+Traces and pushed metrics are configured by OpenTelemetry's own variables, see [tracing](tracing.md). Those of
+OTEL_EXPORTER_OTLP_ also go for one signal alone, as OTEL_EXPORTER_OTLP_TRACES_ and OTEL_EXPORTER_OTLP_METRICS_.
+
+| variable | default | meaning |
+|---|---|---|
+`)
+	for _, v := range otelVariables {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", strings.ReplaceAll(v.Name, ", ", "`, `"), v.Default, v.About)
 	}
 	b.WriteString(`
 Go's own variables work as always, such as GOMEMLIMIT, the memory that the process tries

@@ -26,6 +26,10 @@
 //	revoke            POST /v1/revoke, form with token (RFC 7009)           200 {}
 //	status            GET  /v1/status                                       200 {status: "ok"}
 //	keys              GET  /.well-known/jwks.json                           200 {keys: [...]}, of the tokens that are JWTs
+//	metadata          GET  /.well-known/oauth-authorization-server          200, RFC 8414
+//	authorize         GET  /oauth/authorize                                 200, a page to log in on, or 302 with a code
+//	sign_in           POST /oauth/sign-in, the page's form                  302 with a code
+//	token             POST /oauth/token                                     200 as otp
 //	step_up           POST /v1/step-up {password}, bearer                   200 {acr: "strong", csrf_token}
 //	transfer          POST /v1/transfers, bearer after a step_up            201 {transfer}
 //	payment           POST /v1/devices/ID/payments, bearer, x-jws-signature 201 {payment}

@@ -96,7 +96,7 @@ func (b *Bank) exchange(c *call, form url.Values, key string) answer {
 	}
 	a.customer.stats.Logins++
 	s := v.begin(a.customer, c.now)
-	s.client, s.scope, s.key = a.client, a.scope, key
+	s.client, s.scope, s.key, s.resource = a.client, a.scope, key, form.Get("resource")
 	a.used, a.session = true, s.id
 	return answerJSON(200, v.grant(c, s))
 }

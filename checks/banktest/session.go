@@ -21,6 +21,7 @@ type session struct {
 	strong                    bool // the customer has stepped up
 
 	client, scope string // of OAuth; "" for the bank's own API
+	resource      string // the aud of its access token (RFC 8707); "" for this bank's own
 	key           string // the thumbprint of the key that its tokens are bound to; "" for none
 }
 

@@ -29,7 +29,7 @@ type daemonOptions struct {
 	otel      otelSettings
 	first     []prober.Observer          // told before all others
 	changed   []func(prober.StateChange) // told by the judge
-	pages     func(*web.Options)         // changes what is served; nil leaves it
+	demo      *demoPage                  // what the demo's page has beside; nil elsewhere
 	shown     []api.Setting              // of the settings
 	notify    *alertmanager.Options      // how to give alerts directly; nil for not at all
 	history   *history.Store             // what has happened; whoever made it closes it

@@ -28,8 +28,9 @@ func (d *daemon) handler() http.Handler {
 		Version:  version().Version,
 		Log:      d.options.log.Logger,
 	}
-	if d.options.pages != nil {
-		d.options.pages(&o)
+	if demo := d.options.demo; demo != nil {
+		o.Controls = demo.controls
+		return demo.wrap(web.Handler(o))
 	}
 	return web.Handler(o)
 }

@@ -65,7 +65,7 @@ func momentsOf(q url.Values) (since, until time.Time, problem *api.Problem) {
 	}{{"since", &since}, {"until", &until}} {
 		if text := q.Get(x.name); text != "" {
 			var ok bool
-			if *x.at, ok = parseMoment(text, time.Now()); !ok {
+			if *x.at, ok = ParseMoment(text, time.Now()); !ok {
 				return since, until, badRequest(x.name + ": want a time such as 2026-11-27T03:00:00Z, or how long ago, such as 24h")
 			}
 		}
@@ -93,8 +93,9 @@ func pageOf(q url.Values) (limit int, before int64, problem *api.Problem) {
 	return limit, before, nil
 }
 
-// parseMoment reads a time, or how long before now.
-func parseMoment(text string, now time.Time) (time.Time, bool) {
+// ParseMoment reads a time as the API's since and until are written: RFC 3339, or how
+// long before now, such as 24h.
+func ParseMoment(text string, now time.Time) (time.Time, bool) {
 	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
 		return now.Add(-d), true
 	}

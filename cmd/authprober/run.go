@@ -45,6 +45,7 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	defer func() { err = errors.Join(err, closeState()) }()
 	log := a.logger(s)
 	defer zap.RedirectStdLog(log.Logger)() // net/http speaks to it
+	a.limitMemory(s.MemoryLimit, log.Logger)
 	a.logWarnings(log, config)
 	watchAccounts(log.Logger, config.Accounts)
 	// Before anything is probed, so that a second daemon does not use the accounts
@@ -59,7 +60,7 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 		return err
 	}
 	d, err := newDaemon(daemonOptions{
-		otel:   s.OTel,
+		otel: s.OTel, manager: a.manager(),
 		config: config, listener: listener, webConfig: s.WebConfig, log: log, grace: time.Duration(s.Grace),
 		paused: s.PauseFile.paused(log.Logger), notify: notify,
 	})

@@ -28,8 +28,5 @@ func secretPath(dir, path string, lookup func(string) (string, bool)) (string, e
 		}
 		return filepath.Join(credentials, name), nil
 	}
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(dir, path)
-	}
-	return path, nil
+	return under(dir, path), nil
 }

@@ -130,6 +130,7 @@ type step struct {
 	usesBody bool     // an expression reads the answer's body as JSON
 	// credential says that its action sends what may be a credential of the account.
 	credential bool
+	use        *used // the ready check that it is of; nil for a step of the flow's own
 	// judged are the expectations, those on the status first: what the status
 	// says is the better reason.
 	judged []*Expr
@@ -148,7 +149,7 @@ func (st *step) DecodeYAML(d *strict.Document, n *yaml.Node) {
 	switch {
 	case n.Kind != yaml.MappingNode: // noted by Pairs
 	case len(found) == 0:
-		d.Errorf(n, "a step needs a key that tells its kind; the kinds are %s%s", strings.Join(names, ", "), near)
+		d.Errorf(n, "a step needs a key that tells its kind; the kinds are %s; or use, for a ready check%s", strings.Join(names, ", "), near)
 	case len(found) > 1:
 		d.Errorf(n, "a step has one kind, and this one has %v", found)
 	default:

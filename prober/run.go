@@ -143,6 +143,9 @@ type StepResult struct {
 	// as a one-time code in an inbox. Zero where it waits for no such thing, or
 	// in vain.
 	Delivery time.Duration
+	// Exchange is what was sent and what came back; nil for most runs that passed, and
+	// for a step that sends nothing.
+	Exchange *Exchange
 }
 
 // Sent is what a step's request was, for traces. No secret is in it.

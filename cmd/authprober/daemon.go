@@ -4,19 +4,21 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/prober"
 	"github.com/authprober/authprober/prober/alertmanager"
+	"github.com/authprober/authprober/prober/history"
 	"github.com/authprober/authprober/prober/web"
+	"github.com/authprober/authprober/prober/web/api"
 )
 
 // daemonOptions are what a daemon is made of.
 type daemonOptions struct {
-	config    *checks.Config
-	listener  net.Listener // the daemon's once it runs
+	config    *checks.Config // at the start; see daemon.replace
+	listener  net.Listener   // the daemon's once it runs
 	webConfig webConfig
 	log       logger
 	grace     time.Duration
@@ -25,7 +27,10 @@ type daemonOptions struct {
 	manager   manager
 	first     []prober.Observer          // told before all others
 	changed   []func(prober.StateChange) // told by the judge
+	pages     func(*web.Options)         // changes what is served; nil leaves it
+	shown     []api.Setting              // of the settings
 	notify    *alertmanager.Options      // how to give alerts directly; nil for not at all
+	history   *history.Store             // what has happened; whoever made it closes it
 }
 
 // A daemon runs checks and serves what it sees of them.
@@ -34,13 +39,16 @@ type daemon struct {
 	judge   *prober.Judge
 	metrics *prober.Metrics
 	prober  *prober.Prober
+	recent  *web.Recent
 	export  *export
+	current atomic.Pointer[checks.Config]
 
 	notifier *alertmanager.Notifier // nil where alerts are not given directly
 }
 
-func newDaemon(o daemonOptions) (*daemon, error) {
+func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	d := &daemon{options: o, export: newExport(o)}
+	d.current.Store(o.config)
 	var err error
 	if d.notifier, err = d.newNotifier(o); err != nil {
 		return nil, err
@@ -49,15 +57,18 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 	if d.notifier != nil { // before the judge, whose verdict it explains
 		first, changed = append(first, d.notifier), append(changed, d.notifier.Changed)
 	}
+	changed = append(changed, o.history.ObserveStateChange)
 	logs := prober.LogObserver{Log: o.log.Logger}
 	if d.judge, err = prober.NewJudge(o.config.Checks, append(changed, logs.ObserveStateChange)...); err != nil {
 		return nil, err
 	}
+	d.restore(ctx)
 	d.metrics, err = prober.NewMetrics(prober.MetricsOptions{
 		Checks:        o.config.Checks,
 		Registry:      prober.NewRegistry(),
 		Judge:         d.judge,
-		Pools:         func() []prober.PoolStatus { return o.config.Accounts.Status(time.Now()) },
+		Pools:         func() []prober.PoolStatus { return d.config().Accounts.Status(time.Now()) },
+		History:       o.history.Status,
 		Alertmanagers: o.alertmanagers(),
 		Exports:       d.export.status,
 		Version:       version().Version,
@@ -68,9 +79,10 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 	}
 	d.metrics.ObserveReload(true, time.Now())
 	d.export.pushFrom(o, d.metrics)
+	d.recent = web.NewRecent(o.config.Checks, nil)
 	d.prober, err = prober.New(prober.Options{
 		Checks:    o.config.Checks,
-		Observers: append(append(first, d.metrics, d.judge, logs), d.export.observers()...),
+		Observers: append(append(first, d.metrics, d.judge, o.history, logs, d.recent), d.export.observers()...),
 		Log:       o.log.Logger,
 		Grace:     o.grace,
 		Paused:    o.paused,
@@ -108,16 +120,4 @@ func (d *daemon) run(ctx context.Context) error {
 	d.export.stop(context.WithoutCancel(ctx), d.options.grace)
 	stopServing()
 	return errors.Join(err, <-served)
-}
-
-// handler serves what the daemon knows.
-func (d *daemon) handler() http.Handler {
-	return web.Handler(web.Options{
-		Gatherer: d.metrics,
-		Checks:   func() []prober.CheckStatus { return d.judge.All(time.Now()) },
-		Ready:    d.prober.Running,
-		Level:    d.options.log.level,
-		Version:  version().Version,
-		Log:      d.options.log.Logger,
-	})
 }

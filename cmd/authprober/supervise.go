@@ -15,6 +15,7 @@ type supervisor struct {
 	every time.Duration // between two signs of life; 0 where none is wanted
 	alive func(ctx context.Context, slack time.Duration) error
 	log   *zap.Logger
+	wrong error // with what the manager wants
 }
 
 // A manager is the service manager, as it tells of itself in the environment.
@@ -34,23 +35,23 @@ func (a *app) manager() (m manager) {
 func (d *daemon) supervised() supervisor {
 	log := d.options.log.Logger
 	manager := d.options.manager
-	if manager.err != nil {
-		log.Warn("systemd", zap.Error(manager.err))
-	}
 	return supervisor{
 		tell: func(state string) {
 			if err := notifySystemd(manager.socket, state); err != nil {
 				log.Warn("systemd", zap.Error(err))
 			}
 		},
-		every: manager.within / 2, alive: d.prober.Alive, log: log,
+		every: manager.within / 2, alive: d.prober.Alive, log: log, wrong: manager.err,
 	}
 }
 
 // ready says that checks are about to be run, and gives signs of life until ctx is done,
 // when it says that the daemon stops. What it returns waits for that.
 func (s supervisor) ready(ctx context.Context, checks int) (wait func()) {
-	s.tell(fmt.Sprintf("READY=1\nSTATUS=Running %d checks", checks))
+	if s.wrong != nil {
+		s.log.Warn("systemd", zap.Error(s.wrong))
+	}
+	s.tell(running(checks))
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -59,6 +60,15 @@ func (s supervisor) ready(ctx context.Context, checks int) (wait func()) {
 	}()
 	return func() { <-ended }
 }
+
+// reloading says that the configuration is read again; what it returns, that this is done.
+func (s supervisor) reloading(checks func() int) (done func()) {
+	s.tell("RELOADING=1\nSTATUS=Reading the configuration again")
+	return func() { s.tell(running(checks())) }
+}
+
+// running is what is told while checks are run.
+func running(checks int) string { return fmt.Sprintf("READY=1\nSTATUS=Running %d checks", checks) }
 
 // watch gives a sign of life, again and again, as long as the prober makes progress.
 func (s supervisor) watch(ctx context.Context) {

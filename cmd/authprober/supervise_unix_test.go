@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -11,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,6 +145,16 @@ func TestSystemd(t *testing.T) {
 	}
 	if got := heard(); got != "WATCHDOG=1" {
 		t.Errorf("told %q, want WATCHDOG=1", got)
+	}
+	p.Process.Signal(syscall.SIGHUP)
+	for _, want := range []string{"RELOADING=1", "READY=1"} {
+		got := heard()
+		for got == "WATCHDOG=1" {
+			got = heard()
+		}
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("told %q, want %s", got, want)
+		}
 	}
 	p.Process.Signal(os.Interrupt)
 	all := []string{}

@@ -33,6 +33,8 @@ type judged struct {
 	blipEnd  time.Time     // of the last counted failure
 	windows  []window      // one for each of Windows
 	status   CheckStatus
+	open     openings  // what was let in that must be refused, while that stands; none of a group
+	since    time.Time // of the last change of the state; zero before
 	blaming
 }
 
@@ -142,7 +144,7 @@ func (j *Judge) Firing(c *Check) bool {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.detector.State() == detect.Firing
+	return g.state() == detect.Firing
 }
 
 // ConfirmAt implements [Confirmer].
@@ -214,6 +216,10 @@ func (g *judged) observe(r *Run) (StateChange, bool) {
 	for i := range g.windows {
 		g.windows[i].add(end.Sub(g.epoch), failed)
 	}
+	before, opened, stood := g.state(), "", len(g.open) > 0
+	if g.check == r.Check { // a group is judged by rates alone
+		opened = g.open.observe(r)
+	}
 	judgement := g.detector.Observe(end, failed)
 	if judgement.Counted {
 		if failed {
@@ -221,12 +227,25 @@ func (g *judged) observe(r *Run) (StateChange, bool) {
 		}
 		g.keep(r, g.check != r.Check, g.detector.ChangePoint())
 	}
-	if !judgement.Changed() {
+	change := StateChange{Check: g.check, From: before, To: g.state(), At: end, Step: opened}
+	paged := judgement.Changed() && judgement.After == detect.Firing // as it may be for what was let in already
+	if change.From == change.To && opened == "" && !paged {
 		return StateChange{}, false
 	}
+	if change.Cause = CauseRate; opened != "" || stood && change.From != change.To {
+		change.Cause = CauseFailOpen
+	}
+	if change.From != change.To {
+		g.since = end
+	}
 	g.forget() // what was found before: who is woken sees what is known by now
-	return StateChange{Check: g.check, From: judgement.Before, To: judgement.After, At: end, Status: g.at(end)}, true
+	change.Status = g.at(end)
+	return change, true
 }
+
+// state is that of the detector, or Firing while something stands that was let in. It
+// holds g.mu.
+func (g *judged) state() detect.State { return g.open.stateWith(g.detector.State()) }
 
 // at fills in what depends on now or lives in the detector. It holds g.mu.
 func (g *judged) at(now time.Time) CheckStatus {
@@ -234,7 +253,8 @@ func (g *judged) at(now time.Time) CheckStatus {
 	if s.Pace.To == "" {
 		s.Pace.To = PaceScheduled
 	}
-	s.State, s.Since = d.State(), d.Since()
+	s.State, s.Since = g.state(), g.since
+	s.FailOpens = slices.Clone(g.open)
 	s.Evidence, s.Recovery = d.Evidence(), d.Recovery()
 	s.ChangePoint, s.Bursts = d.ChangePoint(), d.Bursts()
 	s.ConfirmLeft = g.budget.Left(now)

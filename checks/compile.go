@@ -44,9 +44,10 @@ type compiled struct {
 	steps        []step
 	cleanup      []step
 	tags         Tags
-	usesText     bool // an expression reads the answer's body as text
-	usesLocation bool // and one where it redirects to
-	waits        bool // a step may be accepted for a while after the end of another
+	locked       []Expr // conditions that say that an account is to be left alone
+	usesText     bool   // an expression reads the answer's body as text
+	usesLocation bool   // and one where it redirects to
+	waits        bool   // a step may be accepted for a while after the end of another
 	pool         *accounts.Pool
 	need         accounts.Need
 	resumes      bool                      // no flow of the pool sends a credential: what passes is accepted
@@ -71,7 +72,7 @@ type compiled struct {
 func (l *loader) compileFlow(src *source) *compiled {
 	flow, doc := src.flow, src.doc
 	f := &compiled{
-		options: l.options, steps: flow.Steps, cleanup: flow.Cleanup, tags: flow.Tags,
+		options: l.options, steps: flow.Steps, cleanup: flow.Cleanup, tags: flow.Tags, locked: flow.Locked,
 		env: l.env(), redactor: secret.NewRedactor(), check: &prober.Check{Name: flow.Name, About: flow.About},
 		signers: map[signerKey]*jose.Signer{}, proofKeys: map[signerKey]*dpop.Key{}, certificates: map[signerKey]*tls.Certificate{},
 	}
@@ -237,6 +238,12 @@ func vetSteps(src *source, f *compiled, s *Scope) {
 	for i := range f.tags {
 		f.tags[i].expr.compileAny(after)
 	}
+	for i := range f.locked {
+		f.locked[i].compileBool(after)
+	}
+	if len(f.locked) > 0 && src.flow.Accounts == "" {
+		src.mistake("locked", "locked says which answers lock an account, and the flow has no accounts")
+	}
 }
 
 // noteLater notes what steps are going to keep, and which.
@@ -291,7 +298,8 @@ func (f *compiled) mentions(name string) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(f.tags, func(t Tag) bool { return t.expr.mentions(name) })
+	return slices.ContainsFunc(f.tags, func(t Tag) bool { return t.expr.mentions(name) }) ||
+		slices.ContainsFunc(f.locked, func(e Expr) bool { return e.mentions(name) })
 }
 
 // mistake notes a mistake at a top-level key of the file, or at its beginning.

@@ -5,13 +5,17 @@ package checks
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,91 +26,143 @@ import (
 // proberVariable makes the test binary the prober that TestKillLoop kills.
 const proberVariable = "AUTHPROBER_TEST_PROBER"
 
-// proberRole runs the flows of a folder, one after the other and without a pause,
-// until it is killed, and says when each run begins and when it is over.
+// proberRole runs the flows of the folders given, one after the other and without a
+// pause, until it is killed, and says how far it is. It ends by itself when no run can
+// begin any more.
 func proberRole() error {
-	dir := os.Getenv(proberVariable)
+	dir, flows, _ := strings.Cut(os.Getenv(proberVariable), ":")
 	store, err := remember.Open(filepath.Join(dir, "state"), remember.Key{})
 	if err != nil {
 		return err
 	}
-	c, err := Load([]string{filepath.Join(dir, "flows")}, Options{Remembered: store, AnyPace: true})
+	var paths []string
+	for _, flow := range strings.Split(flows, ",") {
+		paths = append(paths, filepath.Join(dir, flow))
+	}
+	c, err := Load(paths, Options{Remembered: store, AnyPace: true})
 	if err != nil {
 		return err
 	}
-	for {
-		missed := 0
-		for _, i := range rand.Perm(len(c.Checks)) {
-			a, miss := c.Checks[i].Begin(time.Now())
+	for missed := 0; missed < len(c.Checks); {
+		missed = 0
+		for _, check := range c.Checks {
+			a, miss := check.Begin(time.Now())
 			if miss != "" {
 				missed++
 				continue
 			}
-			fmt.Println("begin", c.Checks[i].Name)
+			fmt.Println("begin", check.Name)
 			r := a.Probe(context.Background())
-			fmt.Println("probed", c.Checks[i].Name, r.Err)
+			fmt.Println("probed", check.Name, r.Err)
 			a.Release(r.Outcome(), r)
-			fmt.Println("released", c.Checks[i].Name)
-		}
-		if missed == len(c.Checks) {
-			fmt.Println("spent")
-			select {} // until it is killed
+			fmt.Println("released", check.Name)
 		}
 	}
+	return errSpent
 }
 
-const killFlows = `
-name: wrong
-target: TARGET
-accounts: wrong
-steps:
-  - {name: login, request: POST /v1/login, json: {username: "${{ account.username }}", password: wrong}, expect: [status == 200]}
----
-name: codes
-target: TARGET
-accounts: codes
-steps:
+// errSpent says that nothing is left that the prober might do.
+var errSpent = errors.New("spent")
+
+// A killed is a flow whose prober is killed again and again, and its pool.
+type killed struct {
+	name     string
+	rules    string // of the pool
+	accounts int
+	budget   int // of what is counted, over all accounts
+	requests int // that one life may send
+	steps    string
+}
+
+// Each life sends what it may send and no more, and that is one charge to the budget:
+// the requests of one run at the most. Every budget is larger than the lives are many.
+var killFlows = []killed{
+	{"wrong", "", 50, 2 * 50, 1, `
+  - {name: login, request: POST /v1/login, json: {username: "${{ account.username }}", password: wrong}, expect: [status == 200]}`},
+	{"codes", "    pool_codes: 85 per day\n", 85, 85, 2, `
   - {name: login, request: POST /v1/login, json: {username: "${{ account.username }}", password: "${{ account.password }}"}, expect: [status == 200], capture: {challenge: body.challenge}}
-  - {name: code, request: POST /v1/login/otp, json: {challenge: "${{ challenge }}", code: "${{ totp(account.totp_secret) }}"}, expect: [status == 200]}
----
-name: negative
-target: TARGET
-accounts: negative
-steps:
+  - {name: code, request: POST /v1/login/otp, json: {challenge: "${{ challenge }}", code: "${{ totp(account.totp_secret) }}"}, expect: [status == 200]}`},
+	{"negative", "    kind: negative\n    max_bad_attempts: 4\n    max_negative: 6 per day\n", 20, 6 * 20, 3, `
   - {name: before, request: POST /v1/login, json: {username: "${{ account.username }}", password: "${{ account.password }}"}, expect: [status == 200]}
   - {name: bad, request: POST /v1/login, json: {username: "${{ account.username }}", password: "not ${{ account.password }}"}, refuse: [401]}
-  - {name: after, request: POST /v1/login, json: {username: "${{ account.username }}", password: "${{ account.password }}"}, expect: [status == 200]}
-`
+  - {name: after, request: POST /v1/login, json: {username: "${{ account.username }}", password: "${{ account.password }}"}, expect: [status == 200]}`},
+}
 
-// TestKillLoop kills a prober 200 times at any moment of its runs, most of them within
-// an attempt, and starts it again at once. The bank counts: no account is ever sent
-// more wrong passwords than its budget, nor the pool more codes than its cap.
+// TestKillLoop kills a prober 200 times, and starts it again at once: half of the times
+// within a request, before the bank has seen it or after, and half of the times at any
+// moment of a run. A last one is left alone until nothing is left that it may do. The
+// bank counts: no account is ever sent more wrong passwords than its budget, nor the
+// pool more codes than its cap; and each that was charged was sent, unless a kill was
+// in between.
 func TestKillLoop(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts 200 processes")
 	}
-	const kills, wrong, negative, codes, codeCap, negativeCap = 200, 25, 8, 60, 30, 6
-	requests := make(chan string, 1000)
-	bank := banktest.NewServer(banktest.Options{Users: wrong + negative + codes, LockAfter: 3, LockFor: -1, Log: func(a banktest.Access) {
-		select {
-		case requests <- a.Step:
-		default: // nobody waits for it
+	const kills, lost, capOfAccount = 200, 200/3 + 1, 6
+	users := 0
+	for _, f := range killFlows {
+		users += f.accounts
+	}
+	bank, err := banktest.New(banktest.Options{Users: users, LockAfter: 3, LockFor: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	door := &killDoor{bank: bank}
+	server := httptest.NewServer(door)
+	defer server.Close()
+	dir := killFolder(t, server.URL, bank.Users())
+	within := 0
+	for kill := range kills {
+		f := &killFlows[kill%len(killFlows)]
+		within += door.live(t, dir, f.name, f.requests, kill)
+	}
+	door.live(t, dir, "wrong,codes,negative", -1, 0)
+
+	stats := bank.Stats()
+	sent, all := map[string]int{}, bank.Users()
+	for _, f := range killFlows {
+		for _, u := range all[:f.accounts] {
+			got := stats.Users[u.Username]
+			if got.Lockouts != 0 {
+				t.Errorf("%s: an account is locked: %+v", f.name, got)
+			}
+			if f.name == "wrong" && got.Attempts > 2 {
+				t.Errorf("an account was sent %d wrong passwords, want 2 at most", got.Attempts)
+			}
+			if f.name == "negative" && got.Refused > capOfAccount {
+				t.Errorf("an account was sent %d wrong passwords, want %d at most", got.Refused, capOfAccount)
+			}
+			sent[f.name] += int(got.Refused)
 		}
-	}})
-	defer bank.Close()
-	users := bank.Users()
+		all = all[f.accounts:]
+	}
+	if n := sent["codes"]; n != 0 {
+		t.Errorf("%d right passwords and codes were refused", n)
+	}
+	sent["codes"] = int(stats.Requests["otp"])
+	for _, f := range killFlows {
+		// What a kill has charged and not sent is lost: one a life. Where an account is
+		// in quarantine for it, so is what was left of its budget: 2 of 6.
+		least := f.budget - lost
+		if f.name == "negative" {
+			least -= lost / 4 * 2
+		}
+		if n := sent[f.name]; n > f.budget || n < least {
+			t.Errorf("%s: the bank was sent %d, want %d to %d", f.name, n, least, f.budget)
+		}
+	}
+	if within < kills/2 {
+		t.Errorf("%d of %d kills came within a request, want half of them at least", within, kills)
+	}
+	t.Logf("%d kills, %d of them within a request; sent in the end: %v", kills, within, sent)
+}
+
+// killFolder writes each flow and its pool into a folder of its own.
+func killFolder(t *testing.T, url string, users []banktest.User) string {
+	t.Helper()
 	dir := folderInMemory(t)
-	pools := map[string]string{}
-	for name, of := range map[string][]banktest.User{"wrong": users[:wrong], "negative": users[wrong : wrong+negative], "codes": users[wrong+negative:]} {
-		pools[name+".yaml"] = strings.Replace(poolOf(of), "retail:", name+":", 1)
-	}
-	pools["codes.yaml"] = strings.Replace(pools["codes.yaml"], "codes:\n", fmt.Sprintf("codes:\n    pool_codes: %d per day\n", codeCap), 1)
-	pools["negative.yaml"] = strings.Replace(pools["negative.yaml"], "negative:\n", fmt.Sprintf("negative:\n    kind: negative\n    max_bad_attempts: 4\n    max_negative: %d per day\n", negativeCap), 1)
-	for i, flow := range strings.Split(strings.ReplaceAll(killFlows, "TARGET", bank.URL), "---\n") {
-		pools[fmt.Sprintf("flow%d.yaml", i)] = flow
-	}
-	for name, text := range pools {
-		path := filepath.Join(dir, "flows", name)
+	write := func(name, text string) {
+		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -114,44 +170,16 @@ func TestKillLoop(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for _, f := range killFlows {
+		pool := strings.Replace(poolOf(users[:f.accounts]), "retail:\n", f.name+":\n"+f.rules, 1)
+		users = users[f.accounts:]
+		write(f.name+"/pool.yaml", pool)
+		write(f.name+"/flow.yaml", fmt.Sprintf("name: %s\ntarget: %s\naccounts: %s\nsteps:%s\n", f.name, url, f.name, f.steps))
+	}
 	if err := os.Mkdir(filepath.Join(dir, "state"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	within, lives := 0, map[bool]int{}
-	for kill := range kills {
-		attempt, spent := killProber(t, dir, requests, kill)
-		if attempt {
-			within++
-		}
-		lives[spent]++
-	}
-	stats := bank.Stats()
-	sums := map[string]int64{}
-	for i, u := range users {
-		got := stats.Users[u.Username]
-		if got.Lockouts != 0 {
-			t.Errorf("account %d is locked: %+v", i, got)
-		}
-		switch {
-		case i < wrong:
-			sums["wrong"] += got.Refused
-			if got.Attempts > 2 {
-				t.Errorf("account %d was sent %d wrong passwords, want 2 at most", i, got.Attempts)
-			}
-		case i < wrong+negative:
-			sums["negative"] += got.Refused
-			if got.Refused > negativeCap {
-				t.Errorf("account %d was sent %d wrong passwords, want %d at most", i, got.Refused, negativeCap)
-			}
-		}
-	}
-	if n := stats.Requests["otp"]; n > codeCap || n < codeCap/2 {
-		t.Errorf("the bank was sent %d codes, want %d at most and the half of them at least", n, codeCap)
-	}
-	if sums["wrong"] < wrong || sums["negative"] < negative || within < kills/4 {
-		t.Errorf("wrong passwords: %v; %d of %d kills came within an attempt: it shows nothing", sums, within, kills)
-	}
-	t.Logf("%d kills, %d within an attempt, %d after the budgets were spent; %v refused, %d codes", kills, within, lives[true], sums, stats.Requests["otp"])
+	return dir
 }
 
 // folderInMemory is a folder that no disk slows, where there is one: a process that is
@@ -166,69 +194,82 @@ func folderInMemory(t *testing.T) string {
 	return dir
 }
 
-// killProber starts a prober and kills it: after some lines of its own, or when the
-// bank has seen some requests of it. It reports whether an attempt was under way, and
-// whether nothing was left that the prober might do.
-func killProber(t *testing.T, dir string, requests <-chan string, kill int) (attempt, spent bool) {
+// A killDoor is what the bank stands behind: it lets a life send so many requests, and
+// kills it with the last of them.
+type killDoor struct {
+	bank http.Handler
+
+	mu     sync.Mutex
+	left   int // requests of this life; below 0 as many as it likes
+	before bool
+	kill   func()
+	dead   chan struct{} // closed when it is
+}
+
+func (d *killDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d.mu.Lock()
+	d.left--
+	left, before, kill, dead := d.left, d.before, d.kill, d.dead
+	d.mu.Unlock()
+	switch {
+	case left < -1 && kill == nil, left > 0:
+		d.bank.ServeHTTP(w, r)
+		return
+	case left == 0 && !before:
+		d.bank.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if kill != nil {
+		kill()
+	}
+	<-dead // no answer, and nothing of an end of the connection, reaches it
+	panic(http.ErrAbortHandler)
+}
+
+// live starts a prober with the flows and kills it: with the last request that it may
+// send, or, each second time, after some lines of its own if that comes first. It
+// returns 1 if a request was the end of it. One that may send as many requests as it
+// likes is left alone until it ends.
+func (d *killDoor) live(t *testing.T, dir, flows string, requests, kill int) (within int) {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), exe)
-	cmd.Env = append(os.Environ(), proberVariable+"="+dir)
+	cmd.Env = append(os.Environ(), proberVariable+"="+dir+":"+flows)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for len(requests) > 0 { // those of the one before
-		<-requests
+	var byRequest atomic.Bool
+	end := sync.OnceFunc(func() { _ = cmd.Process.Kill() })
+	d.mu.Lock()
+	d.left, d.before, d.dead, d.kill = requests, kill/2%2 == 0, make(chan struct{}), nil
+	if requests > 0 {
+		d.kill = func() { byRequest.Store(true); end() }
 	}
-	if err := cmd.Start(); err != nil {
+	err = cmd.Start()
+	d.mu.Unlock() // a request that an earlier life has left waits for it, too
+	if err != nil {
 		t.Fatal(err)
 	}
-	var once sync.Once
-	end := func() { once.Do(func() { _ = cmd.Process.Kill() }) }
-	done := make(chan struct{})
-	var watching sync.WaitGroup
-	if kill%2 == 0 {
-		watching.Go(func() {
-			for range 1 + rand.IntN(3) {
-				select {
-				case <-requests:
-				case <-done:
-					return
-				}
-			}
-			end()
-		})
-	}
-	left := 1 + rand.IntN(4)
-	for s := bufio.NewScanner(out); s.Scan(); left-- {
-		word, rest, _ := strings.Cut(s.Text(), " ")
-		switch word {
-		case "begin":
-			attempt = true
-		case "released":
-			attempt = false
-		case "spent":
-			spent = true
-			end()
-		case "probed":
-			if !strings.HasSuffix(rest, "<nil>") {
-				t.Fatalf("the prober says %q", s.Text())
-			}
-		default:
-			t.Fatalf("the prober says %q", s.Text())
+	lines := 1 + rand.IntN(3)
+	for s := bufio.NewScanner(out); s.Scan(); {
+		if text := s.Text(); text != errSpent.Error() && !strings.HasPrefix(text, "begin ") && !strings.HasPrefix(text, "released ") &&
+			(!strings.HasPrefix(text, "probed ") || !strings.HasSuffix(text, "<nil>")) {
+			t.Errorf("the prober says %q", text)
 		}
-		if left == 1 && kill%2 == 1 {
+		if lines--; lines == 0 && kill%2 == 1 && requests > 0 {
 			end()
 		}
 	}
-	close(done)
-	watching.Wait()
-	if err := cmd.Wait(); err == nil {
-		t.Fatalf("the prober ended by itself: %v", err)
+	err = cmd.Wait()
+	close(d.dead)
+	if (err == nil) != (requests < 0) {
+		t.Fatalf("the prober ended with %v", err)
 	}
-	return attempt, spent
+	if byRequest.Load() {
+		return 1
+	}
+	return 0
 }

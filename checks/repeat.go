@@ -54,6 +54,7 @@ func (s *Session) askAgain(ctx context.Context, st *step) (prober.Repeat, string
 	}
 	answer, timing := s.answer, s.timing
 	err := s.repeat(ctx, st)
+	s.noteHalt(st, true)
 	status, attempts := s.answer.status, 0
 	s.timing.do(func() { attempts = s.timing.before + s.timing.attempts })
 	s.answer, s.timing, s.client.Jar = answer, timing, s.jar

@@ -183,6 +183,7 @@ func (r *RequestStep) build(ctx context.Context, s *Session, p *proof) (*http.Re
 // newRequest is a request with the run's header fields. It has no GetBody, so
 // that nothing can send it a second time.
 func (s *Session) newRequest(ctx context.Context, method string, to *url.URL, body []byte, contentType string) *http.Request {
+	s.noteSent(method, to)
 	req := (&http.Request{
 		Method: method, URL: to, Host: to.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: s.defaultHeader(),

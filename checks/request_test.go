@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,11 +100,17 @@ steps:
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
 	parents := map[string]bool{}
-	for _, g := range *got {
+	steps := slices.Concat(r.Steps, r.Cleanup)
+	for i, g := range *got {
 		parent := g.Header.Get("Traceparent")
 		parents[parent] = true
-		if !strings.HasPrefix(parent, "00-"+r.TraceID+"-") || len(parent) != 55 {
-			t.Errorf("got traceparent %q for the trace %s", parent, r.TraceID)
+		method, _, _ := strings.Cut(g.Line, " ")
+		sent := prober.Sent{Method: method, Scheme: "http", Host: strings.TrimPrefix(url, "http://"), SpanID: steps[i].Sent.SpanID}
+		if steps[i].Sent != sent {
+			t.Errorf("the step says that it sent %+v, want %+v", steps[i].Sent, sent)
+		}
+		if want := "00-" + r.TraceID + "-" + sent.SpanID + "-01"; parent != want || len(parent) != 55 {
+			t.Errorf("got traceparent %q, want %q", parent, want)
 		}
 		if g.Header.Get("X-Synthetic-Probe") != "authprober" {
 			t.Errorf("%s was sent without the marker", g.Line)

@@ -103,16 +103,37 @@ func randomHex(n int) string {
 }
 
 // defaultHeader is the header every request of the run begins with. The trace
-// context is W3C's, version 00: one trace a run, one parent id a request.
+// context is W3C's, version 00: one trace a run, one parent id a step, which is the
+// id of the step's span where traces are exported.
 func (s *Session) defaultHeader() http.Header {
 	h := make(http.Header, 8)
 	h.Set("User-Agent", s.flow.options.UserAgent)
 	h.Set("Accept", "application/json, */*;q=0.5")
-	h.Set("Traceparent", "00-"+s.traceID+"-"+randomHex(8)+"-01")
+	h.Set("Traceparent", "00-"+s.traceID+"-"+s.spanID()+"-01")
 	if name := s.flow.options.MarkerName; name != "" {
 		h.Set(name, s.flow.options.MarkerValue)
 	}
 	return h
+}
+
+// spanID is the id of the step at hand, made with its first request.
+func (s *Session) spanID() string {
+	sent := &s.result.Sent
+	if sent.SpanID == "" {
+		sent.SpanID = randomHex(8)
+	}
+	return sent.SpanID
+}
+
+// noteSent notes where a request of the step goes. The host of the flow's own target
+// is in no need of redaction.
+func (s *Session) noteSent(method string, to *url.URL) {
+	sent := &s.result.Sent
+	sent.Method, sent.Scheme, sent.Host = method, to.Scheme, to.Host
+	_, own, _ := strings.Cut(s.flow.base, "//")
+	if rest, ok := strings.CutPrefix(own, to.Host); !ok || rest != "" && rest[0] != '/' {
+		sent.Host = s.redact(to.Host)
+	}
 }
 
 // exchange sends a request once and reads its answer, of which body at most

@@ -20,7 +20,9 @@ var arrows = []struct {
 	mustNot []string // others
 }{
 	{"prober/detect", nil, []string{"."}}, // a dot: nothing but the standard library
+	{"prober/otlp", []string{"prober"}, []string{"go.yaml.in/", "github.com/expr-lang/", "os"}},
 	{"prober/web", []string{"prober", "prober/detect"}, []string{"go.yaml.in/", "github.com/expr-lang/"}},
+	{"prober/alertmanager", []string{"prober", "prober/detect"}, []string{"go.yaml.in/", "github.com/expr-lang/"}},
 	{"prober", []string{"prober/detect"}, []string{"go.yaml.in/", "github.com/expr-lang/", "net/http", "net"}},
 	{"checks/internal", []string{"checks/internal/"}, nil},
 	{"checks/accounts", []string{"prober", "checks/internal/secret"}, nil},
@@ -29,6 +31,7 @@ var arrows = []struct {
 	{"checks/recording", []string{"checks/internal/functions"}, []string{"net/http", "os"}},
 	{"checks", []string{"prober", "prober/detect", "checks/accounts", "checks/remember", "checks/internal/"}, nil},
 	{"cmd", []string{"prober", "prober/", "checks", "checks/accounts", "checks/banktest", "checks/recording", "checks/remember"}, nil},
+	{"deploy/generate", nil, []string{"."}}, // plain structs: no SDK of Grafana's
 }
 
 // heavy are what the main module does without: servers and drivers are for

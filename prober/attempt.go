@@ -15,15 +15,15 @@ import (
 // The run ends early when ctx does, whose cause is then [ErrShutdown], or after
 // the schedule's timeout, with [ErrTimeout].
 func (l *loop) attempt(ctx context.Context, due time.Time, confirm bool) (*Run, MissReason) {
-	start := time.Now()
-	a, miss, err := l.begin(start, confirm)
+	start, check := time.Now(), l.check() // one check from the beginning of a run to its end
+	a, miss, err := l.begin(check, start, confirm)
 	if miss != "" {
 		return nil, miss
 	}
 	l.runBegan()
-	run := &Run{Check: l.check, Seq: l.seq.Add(1), Due: due, Start: start, Account: a.Account, Confirm: confirm}
+	run := &Run{Check: check, Seq: l.seq.Add(1), Due: due, Start: start, Account: a.Account, Confirm: confirm}
 	if err == nil {
-		run.Report = l.probe(ctx, a)
+		run.Report = l.probe(ctx, check, a)
 	} else {
 		run.Err = err
 	}
@@ -31,7 +31,7 @@ func (l *loop) attempt(ctx context.Context, due time.Time, confirm bool) (*Run, 
 	if run.Took <= 0 {
 		run.Took = time.Since(start)
 	}
-	if err := l.check.vet(&run.Report); err != nil {
+	if err := check.vet(&run.Report); err != nil {
 		run.Err = err
 	}
 	run.Outcome = run.Report.Outcome()
@@ -40,21 +40,21 @@ func (l *loop) attempt(ctx context.Context, due time.Time, confirm bool) (*Run, 
 	return run, ""
 }
 
-func (l *loop) begin(now time.Time, confirm bool) (a Attempt, miss MissReason, err error) {
+func (l *loop) begin(c *Check, now time.Time, confirm bool) (a Attempt, miss MissReason, err error) {
 	defer l.recovered("begin", &err)
-	begin := l.check.Begin
-	if confirm && l.check.BeginConfirm != nil {
-		begin = l.check.BeginConfirm
+	begin := c.Begin
+	if confirm && c.BeginConfirm != nil {
+		begin = c.BeginConfirm
 	}
 	a, miss = begin(now)
 	if miss == "" && a.Probe == nil {
-		err = fmt.Errorf("check %q began a run without a probe", l.check.Name)
+		err = fmt.Errorf("check %q began a run without a probe", c.Name)
 	}
 	return a, miss, err
 }
 
-func (l *loop) probe(ctx context.Context, a Attempt) (report Report) {
-	ctx, cancel := context.WithTimeoutCause(ctx, l.check.Schedule.Timeout, ErrTimeout)
+func (l *loop) probe(ctx context.Context, c *Check, a Attempt) (report Report) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.Schedule.Timeout, ErrTimeout)
 	defer cancel()
 	defer l.recovered("probe", &report.Err)
 	return a.Probe(ctx)
@@ -74,7 +74,7 @@ func (l *loop) recovered(where string, err *error) {
 	if v := recover(); v != nil {
 		what := describePanic(v)
 		*err = fmt.Errorf("panic in %s: %s", where, what)
-		l.log.Error("check panicked", zap.String("check", l.check.Name), zap.String("where", where),
+		l.log.Error("check panicked", zap.String("check", l.check().Name), zap.String("where", where),
 			zap.String("panic", what), zap.Stack("stack"))
 	}
 }

@@ -39,11 +39,11 @@ func (l *loop) confirmAt(now, due time.Time) (time.Time, bool) {
 	if l.confirmer == nil || l.standing.To != PaceScheduled || l.last.IsZero() || l.unseen.Load() > 0 || l.held.Load() {
 		return time.Time{}, false
 	}
-	earliest := l.last.Add(l.check.Schedule.Confirm)
+	earliest := l.last.Add(l.check().Schedule.Confirm)
 	if earliest.Before(now) {
 		earliest = now
 	}
-	at, ok := l.confirmer.ConfirmAt(l.check, earliest)
+	at, ok := l.confirmer.ConfirmAt(l.check(), earliest)
 	over := at
 	if cap(l.slots) == 1 {
 		over = at.Add(time.Duration(l.took.Load()))
@@ -65,7 +65,7 @@ func (l *loop) confirm(ctx context.Context, inFlight *sync.WaitGroup, due time.T
 		if miss != "" {
 			l.held.Store(true) // until something was observed: it is not to be had for the asking
 			l.unseen.Add(-1)
-			l.tell(event{missed: Missed{Check: l.check, Reason: miss, N: 1, At: time.Now(), Confirm: true}})
+			l.tell(event{missed: Missed{Check: l.check(), Reason: miss, N: 1, At: time.Now(), Confirm: true}})
 			return
 		}
 		l.took.Store(int64(time.Since(run.Start)))

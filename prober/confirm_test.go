@@ -92,7 +92,7 @@ func TestConfirming(t *testing.T) {
 			if (extra > 0) != confirm || extra > 864 || status.Confirmed != uint64(extra) || confirm && status.ConfirmLeft != 864-extra {
 				t.Errorf("%d confirming runs, the judge has %d and %d left", extra, status.Confirmed, status.ConfirmLeft)
 			}
-			if got := testutil.ToFloat64(metrics.checks[c].confirmed); got != float64(extra) {
+			if got := testutil.ToFloat64(metrics.checks[c.Name].confirmed); got != float64(extra) {
 				t.Errorf("%v confirming runs in the metrics, want %d", got, extra)
 			}
 			inStep(t, start, c, seen)
@@ -210,7 +210,7 @@ func TestConfirmingWithoutAnAccount(t *testing.T) {
 		if status := judge.Status(c, time.Now()); want.Due() != dues(c, span) || want.Missed != 0 || status.Counts != want || status.ConfirmLeft != 864 {
 			t.Errorf("got %+v and %+v, want %d due times and the whole budget", want, status.Counts, dues(c, span))
 		}
-		if got := testutil.ToFloat64(metrics.checks[c].unconfirmed[MissNoAccount]); got != float64(missed) {
+		if got := testutil.ToFloat64(metrics.checks[c.Name].unconfirmed[MissNoAccount]); got != float64(missed) {
 			t.Errorf("%v in the metrics, want %d", got, missed)
 		}
 	})

@@ -127,6 +127,31 @@ func (o openings) refuse(r *Run) {
 	}
 }
 
+// of are those of the check as it is now: a step that it no longer has, or that need no
+// longer be refused, is not open. It is a copy.
+func (o openings) of(c *Check) (still openings) {
+	for _, f := range o {
+		if slices.Contains(c.RefuseSteps, f.Step) {
+			f.Needed = c.refusalsNeeded()
+			still = append(still, f)
+		}
+	}
+	return still
+}
+
+// goOnOpen takes up what was open in a check of another objective, whose evidence is
+// forgotten: it is no evidence. There may be none.
+func (g *judged) goOnOpen(before *judged) {
+	if before == nil {
+		return
+	}
+	before.mu.Lock()
+	defer before.mu.Unlock()
+	if g.open = before.open.of(g.check); len(g.open) > 0 {
+		g.since = before.since
+	}
+}
+
 // stateWith is the state of a check whose detector has the given one.
 func (o openings) stateWith(s detect.State) detect.State {
 	if len(o) > 0 {

@@ -23,6 +23,9 @@ type Group struct {
 	Members []*Check
 }
 
+// groupPrefix begins the names of groups, and no name of a check.
+const groupPrefix = "group:"
+
 // Groups returns the groups of the checks, by name. The checks must be valid, see
 // [Validate].
 func Groups(checks []*Check) []Group {
@@ -49,7 +52,7 @@ func newGroup(name string, members []*Check) Group {
 		maps.DeleteFunc(labels, func(k, v string) bool { return c.Labels[k] != v })
 	}
 	return Group{Members: members, Check: &Check{
-		Name:  "group:" + name,
+		Name:  groupPrefix + name,
 		About: "The runs of " + strings.Join(names, ", "),
 		Group: name,
 		// Rounded down, which errs on the side of too few pages.

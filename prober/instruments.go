@@ -22,6 +22,7 @@ type instruments struct {
 	governed, paused                        *prometheus.GaugeVec
 	tolerate, detect, threshold             *prometheus.GaugeVec
 	reloadOK, reloadAt                      prometheus.Gauge
+	notified, unnotified                    *prometheus.CounterVec
 	build                                   *prometheus.GaugeVec
 }
 
@@ -101,6 +102,10 @@ func newInstruments() *instruments {
 		reloadAt: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace,
 			Name: "config_last_reload_success_timestamp_seconds",
 			Help: "When the configuration was last loaded successfully."}),
+		notified: counters("notifications_total",
+			"Attempts to give alerts to an Alertmanager directly, those that failed too; absent where none is configured.", "alertmanager"),
+		unnotified: counters("notifications_failed_total",
+			"Attempts to give alerts to an Alertmanager directly that failed, and why; each is made again.", "alertmanager", "reason"),
 		build: gauges("build_info",
 			"1, with what the program was built from.", "version", "revision", "goversion"),
 	}
@@ -111,7 +116,7 @@ func (in *instruments) collectors() []prometheus.Collector {
 		in.due, in.runs, in.failed, in.inconclusive, in.missed, in.confirmed, in.unconfirmed, in.failures, in.failOpen,
 		in.compared, in.slower, in.refusal, in.propagation, in.duration, in.step,
 		in.phase, in.delivery, in.lag, in.lastRun, in.lastPass, in.certificate, in.skew, in.governed, in.paused,
-		in.tolerate, in.detect, in.threshold, in.reloadOK, in.reloadAt, in.build,
+		in.tolerate, in.detect, in.threshold, in.reloadOK, in.reloadAt, in.notified, in.unnotified, in.build,
 	}
 }
 

@@ -73,7 +73,6 @@ func (in *instruments) forCheck(c *Check, joint bool) *checkInstruments {
 	}
 	x.zeroSteps(c, joint)
 	x.refusals = in.refusalsOf(c)
-	in.limits(c)
 	return x
 }
 

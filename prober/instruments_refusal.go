@@ -1,6 +1,11 @@
 package prober
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"maps"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // The refusalInstruments are the series of the must-be-refused steps of one check.
 type refusalInstruments struct {
@@ -24,13 +29,19 @@ func (in *instruments) refusalsOf(c *Check) refusalInstruments {
 	for _, step := range c.RevokedSteps {
 		x.propagation[step] = in.propagation.WithLabelValues(c.Name, step)
 	}
-	for step, other := range c.SameAs {
+	for _, step := range c.compares() {
 		x.refused[step] = in.refusal.WithLabelValues(c.Name, step)
-		x.refused[other] = in.refusal.WithLabelValues(c.Name, other)
+	}
+	for step := range c.SameAs {
 		x.compared[step] = in.compared.WithLabelValues(c.Name, step)
 		x.slower[step] = in.slower.WithLabelValues(c.Name, step)
 	}
 	return x
+}
+
+// compares are the steps whose refusals are compared in time, each of them once or more.
+func (c *Check) compares() []string {
+	return slices.AppendSeq(slices.Collect(maps.Keys(c.SameAs)), maps.Values(c.SameAs))
 }
 
 // observe takes account of a run.

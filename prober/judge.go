@@ -15,19 +15,23 @@ import (
 // asked by any goroutine.
 type Judge struct {
 	changed []func(StateChange)
-	checks  []*judged // in the order in which they were given, and then the groups
-	byCheck map[*Check]*judged
-	groups  map[string]*judged
+
+	mu     sync.RWMutex
+	checks []*judged // in the order in which they were given, and then the groups
+	byName map[string]*judged
 }
 
 // A judged is what the judge knows of one check, or of a group. It is 4 KB or so
 // however often it has run; and up to half a megabyte while something speaks for a
 // change, to know whom to blame.
 type judged struct {
-	check *Check
-	epoch time.Time // where the windows begin
+	kind   kind
+	params detect.Params
+	group  bool
+	epoch  time.Time // where the windows begin
 
 	mu       sync.Mutex
+	check    *Check
 	detector *detect.Detector
 	budget   detect.Budget // of confirming runs
 	blipEnd  time.Time     // of the last counted failure
@@ -48,20 +52,75 @@ func NewJudge(checks []*Check, changed ...func(StateChange)) (*Judge, error) {
 	if err := Validate(checks); err != nil {
 		return nil, err
 	}
-	j := &Judge{changed: changed, byCheck: map[*Check]*judged{}, groups: map[string]*judged{}}
+	j := &Judge{changed: changed}
+	j.ReplaceChecks(checks)
+	return j, nil
+}
+
+// ReplaceChecks implements [Replacer]. A check goes on where that of its name was, with
+// its evidence, its state, its ratios and its counts, if its objective is the same and
+// so are the schedule's every, confirm and its budget, for evidence is of runs at that
+// pace. Any other begins as one that has never run. So it is with groups, and the
+// members' paces.
+func (j *Judge) ReplaceChecks(checks []*Check) {
 	epoch, known := time.Now(), paramsCache{}
+	var all []*judged
+	for _, g := range j.all() {
+		known[g.kind] = g.params
+	}
 	for _, c := range checks {
-		g := newJudged(c, known.of(c), epoch)
-		j.checks = append(j.checks, g)
-		j.byCheck[c] = g
+		all = append(all, j.goOn(c, known.of(c), epoch, false))
 	}
 	for _, group := range Groups(checks) {
-		g := newJudged(group.Check, group.Params(), epoch)
-		j.checks = append(j.checks, g)
-		j.byCheck[g.check] = g
-		j.groups[g.check.Group] = g
+		all = append(all, j.goOn(group.Check, group.Params(), epoch, true))
 	}
-	return j, nil
+	byName := map[string]*judged{}
+	for _, g := range all {
+		byName[g.check.Name] = g
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.checks, j.byName = all, byName
+}
+
+// goOn returns what judges the check: what has judged it so far, if it can.
+func (j *Judge) goOn(c *Check, params detect.Params, epoch time.Time, group bool) *judged {
+	g := j.of(c)
+	if g == nil || g.kind != kindOf(c) || g.params != params {
+		fresh := newJudged(c, params, epoch)
+		fresh.group = group
+		fresh.goOnOpen(g)
+		return fresh
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.check, g.status.Check = c, c
+	g.open = g.open.of(c)
+	return g
+}
+
+// of returns what judges the check of that name; nil if nothing does.
+func (j *Judge) of(c *Check) *judged { return j.named(c.Name) }
+
+func (j *Judge) named(name string) *judged {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	return j.byName[name]
+}
+
+// groupOf returns what judges the group of the check; nil if it is in none.
+func (j *Judge) groupOf(c *Check) *judged {
+	if c.Group == "" {
+		return nil
+	}
+	return j.named(groupPrefix + c.Group)
+}
+
+// all returns what judges the checks, in order, and then the groups.
+func (j *Judge) all() []*judged {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	return j.checks // never written to
 }
 
 // A paramsCache keeps the parameters of each kind of check.
@@ -74,8 +133,12 @@ type kind struct {
 	confirm   detect.Confirm
 }
 
+func kindOf(c *Check) kind {
+	return kind{c.Objective, c.Schedule.Every, c.Schedule.Confirming()}
+}
+
 func (p paramsCache) of(c *Check) detect.Params {
-	k := kind{c.Objective, c.Schedule.Every, c.Schedule.Confirming()}
+	k := kindOf(c)
 	params, known := p[k]
 	if !known {
 		params = k.objective.ParamsConfirming(k.every, k.confirm)
@@ -85,7 +148,7 @@ func (p paramsCache) of(c *Check) detect.Params {
 }
 
 func newJudged(c *Check, params detect.Params, epoch time.Time) *judged {
-	g := &judged{check: c, epoch: epoch, detector: detect.New(params), status: CheckStatus{Check: c}}
+	g := &judged{check: c, kind: kindOf(c), params: params, epoch: epoch, detector: detect.New(params), status: CheckStatus{Check: c}}
 	if c.Schedule.Confirm > 0 {
 		g.budget.Limit = c.Schedule.Confirming().Limit(c.Schedule.Every)
 	}
@@ -97,9 +160,9 @@ func newJudged(c *Check, params detect.Params, epoch time.Time) *judged {
 
 // ObserveRun implements [Observer]. Runs of other checks are ignored.
 func (j *Judge) ObserveRun(r *Run) {
-	if g := j.byCheck[r.Check]; g != nil {
+	if g := j.of(r.Check); g != nil {
 		j.observe(g, r)
-		if group := j.groups[r.Check.Group]; group != nil {
+		if group := j.groupOf(r.Check); group != nil {
 			j.observe(group, r)
 		}
 	}
@@ -118,7 +181,7 @@ func (j *Judge) ObserveMissed(m Missed) {
 	if m.Confirm {
 		return
 	}
-	for _, g := range []*judged{j.byCheck[m.Check], j.groups[m.Check.Group]} {
+	for _, g := range []*judged{j.of(m.Check), j.groupOf(m.Check)} {
 		if g != nil {
 			g.mu.Lock()
 			g.status.Counts.Missed += uint64(m.N)
@@ -129,7 +192,7 @@ func (j *Judge) ObserveMissed(m Missed) {
 
 // ObservePace implements [PaceObserver].
 func (j *Judge) ObservePace(p PaceChange) {
-	if g := j.byCheck[p.Check]; g != nil {
+	if g := j.of(p.Check); g != nil {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		g.status.Pace = p
@@ -138,7 +201,7 @@ func (j *Judge) ObservePace(p PaceChange) {
 
 // Firing implements [Pager].
 func (j *Judge) Firing(c *Check) bool {
-	g := j.byCheck[c]
+	g := j.of(c)
 	if g == nil {
 		return false
 	}
@@ -149,7 +212,7 @@ func (j *Judge) Firing(c *Check) bool {
 
 // ConfirmAt implements [Confirmer].
 func (j *Judge) ConfirmAt(c *Check, earliest time.Time) (time.Time, bool) {
-	g := j.byCheck[c]
+	g := j.of(c)
 	if g == nil {
 		return time.Time{}, false
 	}
@@ -165,9 +228,9 @@ func (j *Judge) ConfirmAt(c *Check, earliest time.Time) (time.Time, bool) {
 // Groups returns the [Group.Check] of each group, to be asked for by [Judge.Status].
 func (j *Judge) Groups() []*Check {
 	var groups []*Check
-	for _, g := range j.checks {
-		if j.groups[g.check.Group] == g {
-			groups = append(groups, g.check)
+	for _, g := range j.all() {
+		if g.group {
+			groups = append(groups, g.is())
 		}
 	}
 	return groups
@@ -176,7 +239,7 @@ func (j *Judge) Groups() []*Check {
 // Status returns how a check, or a group, stands at now. One that the judge was not
 // made with stands as one that has never run.
 func (j *Judge) Status(c *Check, now time.Time) CheckStatus {
-	g := j.byCheck[c]
+	g := j.of(c)
 	if g == nil {
 		g = newJudged(c, c.Objective.Params(c.Schedule.Every), now)
 	}
@@ -188,11 +251,21 @@ func (j *Judge) Status(c *Check, now time.Time) CheckStatus {
 // All returns how all the checks stand at now, in the order in which they were
 // given, and then the groups by name.
 func (j *Judge) All(now time.Time) []CheckStatus {
-	all := make([]CheckStatus, 0, len(j.checks))
-	for _, g := range j.checks {
-		all = append(all, j.Status(g.check, now))
+	checks := j.all()
+	all := make([]CheckStatus, 0, len(checks))
+	for _, g := range checks {
+		g.mu.Lock()
+		all = append(all, g.at(now))
+		g.mu.Unlock()
 	}
 	return all
+}
+
+// is is the check as it is now.
+func (g *judged) is() *Check {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.check
 }
 
 func (g *judged) observe(r *Run) (StateChange, bool) {
@@ -217,7 +290,7 @@ func (g *judged) observe(r *Run) (StateChange, bool) {
 		g.windows[i].add(end.Sub(g.epoch), failed)
 	}
 	before, opened, stood := g.state(), "", len(g.open) > 0
-	if g.check == r.Check { // a group is judged by rates alone
+	if !g.group { // a group is judged by rates alone
 		opened = g.open.observe(r)
 	}
 	judgement := g.detector.Observe(end, failed)
@@ -225,7 +298,7 @@ func (g *judged) observe(r *Run) (StateChange, bool) {
 		if failed {
 			g.blipEnd = end.Add(g.check.Objective.Blip)
 		}
-		g.keep(r, g.check != r.Check, g.detector.ChangePoint())
+		g.keep(r, g.group, g.detector.ChangePoint())
 	}
 	change := StateChange{Check: g.check, From: before, To: g.state(), At: end, Step: opened}
 	paged := judgement.Changed() && judgement.After == detect.Firing // as it may be for what was let in already

@@ -9,32 +9,45 @@ import (
 	"go.uber.org/zap"
 )
 
-// A loop is one check on its schedule.
+// A loop is one check on its schedule. The check may be replaced by another of the
+// same name and schedule; runs in flight are those of the one that they began with.
 type loop struct {
-	check     *Check
+	of        atomic.Pointer[Check]
 	log       *zap.Logger
 	tell      func(event)
-	seq       atomic.Uint64
-	slots     chan struct{} // holds one element for each run in flight
-	confirmer Confirmer     // nil where the check does not confirm
+	seq       *atomic.Uint64 // shared with the loop that had the check before
+	slots     chan struct{}  // holds one element for each run in flight
+	confirmer Confirmer      // nil where the check does not confirm
+	cancel    func()         // ends the schedule, and no run; nil before the loop runs
+	idle      chan struct{}  // closed when no due time is met any more
+	over      chan struct{}  // closed when its last run has ended, too
 	confirming
 	pacing
 }
 
 func newLoop(c *Check, log *zap.Logger) *loop {
-	return &loop{check: c, log: log, slots: make(chan struct{}, c.Schedule.Concurrency), pacing: newPacing(c)}
+	l := &loop{log: log, seq: new(atomic.Uint64), slots: make(chan struct{}, c.Schedule.Concurrency),
+		idle: make(chan struct{}), over: make(chan struct{}), pacing: newPacing(c)}
+	l.of.Store(c)
+	return l
 }
+
+// check is the check as it is now.
+func (l *loop) check() *Check { return l.of.Load() }
 
 // run meets the due times of the check until ctx is done, and returns when
 // every run that it began has ended. The runs have the context runs.
 func (l *loop) run(ctx, runs context.Context, start time.Time) {
+	defer close(l.over)
 	var inFlight sync.WaitGroup
 	defer inFlight.Wait()
+	defer close(l.idle)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	due := start.Add(l.check.Schedule.Offset(l.check.Name))
+	schedule := l.check().Schedule // that of every check that may come
+	due := start.Add(schedule.Offset(l.check().Name))
 	for ctx.Err() == nil {
-		at, missed := l.check.Schedule.Next(due, time.Now())
+		at, missed := schedule.Next(due, time.Now())
 		if missed > 0 {
 			l.missed(MissLate, missed)
 		}
@@ -61,7 +74,7 @@ func (l *loop) run(ctx, runs context.Context, start time.Time) {
 			continue // look again: one may wake late
 		}
 		l.meet(runs, &inFlight, due)
-		due = due.Add(l.check.Schedule.Every)
+		due = due.Add(schedule.Every)
 	}
 }
 
@@ -97,7 +110,7 @@ func (l *loop) make(ctx context.Context, due time.Time) {
 	defer func() { <-l.slots }()
 	if ctx.Err() != nil { // it has waited for too long
 		now := time.Now()
-		l.tell(event{run: &Run{Check: l.check, Seq: l.seq.Add(1), Due: due, Start: now,
+		l.tell(event{run: &Run{Check: l.check(), Seq: l.seq.Add(1), Due: due, Start: now,
 			Outcome: Aborted, Report: Report{Err: ErrShutdown}}})
 		return
 	}
@@ -112,5 +125,5 @@ func (l *loop) make(ctx context.Context, due time.Time) {
 }
 
 func (l *loop) missed(reason MissReason, n int) {
-	l.tell(event{missed: Missed{Check: l.check, Reason: reason, N: n, At: time.Now()}})
+	l.tell(event{missed: Missed{Check: l.check(), Reason: reason, N: n, At: time.Now()}})
 }

@@ -2,6 +2,7 @@ package prober
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -28,6 +29,11 @@ type MetricsOptions struct {
 	// Pools, which may be nil, is asked at each scrape how the accounts stand. It
 	// must name each pool once.
 	Pools func() []PoolStatus
+	// Exports, which may be nil, is asked at each scrape how exporting stands. It must
+	// name each signal once.
+	Exports func() []ExportStatus
+	// Alertmanagers are the names of those that alerts are given to directly.
+	Alertmanagers []string
 	// Version and Revision of the program; either may be empty.
 	Version, Revision string
 }
@@ -44,12 +50,14 @@ func NewRegistry() *prometheus.Registry {
 // may be gathered by any goroutine.
 type Metrics struct {
 	registry *prometheus.Registry
+	judge    *Judge // nil where there is none
 	in       *instruments
+	info     *checkInfo
 
 	// mu makes a run, or a due time missed, one thing to every scrape: observing
 	// writes, gathering reads.
 	mu     sync.RWMutex
-	checks map[*Check]*checkInstruments
+	checks map[string]*checkInstruments // by name
 }
 
 // NewMetrics registers every instrument and creates every series that is known
@@ -58,28 +66,50 @@ func NewMetrics(opts MetricsOptions) (*Metrics, error) {
 	if err := Validate(opts.Checks); err != nil {
 		return nil, err
 	}
-	m := &Metrics{registry: opts.Registry, in: newInstruments(), checks: map[*Check]*checkInstruments{}}
-	joint := jointSeries(opts.Checks) <= JointSeriesBudget
-	for _, c := range opts.Checks {
-		m.checks[c] = m.in.forCheck(c, joint)
+	m := &Metrics{registry: opts.Registry, judge: opts.Judge, in: newInstruments(), info: &checkInfo{}, checks: map[string]*checkInstruments{}}
+	for _, name := range opts.Alertmanagers {
+		m.in.forAlertmanager(name)
 	}
 	m.in.buildInfo(opts.Version, opts.Revision)
-	named := opts.Checks // what has gauges; counters are of checks alone, so that sums count nothing twice
-	collectors := append(m.in.collectors(), newPoolCollector(opts.Pools))
+	m.ReplaceChecks(opts.Checks)
+	collectors := append(m.in.collectors(), newPoolCollector(opts.Pools), newExportCollector(opts.Exports), m.info)
 	if opts.Judge != nil {
-		groups := opts.Judge.Groups()
-		for _, g := range groups {
-			m.in.limits(g)
-		}
-		named = slices.Concat(named, groups)
 		collectors = append(collectors, newStatusCollector(opts.Judge))
 	}
-	collectors = append(collectors, newCheckInfo(named))
 	var errs []error
 	for _, c := range collectors {
 		errs = append(errs, opts.Registry.Register(c))
 	}
 	return m, errors.Join(errs...)
+}
+
+// ReplaceChecks implements [Replacer]. The series of a check go on where those of its
+// name were, for the steps and limits that it still has. Those of others go; a run of
+// them that is in flight is not counted.
+func (m *Metrics) ReplaceChecks(checks []*Check) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	joint := jointSeries(checks) <= JointSeriesBudget
+	named := slices.Clone(checks) // what has gauges; counters are of checks alone, so that sums count nothing twice
+	if m.judge != nil {
+		for _, g := range Groups(checks) {
+			named = append(named, g.Check)
+		}
+	}
+	m.forget(named)
+	before := m.checks
+	m.checks = map[string]*checkInstruments{}
+	for _, c := range checks {
+		x := m.in.forCheck(c, joint)
+		if old := before[c.Name]; old != nil {
+			maps.Copy(x.failures, old.failures)
+		}
+		m.checks[c.Name] = x
+	}
+	for _, c := range named {
+		m.in.limits(c)
+	}
+	m.info.replace(named)
 }
 
 // jointSeries is the number of series of run failures that could be.
@@ -105,7 +135,7 @@ func (m *Metrics) Gather() ([]*dto.MetricFamily, error) {
 func (m *Metrics) ObserveRun(r *Run) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if c := m.checks[r.Check]; c != nil {
+	if c := m.checks[r.Check.Name]; c != nil {
 		c.run(r)
 	}
 }
@@ -114,7 +144,7 @@ func (m *Metrics) ObserveRun(r *Run) {
 func (m *Metrics) ObserveMissed(x Missed) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if c := m.checks[x.Check]; c != nil {
+	if c := m.checks[x.Check.Name]; c != nil {
 		c.miss(x)
 	}
 }
@@ -123,7 +153,7 @@ func (m *Metrics) ObserveMissed(x Missed) {
 func (m *Metrics) ObservePace(p PaceChange) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if c := m.checks[p.Check]; c != nil {
+	if c := m.checks[p.Check.Name]; c != nil {
 		c.governed.Set(one(p.To == PaceGoverned))
 		c.paused.Set(one(p.To == PacePaused))
 	}

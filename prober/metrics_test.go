@@ -29,6 +29,8 @@ func judgeAndMetrics(t testing.TB, checks []*Check) (*Judge, *Metrics) {
 	}
 	metrics, err := NewMetrics(MetricsOptions{
 		Checks: checks, Registry: prometheus.NewRegistry(), Judge: judge, Version: "1.2.3", Revision: "abcdef0",
+		Exports:       func() []ExportStatus { return []ExportStatus{{Signal: "traces", Exports: 12, Failed: 2, Dropped: 1}} },
+		Alertmanagers: []string{"alertmanager:9093"},
 		Pools: func() []PoolStatus {
 			return []PoolStatus{{Name: "retail", Free: 7, Leased: 1, Cooling: 2, Quarantined: 3, Logins: 40, Refusals: 5,
 				Budgets: []Budget{{Name: "codes", Left: 12}, {Name: "negative"}}}}

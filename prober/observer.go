@@ -41,10 +41,11 @@ type Confirmer interface {
 	ConfirmAt(c *Check, earliest time.Time) (time.Time, bool)
 }
 
-// An event is a run, a change of pace, or missed runs where both are nil.
+// An event is a run, a change of pace, other checks, or missed runs where all are nil.
 type event struct {
 	run    *Run
 	pace   *PaceChange
+	checks *[]*Check
 	missed Missed
 	seen   func() // called when every observer was told, unless it is nil; it does not block
 }
@@ -121,12 +122,16 @@ func (c *collector) observeOne(o Observer, e event) {
 	switch {
 	case e.run != nil:
 		o.ObserveRun(e.run)
-	case e.pace == nil:
-		o.ObserveMissed(e.missed)
-	default:
+	case e.pace != nil:
 		if p, ok := o.(PaceObserver); ok {
 			p.ObservePace(*e.pace)
 		}
+	case e.checks != nil:
+		if r, ok := o.(Replacer); ok {
+			r.ReplaceChecks(*e.checks)
+		}
+	default:
+		o.ObserveMissed(e.missed)
 	}
 }
 

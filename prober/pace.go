@@ -95,7 +95,7 @@ func (l *loop) stands(now time.Time) PaceChange {
 	firing := l.firing != nil && l.firing()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	is := PaceChange{Check: l.check, To: PaceScheduled, At: now}
+	is := PaceChange{Check: l.check(), To: PaceScheduled, At: now}
 	switch why := l.governor.governed(firing); {
 	case l.all != nil && l.all.Load():
 		is.To, is.Why = PacePaused, PaceSwitch
@@ -174,7 +174,7 @@ func (p *Prober) watchSwitch(ctx context.Context) {
 			return
 		}
 		if paused := p.opts.Paused(); p.paused.Swap(paused) != paused {
-			for _, l := range p.loops {
+			for _, l := range p.all() {
 				l.prod()
 			}
 		}

@@ -209,7 +209,7 @@ func TestSwitch(t *testing.T) {
 				if got := judge.Status(c, time.Now()).Pace; got.To != want || want == PacePaused && got.Why != PaceSwitch {
 					t.Errorf("%v after the start %s is %+v, want %s", time.Since(start), c.Name, got, want)
 				}
-				if got, want := testutil.ToFloat64(metrics.checks[c].paused), one(want == PacePaused); got != want {
+				if got, want := testutil.ToFloat64(metrics.checks[c.Name].paused), one(want == PacePaused); got != want {
 					t.Errorf("%s: the metric is %v, want %v", c.Name, got, want)
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,10 +36,14 @@ type Options struct {
 // A Prober runs checks on their schedules.
 type Prober struct {
 	opts    Options
-	loops   []*loop
 	paused  atomic.Bool // as opts.Paused said last
 	started atomic.Bool
 	running atomic.Bool
+
+	mu      sync.Mutex
+	loops   []*loop
+	leaving []*loop // of checks that were replaced, with runs in flight perhaps
+	live    *live   // while Run begins loops; nil before and after
 }
 
 // New returns a Prober that is not running. It complains about every mistake in
@@ -54,20 +59,23 @@ func New(opts Options) (*Prober, error) {
 		opts.Grace = 5 * time.Second
 	}
 	p := &Prober{opts: opts}
-	confirmer, _ := firstOf[Confirmer](opts.Observers)
-	pager, knows := firstOf[Pager](opts.Observers)
 	for _, c := range opts.Checks {
-		l := newLoop(c, opts.Log)
-		l.all = &p.paused
-		if knows {
-			l.firing = func() bool { return pager.Firing(c) }
-		}
-		if confirmer != nil && c.Schedule.Confirm > 0 {
-			l.confirmBy(confirmer)
-		}
-		p.loops = append(p.loops, l)
+		p.loops = append(p.loops, p.newLoop(c))
 	}
 	return p, nil
+}
+
+// newLoop returns the loop of a check, which does not run yet.
+func (p *Prober) newLoop(c *Check) *loop {
+	l := newLoop(c, p.opts.Log)
+	l.all = &p.paused
+	if pager, knows := firstOf[Pager](p.opts.Observers); knows {
+		l.firing = func() bool { return pager.Firing(l.check()) }
+	}
+	if confirmer, _ := firstOf[Confirmer](p.opts.Observers); confirmer != nil && c.Schedule.Confirm > 0 {
+		l.confirmBy(confirmer)
+	}
+	return l
 }
 
 // firstOf returns the first observer that is a T.
@@ -108,13 +116,13 @@ func (p *Prober) Run(ctx context.Context) error {
 		p.paused.Store(p.opts.Paused())
 		loops.Go(func() { p.watchSwitch(ctx) })
 	}
-	for _, l := range p.loops {
-		l.tell = collector.tell
-		loops.Go(func() { l.run(ctx, runs, start) })
-	}
+	p.goLive(&live{ctx: ctx, runs: runs, loops: &loops, collector: collector}, start)
 	p.running.Store(true)
 	<-ctx.Done()
 	p.running.Store(false)
+	p.mu.Lock() // a Replace comes to its end; from here on no loop begins
+	p.live = nil
+	p.mu.Unlock()
 	abort(ErrShutdown)
 
 	ended := make(chan struct{})
@@ -161,26 +169,33 @@ func (e *MissedError) Error() string {
 }
 
 func (p *Prober) loop(c *Check) *loop {
-	for _, l := range p.loops {
-		if l.check == c {
+	for _, l := range p.all() {
+		if l.check() == c {
 			return l
 		}
 	}
 	return newLoop(c, p.opts.Log)
 }
 
+// all returns every loop that may have a run in flight.
+func (p *Prober) all() []*loop {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Concat(p.loops, p.leaving)
+}
+
 func (p *Prober) longestCleanup() (longest time.Duration) {
-	for _, l := range p.loops {
-		longest = max(longest, l.check.Schedule.Cleanup)
+	for _, l := range p.all() {
+		longest = max(longest, l.check().Schedule.Cleanup)
 	}
 	return longest
 }
 
 func (p *Prober) stuck() error {
 	var names []string
-	for _, l := range p.loops {
+	for _, l := range p.all() {
 		if n := len(l.slots); n > 0 {
-			names = append(names, fmt.Sprintf("%q (%d)", l.check.Name, n))
+			names = append(names, fmt.Sprintf("%q (%d)", l.check().Name, n))
 		}
 	}
 	return fmt.Errorf("stopping: runs that ignore it are given up: %s", strings.Join(names, ", "))

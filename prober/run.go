@@ -131,6 +131,8 @@ type StepResult struct {
 	Request string
 	Status  int
 	Remote  string
+	// Sent is what the last request of the step was; zero where it sent none.
+	Sent Sent
 	// Attempts counts the requests that were written to the network. It is 1
 	// unless the step follows redirects, polls, was given a nonce to sign, or
 	// never got that far.
@@ -149,6 +151,16 @@ type StepResult struct {
 	// step that may be accepted for a while: zero where it does not measure that, or where
 	// the target has not refused.
 	Propagation time.Duration
+}
+
+// Sent is what a step's request was, for traces. No secret is in it.
+type Sent struct {
+	Method string
+	Scheme string // http or https
+	Host   string // redacted, with the port where the URL has one
+	// SpanID is the parent id that each request of the step carried in its traceparent,
+	// 16 hex digits: the span under which the target's own hang.
+	SpanID string
 }
 
 // Phases are the parts of a step's time, named as blackbox_exporter names them.

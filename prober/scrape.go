@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/authprober/authprober/prober/detect"
@@ -102,11 +103,33 @@ func one(is bool) float64 {
 	return 0
 }
 
-// newCheckInfo has the labels that any check has, and its group, by which a page of
+// checkInfo is the labels of every check, and its group, by which a page of
 // the group can keep those of its checks back. A label that one of them does not have is
-// empty there, which to Prometheus is the same as not there.
-func newCheckInfo(checks []*Check) prometheus.Collector {
-	keys := map[string]bool{}
+// empty there, which to Prometheus is the same as not there. Which labels there are
+// changes with the checks, so it describes nothing before it is asked.
+type checkInfo struct {
+	mu     sync.Mutex
+	checks []*Check // never written to
+}
+
+func (i *checkInfo) replace(checks []*Check) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.checks = checks
+}
+
+func (i *checkInfo) all() []*Check {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.checks
+}
+
+// Describe implements [prometheus.Collector].
+func (i *checkInfo) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements [prometheus.Collector].
+func (i *checkInfo) Collect(ch chan<- prometheus.Metric) {
+	checks, keys := i.all(), map[string]bool{}
 	for _, c := range checks {
 		for k := range c.Labels {
 			keys[k] = true
@@ -116,7 +139,7 @@ func newCheckInfo(checks []*Check) prometheus.Collector {
 		}
 	}
 	labels := slices.Sorted(maps.Keys(keys))
-	info := gauges("check_info", "1, with the labels that the check was given, and its group; join it to route a page.",
+	info := desc("check_info", "1, with the labels that the check was given, and its group; join it to route a page.",
 		append([]string{"check"}, labels...)...)
 	for _, c := range checks {
 		values := []string{c.Name}
@@ -127,9 +150,8 @@ func newCheckInfo(checks []*Check) prometheus.Collector {
 				values = append(values, c.Labels[k])
 			}
 		}
-		info.WithLabelValues(values...).Set(1)
+		ch <- prometheus.MustNewConstMetric(info, prometheus.GaugeValue, 1, values...)
 	}
-	return info
 }
 
 // The poolCollector asks how the accounts stand at each scrape.

@@ -41,6 +41,8 @@ type refusal struct {
 var (
 	refuseCredentials = &refusal{status: 401, code: "invalid_credentials"}
 	refuseLocked      = &refusal{status: 423, code: "account_locked"}
+	refuseCaptcha     = &refusal{status: 403, code: "captcha_required", about: "show that you are human"}
+	refuseUnknown     = &refusal{status: 401, code: "unknown_user"} // which no bank says that is not told to
 	refuseChallenge   = &refusal{status: 401, code: "invalid_challenge", about: "unknown, expired or used; log in again"}
 	refuseCode        = &refusal{status: 401, code: "invalid_code"}
 	refuseSignature   = &refusal{status: 401, code: "invalid_signature"}

@@ -66,12 +66,14 @@ type call struct {
 	backend Backend
 	now     time.Time     // by the bank's clock
 	skew    time.Duration // how far the backend's clock is off
-	// failOpen is whether dead tokens are accepted; accepted is set where one was.
-	failOpen, accepted bool
-	// padding and foreign are whether the verifier has these flaws; caught is the one
-	// that has refused what was right.
+	// failOpen is whether dead tokens are accepted.
+	failOpen bool
+	// padding and foreign are whether the verifier has these flaws.
 	padding, foreign bool
-	caught           Kind
+	flaws            flaws
+	// caught is the fault, of those that meet some requests alone, that has changed the
+	// answer to this one; "" if none has.
+	caught Kind
 }
 
 // refusesForeign reports whether the challenge of another backend is unknown to this
@@ -92,7 +94,8 @@ func (b *Bank) login(c *call) answer {
 	if why := want("username", in.Username, "password", in.Password); why != nil {
 		return why.answer()
 	}
-	who, why := b.vault.password(in.Username, in.Password, c.now)
+	b.stall(c, in.Username)
+	who, why := b.vault.password(c, in.Username, in.Password)
 	if why != nil {
 		return why.answer()
 	}
@@ -142,7 +145,9 @@ func (b *Bank) refresh(c *call) answer {
 	if why != nil {
 		return why.answer()
 	}
-	c.accepted = opened
+	if opened {
+		c.caught = KindFailOpen
+	}
 	return answerJSON(200, granted)
 }
 
@@ -152,7 +157,7 @@ func (b *Bank) logout(c *call) answer {
 		return why.answer()
 	}
 	if session != nil {
-		b.vault.logout(session)
+		b.vault.logout(session, c.now)
 	}
 	return answer{status: 204}
 }
@@ -169,7 +174,7 @@ func (b *Bank) revoke(c *call) answer {
 	if why := want("token", form.Get("token")); why != nil {
 		return why.answer()
 	}
-	b.vault.revoke(form.Get("token"))
+	b.vault.revoke(form.Get("token"), c.now)
 	return answerJSON(200, struct{}{})
 }
 
@@ -184,10 +189,9 @@ func (b *Bank) bearer(c *call) (*customer, *session, *refusal) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return nil, nil, refuseNoToken
 	}
-	who, session := b.vault.bearer(strings.TrimSpace(text), c.now, c.failOpen)
+	who, session := b.vault.bearer(c, strings.TrimSpace(text))
 	if who == nil {
 		return nil, nil, refuseBadToken
 	}
-	c.accepted = session == nil
 	return who, session, nil
 }

@@ -101,6 +101,13 @@
 //	empty         200 without a body                                                      no
 //	padding       a right signature of a device refused for the zeros in front            no
 //	foreign       a challenge refused that another backend has issued                     no
+//	lockout       423 to a login, and from then on: the account is locked                   yes
+//	captcha       403 captcha_required in place of a login                                no
+//	account_limit 429 to logins of one account, above so many           limit=5 per=1m    no
+//	ip_limit      429 to requests of one address, above so many         limit=60 per=1m   no
+//	stale_token   an access token accepted after its logout             for=30s           yes
+//	timing        an unknown user answered later, or earlier            by=300ms          yes
+//	enumeration   an unknown user told to be one: 401 unknown_user                        yes
 //
 // Done means that the bank has done what was asked, whatever the client saw:
 // after a truncated answer to a login with a code there is a session, and the
@@ -110,7 +117,11 @@
 // which r or s begins with a zero byte, in either form: one in 128. Delays, skews,
 // failing open, padding and foreign go together with one fault of the other kinds,
 // the first. A skewed clock alone never counts
-// towards a lock.
+// towards a lock. That an account is locked after five wrong passwords is no fault, but
+// Options.LockAfter; lockout locks the account of a right password too, for
+// Options.LockFor. The limiters answer with the Retry-After that is right, and count
+// what they let pass, whatever becomes of it. With backend=b2 in front, a stale token is
+// accepted by that one alone, as where its cache has not heard of the logout yet.
 //
 // # Admin endpoints
 //

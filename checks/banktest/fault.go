@@ -29,6 +29,15 @@ const (
 	KindEmpty       Kind = "empty"
 	KindPadding     Kind = "padding"
 	KindForeign     Kind = "foreign"
+
+	// Those that meet a login, or what comes after its end.
+	KindLockout      Kind = "lockout"
+	KindCaptcha      Kind = "captcha"
+	KindAccountLimit Kind = "account_limit"
+	KindIPLimit      Kind = "ip_limit"
+	KindStaleToken   Kind = "stale_token"
+	KindTiming       Kind = "timing"
+	KindEnumeration  Kind = "enumeration"
 )
 
 // Kinds returns every kind of fault.
@@ -36,7 +45,8 @@ func Kinds() []Kind {
 	return []Kind{
 		KindStatus, KindDelay, KindHang, KindReset, KindTruncate, KindHTML, KindWrongType,
 		KindRateLimit, KindClockSkew, KindFailOpen, KindHuge, KindInvalidUTF8, KindEmpty,
-		KindPadding, KindForeign,
+		KindPadding, KindForeign, KindLockout, KindCaptcha, KindAccountLimit, KindIPLimit, KindStaleToken,
+		KindTiming, KindEnumeration,
 	}
 }
 
@@ -69,13 +79,15 @@ type Fault struct {
 
 	Kind Kind
 
-	// What one kind alone has; the others' must be zero.
+	// What some kinds alone have; the others' must be zero.
 	Status     int           // status: 200 to 599; 0 is 503
-	For        time.Duration // delay: above 0, at most an hour
+	For        time.Duration // delay: above 0, at most an hour; stale_token: the same, 0 is 30 seconds
 	RetryAfter time.Duration // rate_limit: whole seconds, at most a day; 0 is 30 seconds
-	By         time.Duration // clock_skew: not 0, at most ten years either way; above 0 is fast
+	By         time.Duration // clock_skew: not 0, at most ten years either way; above 0 is fast; timing: at most a minute either way, 0 is 300 ms
 	After      int64         // reset: bytes of the body sent before; 0 is no answer at all
 	Size       int64         // huge: bytes, at most 1 GB; 0 is 1 GB
+	Limit      int           // account_limit, ip_limit: requests, at most 1000; 0 is 5 of an account, 60 of an address
+	Per        time.Duration // account_limit, ip_limit: in which time, a second to a day; 0 is a minute
 }
 
 const (
@@ -85,10 +97,11 @@ const (
 	maxSkew       = 10 * 365 * 24 * time.Hour
 )
 
-// parameters names the words that belong to one kind alone.
-var parameters = map[string]Kind{
-	"status": KindStatus, "for": KindDelay, "retry_after": KindRateLimit,
-	"by": KindClockSkew, "after": KindReset, "size": KindHuge,
+// parameters names the words that belong to some kinds alone.
+var parameters = map[string][]Kind{
+	"status": {KindStatus}, "for": {KindDelay, KindStaleToken}, "retry_after": {KindRateLimit},
+	"by": {KindClockSkew, KindTiming}, "after": {KindReset}, "size": {KindHuge},
+	"limit": {KindAccountLimit, KindIPLimit}, "per": {KindAccountLimit, KindIPLimit},
 }
 
 // Check returns everything that is wrong with f, in one error, or nil. It does
@@ -104,8 +117,8 @@ func (f Fault) Check() error {
 		return errors.Join(append(problems, fmt.Errorf("%s, want %s", what, oneOf(Kinds())))...)
 	}
 	for _, field := range f.fields() {
-		if of, ok := parameters[field.key]; ok && of != f.Kind {
-			problems = append(problems, fmt.Errorf("%s is for kind %s, not %s", field.key, of, f.Kind))
+		if of, ok := parameters[field.key]; ok && !slices.Contains(of, f.Kind) {
+			problems = append(problems, fmt.Errorf("%s is for kind %s, not %s", field.key, oneOf(of), f.Kind))
 		}
 	}
 	return errors.Join(append(problems, f.checkParameter())...)
@@ -149,9 +162,12 @@ func (f Fault) checkParameter() error {
 		if f.Status < 200 || f.Status > 599 {
 			return fmt.Errorf("status is %d, want 200 to 599", f.Status)
 		}
-	case KindDelay:
+	case KindDelay, KindStaleToken:
 		if f.For <= 0 || f.For > maxFaultDelay {
 			return fmt.Errorf("for is %v, want above 0 and at most 1h", f.For)
+		}
+		if f.Kind == KindStaleToken {
+			return f.onlyAt("which takes no access token", StepAccounts, StepDeviceEnrol, StepDeviceRemove, StepLogout)
 		}
 	case KindRateLimit:
 		if f.RetryAfter < 0 || f.RetryAfter > maxRetryAfter || f.RetryAfter%time.Second != 0 {
@@ -169,6 +185,15 @@ func (f Fault) checkParameter() error {
 		if f.Size < 0 || f.Size > maxFaultSize {
 			return fmt.Errorf("size is %d, want at most 1GB", f.Size)
 		}
+	case KindLockout, KindTiming, KindEnumeration:
+		if f.By > maxTiming || f.By < -maxTiming {
+			return fmt.Errorf("by is %v, want at most a minute either way", f.By)
+		}
+		return f.onlyAt("which takes no password", StepLogin)
+	case KindCaptcha:
+		return f.onlyAt("which takes no credential", StepLogin, StepOTP, StepDeviceLogin)
+	case KindAccountLimit, KindIPLimit:
+		return f.checkLimit()
 	case KindFailOpen:
 		return f.onlyAt("which takes no token", StepAccounts, StepDeviceEnrol, StepDeviceRemove, StepRefresh, StepLogout)
 	case KindPadding:
@@ -203,6 +228,12 @@ func (f Fault) withDefaults() Fault {
 		f.RetryAfter = 30 * time.Second
 	case f.Kind == KindHuge && f.Size == 0:
 		f.Size = maxFaultSize
+	case f.Kind == KindStaleToken && f.For == 0:
+		f.For = 30 * time.Second
+	case f.Kind == KindTiming && f.By == 0:
+		f.By = 300 * time.Millisecond
+	case f.Kind == KindAccountLimit || f.Kind == KindIPLimit:
+		f = f.withLimit()
 	}
 	return f
 }

@@ -25,6 +25,7 @@ type activeFault struct {
 	random  *mathrand.Rand
 	matched int64 // requests
 	met     int64 // requests, by [faultSet.met]
+	limiter limiter
 }
 
 // hits returns the faults that meet a request, in the order in which they

@@ -12,7 +12,7 @@ import (
 // written.
 var faultKeys = []string{
 	"step", "backend", "release", "method", "path", "rate", "every", "kind",
-	"status", "for", "retry_after", "by", "after", "size",
+	"status", "for", "retry_after", "by", "after", "size", "limit", "per",
 }
 
 // ParseFault reads the text form of a fault: words like
@@ -89,6 +89,10 @@ func (f *Fault) set(key, value string) (err error) {
 		f.After, err = parseSize(value)
 	case "size":
 		f.Size, err = parseSize(value)
+	case "limit":
+		f.Limit, err = parseCount(value)
+	case "per":
+		f.Per, err = parseDuration(value)
 	default:
 		return fmt.Errorf("unknown word %q, want %s", key, oneOf(faultKeys))
 	}
@@ -139,5 +143,7 @@ func (f Fault) fields() []faultField {
 	duration("by", f.By)
 	count("after", f.After)
 	count("size", f.Size)
+	count("limit", int64(f.Limit))
+	duration("per", f.Per)
 	return fields
 }

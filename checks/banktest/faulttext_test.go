@@ -21,6 +21,10 @@ func TestParseFault(t *testing.T) {
 		"kind=delay for=1500ms release=2.0+b1": {Step: "*", Backend: "*", Release: "2.0+b1", Rate: 1, Kind: "delay", For: 1500 * time.Millisecond},
 		"kind=clock_skew by=-90s":              {Step: "*", Backend: "*", Release: "*", Rate: 1, Kind: "clock_skew", By: -90 * time.Second},
 		"kind=hang method=POST path=/token":    {Step: "*", Backend: "*", Release: "*", Method: "POST", Path: "/token", Rate: 1, Kind: "hang"},
+		"kind=ip_limit":                        {Step: "*", Backend: "*", Release: "*", Rate: 1, Kind: "ip_limit", Limit: 60, Per: time.Minute},
+		"kind=account_limit limit=3 per=1h":    {Step: "*", Backend: "*", Release: "*", Rate: 1, Kind: "account_limit", Limit: 3, Per: time.Hour},
+		"kind=stale_token backend=b2":          {Step: "*", Backend: "b2", Release: "*", Rate: 1, Kind: "stale_token", For: 30 * time.Second},
+		"kind=timing":                          {Step: "*", Backend: "*", Release: "*", Rate: 1, Kind: "timing", By: 300 * time.Millisecond},
 		"kind=reset after=40":                  {Step: "*", Backend: "*", Release: "*", Rate: 1, Kind: "reset", After: 40},
 	} {
 		got, err := banktest.ParseFault(text)
@@ -38,6 +42,7 @@ func TestFaultTexts(t *testing.T) {
 		"kind=hang rate=0.333333333333333333":     "step=* backend=* release=* rate=0.3333333333333333 kind=hang",
 		"kind=hang path=~^/t(a=b)?$ method=GET":   "step=* backend=* release=* method=GET path=~^/t(a=b)?$ rate=100% kind=hang",
 		"kind=huge size=1MB every=3":              "step=* backend=* release=* every=3 kind=huge size=1000000",
+		"kind=ip_limit limit=7":                   "step=* backend=* release=* rate=100% kind=ip_limit limit=7 per=1m0s",
 		"kind=rate_limit retry_after=90s":         "step=* backend=* release=* rate=100% kind=rate_limit retry_after=1m30s",
 		"kind=fail_open step=accounts release=2-": "step=accounts backend=* release=2- rate=100% kind=fail_open",
 	} {
@@ -48,9 +53,9 @@ func TestFaultTexts(t *testing.T) {
 }
 
 const (
-	allKinds = "status, delay, hang, reset, truncate, html, wrong_type, rate_limit, clock_skew, fail_open, huge, invalid_utf8, empty, padding, foreign"
+	allKinds = "status, delay, hang, reset, truncate, html, wrong_type, rate_limit, clock_skew, fail_open, huge, invalid_utf8, empty, padding, foreign, lockout, captcha, account_limit, ip_limit, stale_token, timing, enumeration"
 	allSteps = "login, otp, device_challenge, device_login, accounts, device_enrol, device_remove, refresh, logout, revoke, status or *"
-	allWords = "step, backend, release, method, path, rate, every, kind, status, for, retry_after, by, after, size"
+	allWords = "step, backend, release, method, path, rate, every, kind, status, for, retry_after, by, after, size, limit, per"
 )
 
 func TestParseFaultErrors(t *testing.T) {
@@ -74,7 +79,7 @@ func TestParseFaultErrors(t *testing.T) {
 		"kind=hang every=0":                   "fault: every=0: want a whole number, at least 1",
 		"kind=hang every=1.5":                 "fault: every=1.5: want a whole number, at least 1",
 		"kind=status status=999":              "fault: status is 999, want 200 to 599",
-		"kind=status for=2s":                  "fault: for is for kind delay, not status",
+		"kind=status for=2s":                  "fault: for is for kind delay, stale_token, not status",
 		"kind=delay":                          "fault: for is 0s, want above 0 and at most 1h",
 		"kind=delay for=2":                    "fault: for=2: want a duration, not 0, like 30s or 1m30s",
 		"kind=delay for=-2s":                  "fault: for is -2s, want above 0 and at most 1h",
@@ -84,6 +89,15 @@ func TestParseFaultErrors(t *testing.T) {
 		"kind=huge size=2GB":                  "fault: size is 2000000000, want at most 1GB",
 		"kind=huge size=99999999999GB":        "fault: size=99999999999GB: want bytes, at least 1, like 512, 64KB or 1GB",
 		"kind=fail_open step=login":           `fault: fail_open does nothing at step "login", which takes no token; want accounts, device_enrol, device_remove, refresh, logout or *`,
+		"kind=captcha step=accounts":          `fault: captcha does nothing at step "accounts", which takes no credential; want login, otp, device_login or *`,
+		"kind=lockout step=otp":               `fault: lockout does nothing at step "otp", which takes no password; want login or *`,
+		"kind=account_limit step=refresh":     `fault: account_limit does nothing at step "refresh", which names no account; want login, device_login or *`,
+		"kind=ip_limit limit=2000":            "fault: limit is 2000, want 1 to 1000",
+		"kind=ip_limit per=25h":               "fault: per is 25h0m0s, want 1s to 24h",
+		"kind=hang limit=3":                   "fault: limit is for kind account_limit, ip_limit, not hang",
+		"kind=timing by=2m":                   "fault: by is 2m0s, want at most a minute either way",
+		"kind=stale_token for=2h":             "fault: for is 2h0m0s, want above 0 and at most 1h",
+		"kind=stale_token step=login":         `fault: stale_token does nothing at step "login", which takes no access token; want accounts, device_enrol, device_remove, logout or *`,
 		"kind=hung step=lgin stp=x every=3 x": `fault: unknown word "stp", want ` + allWords + `; "x" is not like key=value`,
 		"kind=hung step=lgin":                 `fault: unknown step "lgin", want ` + allSteps + `; unknown kind "hung", want ` + allKinds,
 	} {

@@ -17,6 +17,8 @@ type meeting struct {
 	delay, skew      time.Duration
 	failOpen         bool
 	padding, foreign bool
+	limits           []Fault // that count requests, and may refuse this one
+	flaws            flaws
 	felt             []Fault // those that decide, delay or skew; the others are felt only where they change the answer
 }
 
@@ -32,6 +34,11 @@ func combine(hits []Fault) (m meeting) {
 		case f.Kind == KindForeign:
 			m.foreign = true
 			continue
+		case f.Kind == KindAccountLimit || f.Kind == KindIPLimit:
+			m.limits = append(m.limits, f)
+			continue
+		case m.flaws.add(f):
+			continue // they meet a request if they change its answer
 		case f.Kind == KindDelay:
 			m.delay += f.For
 		case f.Kind == KindClockSkew:
@@ -50,12 +57,17 @@ func combine(hits []Fault) (m meeting) {
 func (b *Bank) perform(w http.ResponseWriter, c *call, to route, a *Access) {
 	meet := combine(b.hits(sight{c.step, c.backend, c.request.Method, c.request.URL.Path}))
 	deciding := meet.deciding
-	c.failOpen, c.padding, c.foreign, c.skew = meet.failOpen, meet.padding, meet.foreign, meet.skew
+	c.failOpen, c.padding, c.foreign, c.skew, c.flaws = meet.failOpen, meet.padding, meet.foreign, meet.skew, meet.flaws
 	for _, f := range meet.felt {
 		b.noteFault(c, f.Kind, a)
 	}
 	if !wait(c.request.Context(), meet.delay) {
 		panic(http.ErrAbortHandler)
+	}
+	if f, left := b.limited(c, meet.limits); left > 0 {
+		b.noteFault(c, f.Kind, a)
+		limited(left).write(w)
+		return
 	}
 	if c.skew != 0 {
 		w.Header().Set("Date", c.now.Add(c.skew).UTC().Format(http.TimeFormat))
@@ -65,9 +77,6 @@ func (b *Bank) perform(w http.ResponseWriter, c *call, to route, a *Access) {
 		return
 	}
 	result := to.do(b, c)
-	if c.accepted {
-		b.noteFault(c, KindFailOpen, a)
-	}
 	if c.caught != "" {
 		b.noteFault(c, c.caught, a)
 	}

@@ -135,8 +135,11 @@ func checkProxyFault(f Fault) (Fault, error) {
 		}
 		*name = ""
 	}
-	if f.Kind == KindFailOpen {
-		return Fault{}, errors.New("fault: fail_open is a bank's; a proxy cannot tell which tokens are dead")
+	switch f.Kind {
+	case KindFailOpen, KindStaleToken:
+		return Fault{}, fmt.Errorf("fault: %s is a bank's; a proxy cannot tell which tokens are dead", f.Kind)
+	case KindLockout, KindTiming, KindEnumeration, KindAccountLimit, KindIPLimit:
+		return Fault{}, fmt.Errorf("fault: %s is a bank's; a proxy does not know who logs in", f.Kind)
 	}
 	return f, nil
 }

@@ -17,7 +17,7 @@ const page = `<!DOCTYPE html>
 // then not done.
 func (f *Fault) replaces() bool {
 	switch f.Kind {
-	case KindStatus, KindRateLimit, KindHTML, KindEmpty, KindHang, KindHuge:
+	case KindStatus, KindRateLimit, KindHTML, KindEmpty, KindHang, KindHuge, KindCaptcha:
 		return true
 	}
 	return f.Kind == KindReset && f.After == 0
@@ -29,9 +29,9 @@ func replace(w http.ResponseWriter, r *http.Request, f *Fault) {
 	case KindStatus:
 		failure(f.Status).write(w)
 	case KindRateLimit:
-		limited := failure(429)
-		limited.header = http.Header{"Retry-After": {strconv.Itoa(int(f.RetryAfter / time.Second))}}
-		limited.write(w)
+		limited(f.RetryAfter).write(w)
+	case KindCaptcha:
+		refuseCaptcha.answer().write(w)
 	case KindHTML:
 		answer{status: 200, body: []byte(page), header: http.Header{"Content-Type": {"text/html; charset=utf-8"}}}.write(w)
 	case KindEmpty:
@@ -56,6 +56,13 @@ func failure(status int) answer {
 		name = "status_" + strconv.Itoa(status)
 	}
 	return answerJSON(status, map[string]string{"error": name})
+}
+
+// limited asks to be left alone for a time, rounded up to seconds.
+func limited(wait time.Duration) answer {
+	a := failure(429)
+	a.header = http.Header{"Retry-After": {strconv.Itoa(int((wait + time.Second - 1) / time.Second))}}
+	return a
 }
 
 // flood sends a JSON string that does not end before size.

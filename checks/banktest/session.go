@@ -141,8 +141,8 @@ func (v *vault) refresh(text string, now time.Time, failOpen bool) (granted toke
 }
 
 // bearer returns the customer an access token speaks for, and the session.
-// With failOpen a dead token speaks too, and the session is nil.
-func (v *vault) bearer(text string, now time.Time, failOpen bool) (*customer, *session) {
+// A dead token may speak too, by a fault of the call, and the session is nil.
+func (v *vault) bearer(c *call, text string) (*customer, *session) {
 	t, ok := v.unseal(text)
 	if !ok || t.kind != accessToken {
 		return nil, nil
@@ -151,19 +151,24 @@ func (v *vault) bearer(text string, now time.Time, failOpen bool) (*customer, *s
 	defer v.mu.Unlock()
 	s := v.sessions[t.session]
 	switch {
-	case s != nil && s.generation == t.generation && now.Before(s.accessUntil):
+	case s != nil && s.generation == t.generation && c.now.Before(s.accessUntil):
 		return s.customer, s
-	case failOpen:
-		return v.customers[t.customer], nil
+	case c.failOpen:
+		c.caught = KindFailOpen
+	case c.flaws.stale > 0 && c.now.Before(v.ended[t.session].Add(c.flaws.stale)):
+		c.caught = KindStaleToken
+	default:
+		return nil, nil
 	}
-	return nil, nil
+	return v.customers[t.customer], nil
 }
 
 // logout ends a session; it may have ended already.
-func (v *vault) logout(s *session) {
+func (v *vault) logout(s *session, now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.sessions[s.id] == s {
+		v.ended[s.id] = now
 		v.end(s)
 		s.customer.stats.Logouts++
 	}
@@ -171,7 +176,7 @@ func (v *vault) logout(s *session) {
 
 // revoke ends the session that a token of either kind belongs to, whatever its
 // generation. Unknown tokens are nothing to do.
-func (v *vault) revoke(text string) {
+func (v *vault) revoke(text string, now time.Time) {
 	t, ok := v.unseal(text)
 	if !ok {
 		return
@@ -179,6 +184,7 @@ func (v *vault) revoke(text string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if s := v.sessions[t.session]; s != nil {
+		v.ended[s.id] = now
 		v.end(s)
 		v.revocations++
 	}

@@ -29,6 +29,7 @@ type vault struct {
 	challenges   map[string]*challenge
 	devices      map[string]*device
 	sessions     map[sessionID]*session
+	ended        map[sessionID]time.Time // those that were logged out or revoked, for maxFaultDelay
 	swept        time.Time
 	unknownUsers int64
 	refreshes    int64
@@ -53,6 +54,7 @@ func newVault(o Options, customers []*customer) *vault {
 		challenges: map[string]*challenge{},
 		devices:    map[string]*device{},
 		sessions:   map[sessionID]*session{},
+		ended:      map[sessionID]time.Time{},
 	}
 	copy(v.nobody[:], randomBytes(len(v.nobody)))
 	for _, c := range customers {
@@ -64,7 +66,8 @@ func newVault(o Options, customers []*customer) *vault {
 // password checks a password. It does the same work for known and unknown
 // users; the hash is a plain one, for a bank of invented customers that must
 // cost its users' benchmarks little.
-func (v *vault) password(username, password string, now time.Time) (*customer, *refusal) {
+func (v *vault) password(call *call, username, password string) (*customer, *refusal) {
+	now := call.now
 	given := sha256.Sum256([]byte(password))
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -75,9 +78,13 @@ func (v *vault) password(username, password string, now time.Time) (*customer, *
 	right := subtle.ConstantTimeCompare(given[:], want[:]) == 1
 	if c == nil {
 		v.unknownUsers++
-		return nil, refuseCredentials
+		return nil, call.refuseUnknown()
 	}
 	c.stats.Attempts++
+	if call.flaws.lockout && !c.isLocked(now) {
+		call.caught = KindLockout
+		v.lock(c, now)
+	}
 	if c.isLocked(now) {
 		c.stats.Refused++
 		return nil, refuseLocked
@@ -97,12 +104,17 @@ func (v *vault) wrong(c *customer, inARow *int, now time.Time, why *refusal) *re
 	if *inARow < v.options.LockAfter {
 		return why
 	}
+	v.lock(c, now)
+	return refuseLocked
+}
+
+// lock locks an account. The caller holds mu.
+func (v *vault) lock(c *customer, now time.Time) {
 	c.locked, c.lockedUntil = true, time.Time{}
 	if v.options.LockFor > 0 {
 		c.lockedUntil = now.Add(v.options.LockFor)
 	}
 	c.stats.Lockouts++
-	return refuseLocked
 }
 
 func (c *customer) isLocked(now time.Time) bool {
@@ -189,6 +201,11 @@ func (v *vault) sweepNow(now time.Time) {
 	for _, s := range v.sessions {
 		if !now.Before(s.refreshUntil) {
 			v.end(s)
+		}
+	}
+	for id, at := range v.ended {
+		if now.Sub(at) >= maxFaultDelay {
+			delete(v.ended, id)
 		}
 	}
 }

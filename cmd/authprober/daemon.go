@@ -9,6 +9,7 @@ import (
 
 	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/alertmanager"
 	"github.com/authprober/authprober/prober/web"
 )
 
@@ -19,9 +20,11 @@ type daemonOptions struct {
 	webConfig webConfig
 	log       logger
 	grace     time.Duration
-	paused    func() bool                // whether all checks are paused; nil for never
+	paused    func() bool // whether all checks are paused; nil for never
+	otel      otelSettings
 	first     []prober.Observer          // told before all others
 	changed   []func(prober.StateChange) // told by the judge
+	notify    *alertmanager.Options      // how to give alerts directly; nil for not at all
 }
 
 // A daemon runs checks and serves what it sees of them.
@@ -30,37 +33,48 @@ type daemon struct {
 	judge   *prober.Judge
 	metrics *prober.Metrics
 	prober  *prober.Prober
+	export  *export
+
+	notifier *alertmanager.Notifier // nil where alerts are not given directly
 }
 
 func newDaemon(o daemonOptions) (*daemon, error) {
-	logs := prober.LogObserver{Log: o.log.Logger}
-	judge, err := prober.NewJudge(o.config.Checks, append(o.changed, logs.ObserveStateChange)...)
-	if err != nil {
+	d := &daemon{options: o, export: newExport(o)}
+	var err error
+	if d.notifier, err = d.newNotifier(o); err != nil {
 		return nil, err
 	}
-	metrics, err := prober.NewMetrics(prober.MetricsOptions{
-		Checks:   o.config.Checks,
-		Registry: prober.NewRegistry(),
-		Judge:    judge,
-		Pools:    func() []prober.PoolStatus { return o.config.Accounts.Status(time.Now()) },
-		Version:  version().Version,
-		Revision: version().Revision,
+	first, changed := o.first, o.changed
+	if d.notifier != nil { // before the judge, whose verdict it explains
+		first, changed = append(first, d.notifier), append(changed, d.notifier.Changed)
+	}
+	logs := prober.LogObserver{Log: o.log.Logger}
+	if d.judge, err = prober.NewJudge(o.config.Checks, append(changed, logs.ObserveStateChange)...); err != nil {
+		return nil, err
+	}
+	d.metrics, err = prober.NewMetrics(prober.MetricsOptions{
+		Checks:        o.config.Checks,
+		Registry:      prober.NewRegistry(),
+		Judge:         d.judge,
+		Pools:         func() []prober.PoolStatus { return o.config.Accounts.Status(time.Now()) },
+		Alertmanagers: o.alertmanagers(),
+		Exports:       d.export.status,
+		Version:       version().Version,
+		Revision:      version().Revision,
 	})
 	if err != nil {
 		return nil, err
 	}
-	metrics.ObserveReload(true, time.Now())
-	p, err := prober.New(prober.Options{
+	d.metrics.ObserveReload(true, time.Now())
+	d.export.pushFrom(o, d.metrics)
+	d.prober, err = prober.New(prober.Options{
 		Checks:    o.config.Checks,
-		Observers: append(o.first, metrics, judge, logs),
+		Observers: append(append(first, d.metrics, d.judge, logs), d.export.observers()...),
 		Log:       o.log.Logger,
 		Grace:     o.grace,
 		Paused:    o.paused,
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &daemon{o, judge, metrics, p}, nil
+	return d, err
 }
 
 // url is where the daemon is met from this machine.
@@ -70,7 +84,7 @@ func (d *daemon) url() string {
 }
 
 // run serves and runs checks until ctx is done. Then it lets the runs in flight
-// clean up while metrics are still served, and stops serving last. It returns
+// clean up while metrics are still served, exports what is left, and stops serving last. It returns
 // when everything that it started has ended.
 func (d *daemon) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -82,7 +96,13 @@ func (d *daemon) run(ctx context.Context) error {
 		defer cancel() // without its metrics nobody would know of a failure
 		served <- web.Serve(serving, d.options.listener, tidyAfter(d.handler()), string(d.options.webConfig), d.options.log.Logger)
 	}()
-	err := d.prober.Run(ctx)
+	stopTelling := d.tell(ctx)
+	err := d.export.start(ctx)
+	if err == nil {
+		err = d.prober.Run(ctx)
+	}
+	stopTelling()
+	d.export.stop(context.WithoutCancel(ctx), d.options.grace)
 	stopServing()
 	return errors.Join(err, <-served)
 }

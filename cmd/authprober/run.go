@@ -53,9 +53,15 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	if err != nil {
 		return err
 	}
+	notify, err := a.notifying(s, listener, log)
+	if err != nil {
+		listener.Close()
+		return err
+	}
 	d, err := newDaemon(daemonOptions{
+		otel:   s.OTel,
 		config: config, listener: listener, webConfig: s.WebConfig, log: log, grace: time.Duration(s.Grace),
-		paused: s.PauseFile.paused(log.Logger),
+		paused: s.PauseFile.paused(log.Logger), notify: notify,
 	})
 	if err != nil {
 		listener.Close()

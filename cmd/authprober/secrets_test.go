@@ -18,6 +18,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/authprober/authprober/prober/otlp/otlptest"
 )
 
 // The secrets that must not get out. The sentinels are unlike anything else, so
@@ -108,6 +110,8 @@ func leakyFlows(t *testing.T, target string) string {
     expect: [status == 200]`,
 		"broken": `request: GET /broken
     expect: [status == 200]`,
+		"open": `request: GET /json
+    refuse: [401]`,
 		"type": `request: GET /json
     expect: [body.error.of.nothing == 1]`,
 		"number": `request: GET /json
@@ -159,9 +163,11 @@ func TestNoSecretGetsOut(t *testing.T) {
 	flows := leakyFlows(t, target)
 	key, keyLines := sentinelKey(t)
 	state := t.TempDir()
+	received := leakyAlertmanager(t)
 	environ := []string{
 		"SENTINEL_TOTP=" + sentinelTOTP, "SENTINEL_CLIENT=" + sentinelClient, "SENTINEL_KEY=" + key, "AUTHPROBER_STATE_DIR=" + state,
-		"AUTHPROBER_LISTEN=127.0.0.1:0", "AUTHPROBER_LOG_LEVEL=debug", "AUTHPROBER_" + "PASSWORD=" + sentinelPassword,
+		"AUTHPROBER_LISTEN=127.0.0.1:0", "AUTHPROBER_LOG_LEVEL=debug",
+		"AUTHPROBER_ALERTMANAGER_URLS=" + received.url, "AUTHPROBER_ALERTMANAGER_CONFIG_FILE=" + received.config, "AUTHPROBER_" + "PASSWORD=" + sentinelPassword,
 	}
 	command := func(environ []string, args ...string) func() string {
 		return func() string {
@@ -169,6 +175,11 @@ func TestNoSecretGetsOut(t *testing.T) {
 			return got.stdout + got.stderr
 		}
 	}
+	receiver := otlptest.New()
+	t.Cleanup(receiver.Close)
+	receiver.Fail(func() (int, string) { return http.StatusForbidden, receiver.Header().Get("X-Key") })
+	exporting := append(environ, "OTEL_EXPORTER_OTLP_ENDPOINT="+receiver.URL, "OTEL_METRICS_EXPORTER=otlp",
+		"OTEL_EXPORTER_OTLP_HEADERS=X-Key="+sentinelToken)
 	var daemon *process
 	var url string
 	outputs := []struct {
@@ -182,13 +193,14 @@ func TestNoSecretGetsOut(t *testing.T) {
 		{"once without a secret", command(environ[1:], "once", flows), "SENTINEL_TOTP is not set"},
 		{"check of settings", command(append(environ, "AUTHPROBER_GRACE="+sentinelToken, "AUTHPROBER_LISTEN="+sentinelToken), "check", flows), "want host:port"},
 		{"run", func() string {
-			daemon = start(t, environ, "run", flows)
+			daemon = start(t, exporting, "run", flows)
 			url = daemon.until("running")["url"].(string)
-			for range 11 {
+			for range 12 {
 				daemon.until("run")
 			}
 			return daemon.log.String()
 		}, `"outcome":"failed"`},
+		{"what an Alertmanager gets", func() string { return <-received.bodies }, "AuthProberFailOpen"},
 		{"/metrics", func() string { return get(t, url+"/metrics") }, "authprober_run_failures_total"},
 		{"/", func() string { return get(t, url+"/") }, "leak"},
 		{"/-/ready", func() string { return get(t, url+"/-/ready") }, "ready"},
@@ -197,7 +209,9 @@ func TestNoSecretGetsOut(t *testing.T) {
 			daemon.Process.Signal(os.Interrupt)
 			daemon.end()
 			return daemon.log.String()
-		}, "stopped"},
+		}, "the receiver answers 403 Forbidden"},
+		{"traces", receiver.Raw, "http.request.method"},
+		{"metrics that are pushed", receiver.Raw, "authprober_run_failures_total"},
 	}
 	for _, output := range outputs {
 		text := output.of()
@@ -213,10 +227,46 @@ func TestNoSecretGetsOut(t *testing.T) {
 			}
 		}
 	}
-	if asked.Load() < 3*11*2 {
-		t.Errorf("the bank was asked %d times, want at least twice by each of 11 flows run 3 times", asked.Load())
+	if asked.Load() < 3*12*2 {
+		t.Errorf("the bank was asked %d times, want at least twice by each of 12 flows run 3 times", asked.Load())
 	}
 	remembered(t, state)
+}
+
+// A leakyReceiver is an Alertmanager that wants a password, and first repeats it in an
+// error.
+type leakyReceiver struct {
+	url, config string
+	bodies      chan string // of the requests it has taken
+}
+
+func leakyAlertmanager(t *testing.T) leakyReceiver {
+	t.Helper()
+	bodies := make(chan string, 100)
+	var refused atomic.Bool
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, password, _ := r.BasicAuth()
+		if !refused.Swap(true) || password != sentinelPassword {
+			w.Header().Set("X-Password", sentinelPassword)
+			http.Error(w, sentinelPassword, http.StatusUnauthorized)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		select {
+		case bodies <- string(body):
+		default: // it was looked at
+		}
+	}))
+	t.Cleanup(s.Close)
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"password": sentinelPassword + "\n", "client.yaml": "basic_auth: {username: prober, password_file: password}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return leakyReceiver{s.URL, filepath.Join(dir, "client.yaml"), bodies}
 }
 
 // sentinelKey is a private key in PEM, and its lines.

@@ -31,7 +31,14 @@ type settings struct {
 	Grace        period       `env:"GRACE" envDefault:"10s" about:"How long runs may go on, after a signal and beyond the time of their clean-up, before they are given up."`
 	StateDir     stateDir     `env:"STATE_DIR" about:"A folder, which has to be there, for what flows remember between runs: single-use refresh tokens, counters of one-time codes, and how often each account was refused and used today. Each account has a file below remember/ in it, which only its owner can read. Each process needs a folder of its own, one that outlives it. Without one, what flows remember ends with the process."`
 	Shard        shard        `env:"SHARD" about:"The share of every pool's accounts that this instance uses, such as 2/3, the second of three: no account is ever in two of them. Each instance runs every flow. Without one, all accounts are its own. To change how many shares there are, stop all instances first."`
+	MaxLogins    maxLogins    `env:"MAX_LOGINS" about:"The most logins of all accounts of all pools together, such as 60 per minute, in a sliding window. Flows whose schedules could exceed it are refused; beyond those, a run too many is missed, with the reason budget. Each of several instances has its own. Without one, each pool has its limits alone."`
 	StateKeyFile stateKeyFile `env:"STATE_KEY_FILE" about:"A file of age identities, AGE-SECRET-KEY-1… as age-keygen writes them, one a line, with which what flows remember is encrypted. The first encrypts, all decrypt: to change keys, put the new one on top. Files that are not encrypted yet are when they are next written."`
+
+	Alertmanagers      alertmanagers `env:"ALERTMANAGER_URLS" about:"Alertmanagers that get the alerts of checks directly, without Prometheus, as URLs separated by commas, like http://127.0.0.1:9093; each gets every alert. See docs/alerting.md. Without one, none is sent."`
+	AlertmanagerConfig clientConfig  `env:"ALERTMANAGER_CONFIG_FILE" about:"A file that says how to speak to them, in the form of Prometheus' HTTP clients: basic_auth, authorization, oauth2, tls_config, proxy_url. Secrets are files of their own, such as password_file, and are read anew each time."`
+	AlertLabels        alertLabels   `env:"ALERT_LABELS" about:"Labels of alerts that are sent directly, like job=authprober,instance=probe-1:9870,location=vienna: those that the scrape and Prometheus' external_labels add, so that an alert is one whichever way it comes. Unless it names them, job is authprober and instance is the daemon's address; a name with nothing behind it is no label."`
+
+	OTel otelSettings // from the variables of OpenTelemetry, which have no prefix
 }
 
 // A variable is one setting as people know it.
@@ -43,6 +50,9 @@ type variable struct {
 // variables lists the settings in the order in which they are documented.
 func variables() (all []variable) {
 	for field := range reflect.TypeFor[settings]().Fields() {
+		if field.Tag.Get("env") == "" {
+			continue
+		}
 		all = append(all, variable{
 			field:   field.Name,
 			Name:    envPrefix + field.Tag.Get("env"),
@@ -60,8 +70,13 @@ func (a *app) settings() (settings, error) {
 	var s settings
 	err := env.ParseWithOptions(&s, env.Options{Prefix: envPrefix, Environment: env.ToMap(a.environ)})
 	if err != nil {
-		return s, describeEnv(err)
+		err = describeEnv(err)
 	}
+	otel, wrong := a.otel()
+	if err = errors.Join(err, wrong); err != nil {
+		return s, err
+	}
+	s.OTel = otel
 	if marker, ok := a.lookupEnv(envPrefix + "MARKER_HEADER"); ok && marker == "" {
 		s.MarkerHeader = headerLine{} // env takes it for one that is not set
 	}
@@ -132,6 +147,7 @@ func (a *app) options(s settings) checks.Options {
 		AllowEnv:    s.AllowEnv,
 		LookupEnv:   a.lookupEnv,
 		Shard:       s.Shard.Shard,
+		MaxLogins:   s.MaxLogins.Limit,
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/authprober/authprober/checks/accounts"
 )
 
 func TestSettingsByDefault(t *testing.T) {
@@ -31,7 +33,7 @@ func TestSettings(t *testing.T) {
 	a := &app{environ: []string{
 		"AUTHPROBER_LISTEN=[::1]:0", "AUTHPROBER_LOG_LEVEL=DEBUG", "AUTHPROBER_LOG_FORMAT=console",
 		"AUTHPROBER_ALLOW_ENV=BANK_URL, REGION,", "AUTHPROBER_CONTACT=sre@bank.example",
-		"AUTHPROBER_MARKER_HEADER=X-Probe:  yes, please ", "AUTHPROBER_GRACE=1m30s", "AUTHPROBER_PAUSE_HEADER=X-Stop",
+		"AUTHPROBER_MARKER_HEADER=X-Probe:  yes, please ", "AUTHPROBER_GRACE=1m30s", "AUTHPROBER_MAX_LOGINS=90 per 1m30s", "AUTHPROBER_PAUSE_HEADER=X-Stop",
 	}}
 	s, err := a.settings()
 	if err != nil {
@@ -41,6 +43,7 @@ func TestSettings(t *testing.T) {
 		Listen: "[::1]:0", LogLevel: level(zapcore.DebugLevel), LogFormat: "console",
 		AllowEnv: names{"BANK_URL", "REGION"}, Contact: "sre@bank.example",
 		MarkerHeader: headerLine{"X-Probe", "yes, please"}, PauseHeader: "X-Stop", Grace: period(90 * time.Second),
+		MaxLogins: maxLogins{accounts.Limit{Logins: 90, Per: 90 * time.Second}},
 	}
 	if diff := cmp.Diff(want, s, cmp.AllowUnexported(headerLine{})); diff != "" {
 		t.Error(diff)
@@ -105,6 +108,19 @@ func TestWrongSettings(t *testing.T) {
 		{"SHARD", "4/3", "want a shard such as 2/3, the second of three"},
 		{"SHARD", "0/3", "want a shard such as 2/3, the second of three"},
 		{"SHARD", "+1/3", "want a shard such as 2/3, the second of three"},
+		{"MAX_LOGINS", sesame, "want 1 to 10000 logins in a time from a second to a day, like 60 per minute"},
+		{"MAX_LOGINS", "20000 per hour", "want 1 to 10000 logins in a time from a second to a day, like 60 per minute"},
+		{"MAX_LOGINS", "1 per 2d", "want 1 to 10000 logins in a time from a second to a day, like 60 per minute"},
+		{"ALERTMANAGER_URLS", sesame, "want URLs of Alertmanagers separated by commas, like http://127.0.0.1:9093"},
+		{"ALERTMANAGER_URLS", "http://a:9093, http://a:9093/", "want URLs of Alertmanagers separated by commas, like http://127.0.0.1:9093, each once"},
+		{"ALERTMANAGER_URLS", "http://a:9093/api/v2/alerts", "want URLs of Alertmanagers separated by commas, like http://127.0.0.1:9093, without /api/v2/alerts"},
+		{"ALERTMANAGER_URLS", "http://a:" + sesame + "@b", "want no user and no password in a URL; name a file of them in AUTHPROBER_ALERTMANAGER_CONFIG_FILE"},
+		{"ALERTMANAGER_CONFIG_FILE", sesame, "want a file that can be read: no such file or directory"},
+		{"ALERTMANAGER_CONFIG_FILE", noKey, "want the settings of an HTTP client as Prometheus has them, such as basic_auth, authorization and tls_config"},
+		{"ALERT_LABELS", sesame, "want labels like job=authprober,instance=probe-1:9870"},
+		{"ALERT_LABELS", "severity=" + sesame, "want labels like job=authprober,instance=probe-1:9870: the alerts have a label severity of their own"},
+		{"ALERT_LABELS", "a-b=" + sesame, "want labels like job=authprober,instance=probe-1:9870: want a label name of letters, digits and _"},
+		{"ALERT_LABELS", "job=a,job=" + sesame, "want each label once, like job=authprober,instance=probe-1:9870"},
 		{"STATE_DIR", sesame, "want a folder that is there: no such file or directory"},
 		{"STATE_DIR", os.Args[0], "want a folder that is there: it is none"},
 		{"STATE_KEY_FILE", sesame, "want a file that can be read: no such file or directory"},
@@ -206,6 +222,16 @@ that begins with AUTHPROBER_ and is not in this table is warned about.
 			byDefault = "`" + v.Default + "`"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, byDefault, strings.ReplaceAll(v.About, "|", `\|`))
+	}
+	b.WriteString(`
+Traces and pushed metrics are configured by OpenTelemetry's own variables, see [tracing](tracing.md). Those of
+OTEL_EXPORTER_OTLP_ also go for one signal alone, as OTEL_EXPORTER_OTLP_TRACES_ and OTEL_EXPORTER_OTLP_METRICS_.
+
+| variable | default | meaning |
+|---|---|---|
+`)
+	for _, v := range otelVariables {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", strings.ReplaceAll(v.Name, ", ", "`, `"), v.Default, v.About)
 	}
 	b.WriteString(`
 Go's own variables work as always, such as GOMEMLIMIT, the memory that the process tries

@@ -63,7 +63,7 @@ func newPageCheck(s *prober.CheckStatus, now time.Time) pageCheck {
 	if by := s.Check.AuthorisedBy; by != "" {
 		c.Authorised = strings.TrimSpace(s.Check.Labels["environment"]+" authorised by ") + " " + by
 	}
-	if s.State == detect.Firing && s.Evidence >= 1 { // by its rate: what was let in says itself when it ends
+	if s.State == detect.Firing && (s.Evidence >= 1 || len(s.FailOpens) == 0) { // by its rate: what was let in says itself when it ends
 		c.Recovery = fmt.Sprintf("recovery %.0f %%", math.Floor(100*s.Recovery))
 	}
 	if s.Check.Schedule.Confirm > 0 {

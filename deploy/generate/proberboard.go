@@ -1,0 +1,98 @@
+package main
+
+// proberBoard answers: can what the prober says be relied on?
+func proberBoard() *dashboard {
+	d := newDashboard("authprober-prober", "authprober: prober",
+		"The prober itself: whether it is there, on time, configured and healthy. What is wrong here is not the target's fault.",
+		instanceVariable())
+	d.annotate(
+		event("Started", "blue", `(time() - process_start_time_seconds{instance=~"$instance"} and on (instance) authprober_build_info) < 60`,
+			"{{instance}} has started", "A prober has started.", "instance"),
+		event("Not reloaded", "red", `1 - authprober_config_last_reload_successful{instance=~"$instance"} == 1`,
+			"{{instance}} keeps its old configuration", "The configuration that is there could not be loaded.", "instance"))
+	d.row("Is it there?", proberThere()...)
+	d.row("Is it on time?", proberOnTime()...)
+	d.row("The process", proberProcess()...)
+	return d
+}
+
+// mine are the series of the probers that are chosen.
+const mine = `{instance=~"$instance"}`
+
+func proberThere() []panel {
+	return []panel{
+		stat("Up", "Whether Prometheus could scrape the prober.", 4,
+			look{unit: "none", noValue: "no prober", mappings: names("down", "red", "up", "green"), links: runbook("AuthProberAbsent")},
+			query{`up` + mine + ` and on (instance) last_over_time(authprober_build_info[1d])`, "{{instance}}"}),
+		stat("Checks", "How many checks the prober has, groups of flows left out.", 4,
+			look{unit: "none", noValue: "no check"},
+			query{`count by (instance) (authprober_check_info{instance=~"$instance",check!~"group:.*"})`, "{{instance}}"}),
+		stat("Since the start", "How long the process has been running.", 4,
+			look{unit: "s", noValue: "no prober"},
+			query{`time() - process_start_time_seconds` + mine + ` and on (instance) authprober_build_info`, "{{instance}}"}),
+		stat("Configuration", "Whether the last attempt to load the configuration succeeded. If not, the one before is in use.", 4,
+			look{unit: "none", noValue: "no prober", mappings: names("refused", "red", "loaded", "green"), links: runbook("AuthProberConfigReloadFailed")},
+			query{`authprober_config_last_reload_successful` + mine, "{{instance}}"}),
+		stat("Loaded", "How long ago the configuration that is in use was loaded.", 4,
+			look{unit: "s", noValue: "no prober"},
+			query{`time() - authprober_config_last_reload_success_timestamp_seconds` + mine, "{{instance}}"}),
+		stat("Samples", "How many samples a scrape has.", 4,
+			look{unit: "none", noValue: "no scrape"},
+			query{`scrape_samples_scraped` + mine + ` and on (instance) authprober_build_info`, "{{instance}}"}),
+		table("Versions", "What each prober was built from. Two versions at once are an upgrade that is not over.", 12, 8,
+			look{unit: "none", noValue: "no prober"},
+			labels("instance", "Prober", "version", "Version", "revision", "Revision", "goversion", "Go"),
+			column{query{`max by (instance, version, revision, goversion) (authprober_build_info` + mine + `)`, "{{instance}}"}, "Is", "none", hidden()}),
+		graph("Scrapes", "How long Prometheus takes to scrape the prober.", 12,
+			look{unit: "s", noValue: "no scrape"},
+			query{`scrape_duration_seconds` + mine + ` and on (instance) authprober_build_info`, "{{instance}}"}).height(8),
+	}
+}
+
+func proberOnTime() []panel {
+	const lag = "authprober_schedule_lag_seconds"
+	return []panel{
+		graph("Lag", "By how much runs begin after they were due: the prober's own lateness, which is no fault of the target.", 12,
+			look{unit: "s", noValue: "no run"},
+			query{quantile("0.5", lag, mine, "instance"), "median, {{instance}}"},
+			query{quantile("0.99", lag, mine, "instance"), "99 of 100, {{instance}}"}),
+		heatmap("Lag, spread", "How the lateness is spread.", 12, lag, mine).height(9),
+		graph("Missed", "Due times at which no run began, in a second, over all checks.", 12,
+			stacked(look{unit: "ops", noValue: "nothing is due", links: runbook("AuthProberRunsMissed")}),
+			query{`sum by (reason) (rate(authprober_runs_missed_total` + mine + `[$__rate_interval]))`, "{{reason}}"}),
+		graph("Inconclusive", "Runs that say nothing about the target, in a second, over all checks: errored is the prober's own fault, aborted a shutdown.", 12,
+			stacked(look{unit: "ops", noValue: "no check", links: runbook("AuthProberInconclusive")}),
+			query{`sum by (outcome) (rate(authprober_runs_inconclusive_total` + mine + `[$__rate_interval]))`, "{{outcome}}"}),
+	}
+}
+
+func proberProcess() []panel {
+	// A prober's, whatever else Prometheus scrapes.
+	of := func(metric string) string { return metric + mine + ` and on (instance) authprober_build_info` }
+	rate := func(metric string) string {
+		return `rate(` + metric + mine + `[$__rate_interval]) and on (instance) authprober_build_info`
+	}
+	return []panel{
+		graph("CPU", "Processors that the process keeps busy. Near the number it has, runs begin late.", 8,
+			look{unit: "none", noValue: "no prober"},
+			query{rate("process_cpu_seconds_total"), "{{instance}}"}),
+		graph("Memory", "What the process holds, and what of it is Go's heap.", 8,
+			look{unit: "bytes", noValue: "no prober"},
+			query{of("process_resident_memory_bytes"), "resident, {{instance}}"},
+			query{of("go_memstats_heap_inuse_bytes"), "heap, {{instance}}"}),
+		graph("Goroutines", "Goroutines: a number that only grows is a leak.", 8,
+			look{unit: "none", noValue: "no prober"},
+			query{of("go_goroutines"), "{{instance}}"}),
+		graph("Files", "Open files and connections, and how many there may be.", 8,
+			look{unit: "none", noValue: "no prober"},
+			query{of("process_open_fds"), "open, {{instance}}"},
+			query{of("process_max_fds"), "at the most, {{instance}}"}),
+		graph("Garbage collection", "The longest pause lately.", 8,
+			look{unit: "s", noValue: "no prober"},
+			query{`go_gc_duration_seconds{instance=~"$instance",quantile=~"1|1.0"} and on (instance) authprober_build_info`, "{{instance}}"}),
+		graph("Traffic", "What the process sends and receives in a second.", 8,
+			look{unit: "Bps", noValue: "no prober"},
+			query{rate("process_network_receive_bytes_total"), "received, {{instance}}"},
+			query{rate("process_network_transmit_bytes_total"), "sent, {{instance}}"}),
+	}
+}

@@ -1,0 +1,98 @@
+package alertmanager
+
+import (
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/detect"
+)
+
+// What the rules in deploy/prometheus say beside their expressions.
+const (
+	nameFiring    = "AuthProberIntermittentFailure"
+	nameSuspect   = "AuthProberSuspect"
+	nameThreshold = "AuthProberThresholdExceeded"
+	nameFailOpen  = "AuthProberFailOpen"
+
+	runbooks        = "https://github.com/authprober/authprober/blob/main/docs/runbooks/"
+	suspectEvidence = 0.1             // a check is suspect after almost any failure
+	suspectHold     = 2 * time.Minute // the rule's `for`
+	failOpenStays   = time.Hour       // after the last event
+)
+
+// Names are the alerts that can be given directly. They are a part of those that the
+// rules know.
+var Names = []string{nameFiring, nameSuspect, nameThreshold, nameFailOpen}
+
+// alertsOf returns the alerts that ought to be out for one check, or a group, at now.
+func (n *Notifier) alertsOf(s *prober.CheckStatus, now time.Time) (all []alert) {
+	c := s.Check
+	team, severity := c.Labels["team"], c.Labels["severity"]
+	switch {
+	case len(s.FailOpens) > 0 && s.Evidence < 1: // it fires for a fail-open alone, which is an alert of its own
+	case s.State == detect.Firing:
+		all = append(all, n.alert(nameFiring, s.Since,
+			map[string]string{"check": c.Name, "team": team, "group": c.Group, "severity": or(severity, "page")},
+			c.Name+" fails more often than its objective tolerates", n.figures(s, now)))
+	case s.State == detect.Suspect && s.Evidence >= suspectEvidence:
+		a := n.alert(nameSuspect, time.Time{},
+			map[string]string{"check": c.Name, "team": team, "group": c.Group, "severity": "warning"},
+			c.Name+" may be failing: evidence for a page is building up", n.figures(s, now))
+		a.hold = suspectHold
+		all = append(all, a)
+	}
+	for i := range s.Thresholds {
+		if t := &s.Thresholds[i]; t.Exceeded {
+			window := prober.WindowName(t.Window)
+			all = append(all, n.alert(nameThreshold, time.Time{},
+				map[string]string{"check": c.Name, "team": team, "window": window, "severity": or(t.Severity, "ticket")},
+				c.Name+" is above its limit over "+window, limitText(t)))
+		}
+	}
+	recent := n.failures.open(c.Name, now)
+	for i := range s.FailOpens { // what stands for longer than after the last event
+		if f := &s.FailOpens[i]; recent[f.Step].last.IsZero() {
+			all = append(all, n.failOpen(s, f.Step, f.Since))
+		}
+	}
+	for step, o := range recent {
+		a := n.failOpen(s, step, o.first)
+		a.until = o.last.Add(failOpenStays)
+		all = append(all, a)
+	}
+	return all
+}
+
+func (n *Notifier) failOpen(s *prober.CheckStatus, step string, since time.Time) alert {
+	c := s.Check
+	return n.alert(nameFailOpen, since,
+		map[string]string{"check": c.Name, "step": step, "team": c.Labels["team"], "severity": or(c.Labels["severity"], "page")},
+		c.Name+`: step "`+step+`" was accepted and must be refused`, failOpenText(s, step))
+}
+
+func (n *Notifier) alert(name string, since time.Time, labels map[string]string, summary, description string) alert {
+	labels["alertname"] = name
+	for key, value := range n.o.Labels {
+		if labels[key] == "" {
+			labels[key] = value
+		}
+	}
+	for key, value := range labels {
+		labels[key] = strings.ToValidUTF8(value, "?")
+	}
+	maps.DeleteFunc(labels, func(_, value string) bool { return value == "" }) // to Alertmanager that is not there
+	return alert{labels: labels, since: since, annotations: map[string]string{
+		"summary":     summary,
+		"description": strings.ToValidUTF8(description, "?"),
+		"runbook_url": runbooks + name + ".md",
+	}}
+}
+
+func or(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a
+}

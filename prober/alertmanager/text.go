@@ -1,0 +1,51 @@
+package alertmanager
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/authprober/authprober/prober"
+)
+
+// The sentences are those of the annotations in deploy/prometheus, so that a page
+// reads the same whichever way it came.
+
+// figures says how bad it is, what fails, and whom that points at.
+func (n *Notifier) figures(s *prober.CheckStatus, now time.Time) string {
+	hour := s.Ratio(time.Hour)
+	var b strings.Builder
+	fmt.Fprintf(&b, "Last hour: %s of %d runs failed (95%% interval %s to %s); tolerated %s, worth a page from %s.",
+		ratioText(hour), hour.Runs, percent(hour.Lower), percent(hour.Upper),
+		percent(s.Check.Objective.Tolerate), percent(s.Check.Objective.Detect))
+	if step, reason, ok := n.failures.most(s.Check.Name, now); ok {
+		fmt.Fprintf(&b, " Most of it: step %s, reason %s.", step, reason)
+	}
+	if s.Blame.Runs > 0 && len(s.Blame.Culprits) > 0 {
+		fmt.Fprintf(&b, " Suspected: %s.", s.Blame.String())
+	}
+	return b.String()
+}
+
+func limitText(t *prober.ThresholdStatus) string {
+	return fmt.Sprintf("Last %s: %s of %d runs failed; the limit is %s. 95%% interval %s to %s.",
+		prober.WindowName(t.Window), ratioText(t.Ratio), t.Ratio.Runs, percent(t.Threshold.Ratio),
+		percent(t.Ratio.Lower), percent(t.Ratio.Upper))
+}
+
+func failOpenText(s *prober.CheckStatus, step string) string {
+	return fmt.Sprintf("The target has let through at least once what step %q expects it to refuse, and has not yet been shown to refuse it again. "+
+		"One event is a security finding: a ratio does not make it smaller. Runs in the last hour: %d.",
+		step, s.Ratio(time.Hour).Runs)
+}
+
+func ratioText(r prober.Ratio) string {
+	value, ok := r.Value()
+	if !ok {
+		return "an unknown share"
+	}
+	return percent(value)
+}
+
+// percent has three digits, as the rules' templates have.
+func percent(ratio float64) string { return fmt.Sprintf("%.3g%%", 100*ratio) }

@@ -90,6 +90,9 @@ func (l *loader) compileFlow(src *source) *compiled {
 	s.env = l.options.allowedEnv()
 	s.names["env"] = stringFields(s.env)
 	f.setTarget(src, s)
+	if ca := src.flow.TLS.CA; ca != "" {
+		l.witness.see(under(src.dir, ca))
+	}
 	f.setTLS(src)
 	l.vetCertificate(src, f, s)
 	f.noteLater(s)
@@ -164,7 +167,7 @@ func (f *compiled) possible(st *step, back bool) []prober.Reason {
 func (f *compiled) forget() {
 	for _, st := range slices.Concat(pointers(f.steps), pointers(f.cleanup)) {
 		if st.StepSettings != nil {
-			st.node = nil
+			st.node, st.use = nil, nil
 		}
 	}
 	for _, c := range f.clients {
@@ -225,13 +228,16 @@ func vetSteps(src *source, f *compiled, s *Scope) {
 			continue // its kind is not known, and that is noted
 		}
 		if names[st.Name] && st.Name != "" {
-			src.doc.Errorf(st.node, "two steps are named %q", st.Name)
+			src.doc.Errorf(st.node, "two steps are named %q%s", st.Name, st.use.orRename())
 		}
 		names[st.Name] = true
 		if _, ok := st.Step.(successor); ok && i == 0 {
 			src.doc.Errorf(st.node, "the step %q goes on from the answer of the step before, and it is the first", st.Name)
 		}
-		st.vet(s, max(f.check.Schedule.Timeout, f.check.Schedule.Cleanup))
+		if st.use != nil && i >= len(f.steps) {
+			src.doc.Errorf(st.node, "%s stands in the clean-up, which gives back what the run has taken and is never judged; put it among the steps", st.use.check)
+		}
+		src.doc.Within(st.use.beside(), func() { st.vet(s, max(f.check.Schedule.Timeout, f.check.Schedule.Cleanup)) })
 		s.steps = append(s.steps, st.Name)
 	}
 	after := s.withAnswer(false)

@@ -77,6 +77,8 @@ type Config struct {
 	Accounts *accounts.Set
 	// Warnings are what works and is still not as it should be.
 	Warnings []Mistake
+	// Expansions are what the flows include with `use`, in the order of the files.
+	Expansions []Expansion
 	// Remembers names the checks that keep something between runs.
 	Remembers []string
 	// Redactor knows every secret of the configuration.
@@ -105,7 +107,8 @@ func (c *Config) Supply(check *prober.Check) (pool string, perSecond float64) {
 
 // Load reads flows and accounts from files and directories, and compiles them.
 // It finds every mistake, not the first only: the error is of type [Mistakes].
-// It uses no network.
+// It uses no network. Files that change meanwhile are read again, all of them: what is
+// loaded was there at one time.
 func Load(paths []string, options Options) (*Config, error) {
 	if options.UserAgent == "" {
 		options.UserAgent = "authprober"
@@ -124,8 +127,14 @@ func Load(paths []string, options Options) (*Config, error) {
 	if options.Remembered == nil {
 		options.Remembered = remember.NewMemory()
 	}
-	l := &loader{options: &options, flows: map[string]string{}, pools: map[string]*loadedPool{}, groups: map[string]*groupOfFlows{}, redactor: secret.NewRedactor()}
-	return l.load(paths)
+	for range mostLoads {
+		l := &loader{options: &options, flows: map[string]string{}, pools: map[string]*loadedPool{}, groups: map[string]*groupOfFlows{},
+			redactor: secret.NewRedactor(), witness: witness{}}
+		if c, err := l.load(paths); l.witness.stands(paths) {
+			return c, err
+		}
+	}
+	return nil, Mistakes{{File: strings.Join(paths, " "), Message: "the files change while they are read; want them written elsewhere, and put in place at once"}}
 }
 
 // A loader is the state of one Load.
@@ -137,6 +146,7 @@ type loader struct {
 	redactor *secret.Redactor
 	mistakes Mistakes
 	warnings Mistakes
+	witness  witness
 }
 
 func (l *loader) load(paths []string) (*Config, error) {
@@ -144,6 +154,7 @@ func (l *loader) load(paths []string) (*Config, error) {
 	l.mistakes = mistakes
 	var sources []*source
 	for _, path := range found {
+		l.witness.see(path)
 		sources = append(sources, read(path))
 	}
 	for _, src := range sources {
@@ -153,10 +164,17 @@ func (l *loader) load(paths []string) (*Config, error) {
 	}
 	l.noteRemembered(sources)
 	var flows []*compiled
+	var expansions []Expansion
 	for _, src := range sources {
-		if src.flow != nil {
-			flows = append(flows, l.compileFlow(src))
+		if src.flow == nil {
+			continue
 		}
+		included, err := src.expansions()
+		if err != nil {
+			return nil, err
+		}
+		expansions = append(expansions, included...)
+		flows = append(flows, l.compileFlow(src))
 	}
 	l.vetBudgets()
 	l.vetLogins()
@@ -170,7 +188,11 @@ func (l *loader) load(paths []string) (*Config, error) {
 	if err := l.mistakes.Err(); err != nil {
 		return nil, err
 	}
-	return l.config(flows)
+	c, err := l.config(flows)
+	if err == nil {
+		c.Expansions = expansions
+	}
+	return c, err
 }
 
 func (l *loader) config(flows []*compiled) (*Config, error) {
@@ -206,6 +228,9 @@ func (l *loader) config(flows []*compiled) (*Config, error) {
 func (l *loader) secretOf(src *source, ref *SecretRef) string {
 	if ref.bad {
 		return ""
+	}
+	if ref.File != "" {
+		l.witness.see(under(src.dir, ref.File))
 	}
 	value, warning, err := ref.read(src.dir, l.options.LookupEnv)
 	if err != nil {

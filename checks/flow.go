@@ -44,9 +44,9 @@ type Flow struct {
 	// Clients are the OAuth 2.0 clients that the steps discovery, par, authorize, token and their like use, by name.
 	Clients Clients `yaml:"clients"`
 	// Steps are performed in order, until one fails.
-	Steps []step `yaml:"steps,required"`
+	Steps Steps `yaml:"steps,required"`
 	// Cleanup are steps that give back what the run has taken: after success, failure, timeout and shutdown. A step whose captured values are missing is skipped. They never change the outcome.
-	Cleanup []step `yaml:"cleanup"`
+	Cleanup Steps `yaml:"cleanup"`
 }
 
 // ScheduleSettings say when a flow runs.

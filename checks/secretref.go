@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
@@ -78,9 +77,7 @@ func (r *SecretRef) read(dir string, lookup func(string) (string, bool)) (value 
 }
 
 func readSecretFile(dir, path string) (value secret.Secret, warning string, err error) {
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(dir, path)
-	}
+	path = under(dir, path)
 	info, err := os.Stat(path)
 	if err != nil {
 		return value, "", fmt.Errorf("reading the secret file %q: %w", path, plainPathError(err))

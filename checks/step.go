@@ -137,6 +137,7 @@ type step struct {
 	compared bool     // a later step's refusal is compared with its own
 	// credential says that its action sends what may be a credential of the account.
 	credential bool
+	use        *used // the ready check that it is of; nil for a step of the flow's own
 	// judged are the expectations, those on the status first: what the status
 	// says is the better reason.
 	judged []*Expr
@@ -155,7 +156,7 @@ func (st *step) DecodeYAML(d *strict.Document, n *yaml.Node) {
 	switch {
 	case n.Kind != yaml.MappingNode: // noted by Pairs
 	case len(found) == 0:
-		d.Errorf(n, "a step needs a key that tells its kind; the kinds are %s%s", strings.Join(names, ", "), near)
+		d.Errorf(n, "a step needs a key that tells its kind; the kinds are %s; or use, for a ready check%s", strings.Join(names, ", "), near)
 	case len(found) > 1:
 		d.Errorf(n, "a step has one kind, and this one has %v", found)
 	default:

@@ -20,6 +20,7 @@ var arrows = []struct {
 	mustNot []string // others
 }{
 	{"prober/detect", nil, []string{"."}}, // a dot: nothing but the standard library
+	{"prober/history", []string{"prober", "prober/detect"}, []string{"net/http", "go.yaml.in/", "github.com/expr-lang/"}},
 	{"prober/otlp", []string{"prober"}, []string{"go.yaml.in/", "github.com/expr-lang/", "os"}},
 	{"prober/web", []string{"prober", "prober/detect"}, []string{"go.yaml.in/", "github.com/expr-lang/"}},
 	{"prober/alertmanager", []string{"prober", "prober/detect"}, []string{"go.yaml.in/", "github.com/expr-lang/"}},

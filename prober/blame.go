@@ -1,7 +1,6 @@
 package prober
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -44,24 +43,20 @@ func (b *blaming) keep(r *Run, group bool, since time.Time) {
 		b.forget()
 		return
 	}
-	if b.blame == nil {
-		b.blame, b.tags = detect.NewBlame(), map[string]string{}
-	}
+	b.begin()
 	clear(b.tags)
 	if group {
 		b.tags[tagCheck] = r.Check.Name
 	}
-	b.put(tagAccount, r.Account)
-	b.put(tagRemote, firstRemote(r))
-	b.put(tagCertificate, r.Certificate)
-	maps.Copy(b.tags, r.Tags)
+	BlameTags(r, b.tags)
 	b.blame.Observe(r.End(), r.Outcome == Failed, b.tags)
 	b.stale = true
 }
 
-func (b *blaming) put(key, value string) {
-	if value != "" {
-		b.tags[key] = value
+// begin has runs kept from now on, if none are.
+func (b *blaming) begin() {
+	if b.blame == nil {
+		b.blame, b.tags = detect.NewBlame(), map[string]string{}
 	}
 }
 

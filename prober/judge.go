@@ -34,6 +34,8 @@ type judged struct {
 	check    *Check
 	detector *detect.Detector
 	budget   detect.Budget // of confirming runs
+	seen     time.Time     // the end of the last run
+	counted  bool          // the last run has moved the evidence
 	blipEnd  time.Time     // of the last counted failure
 	windows  []window      // one for each of Windows
 	status   CheckStatus
@@ -273,6 +275,7 @@ func (g *judged) observe(r *Run) (StateChange, bool) {
 	defer g.mu.Unlock()
 	g.status.Counts.add(r.Outcome)
 	g.status.LastRun = r
+	g.seen, g.counted = r.End(), false
 	if r.Confirm {
 		g.status.Confirmed++
 		g.budget.Take(r.Start)
@@ -294,7 +297,7 @@ func (g *judged) observe(r *Run) (StateChange, bool) {
 		opened = g.open.observe(r)
 	}
 	judgement := g.detector.Observe(end, failed)
-	if judgement.Counted {
+	if g.counted = judgement.Counted; g.counted {
 		if failed {
 			g.blipEnd = end.Add(g.check.Objective.Blip)
 		}

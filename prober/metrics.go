@@ -29,6 +29,8 @@ type MetricsOptions struct {
 	// Pools, which may be nil, is asked at each scrape how the accounts stand. It
 	// must name each pool once.
 	Pools func() []PoolStatus
+	// History, unless nil, is asked at each scrape how the history is.
+	History func() HistoryStatus
 	// Exports, which may be nil, is asked at each scrape how exporting stands. It must
 	// name each signal once.
 	Exports func() []ExportStatus
@@ -75,6 +77,9 @@ func NewMetrics(opts MetricsOptions) (*Metrics, error) {
 	collectors := append(m.in.collectors(), newPoolCollector(opts.Pools), newExportCollector(opts.Exports), m.info)
 	if opts.Judge != nil {
 		collectors = append(collectors, newStatusCollector(opts.Judge))
+	}
+	if opts.History != nil {
+		collectors = append(collectors, newHistoryCollector(opts.History))
 	}
 	var errs []error
 	for _, c := range collectors {

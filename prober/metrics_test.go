@@ -31,6 +31,9 @@ func judgeAndMetrics(t testing.TB, checks []*Check) (*Judge, *Metrics) {
 		Checks: checks, Registry: prometheus.NewRegistry(), Judge: judge, Version: "1.2.3", Revision: "abcdef0",
 		Exports:       func() []ExportStatus { return []ExportStatus{{Signal: "traces", Exports: 12, Failed: 2, Dropped: 1}} },
 		Alertmanagers: []string{"alertmanager:9093"},
+		History: func() HistoryStatus {
+			return HistoryStatus{Durable: true, Bytes: 4096, Limit: 1 << 30, Oldest: time.Unix(1000, 0), WritesFailed: 2, Dropped: 3}
+		},
 		Pools: func() []PoolStatus {
 			return []PoolStatus{{Name: "retail", Free: 7, Leased: 1, Cooling: 2, Quarantined: 3, Logins: 40, Refusals: 5,
 				Budgets: []Budget{{Name: "codes", Left: 12}, {Name: "negative"}}}}

@@ -151,6 +151,9 @@ type StepResult struct {
 	// step that may be accepted for a while: zero where it does not measure that, or where
 	// the target has not refused.
 	Propagation time.Duration
+	// Exchange is what was sent and what came back; nil for most runs that passed, and
+	// for a step that sends nothing.
+	Exchange *Exchange
 }
 
 // Sent is what a step's request was, for traces. No secret is in it.

@@ -53,9 +53,9 @@ func TestFaultTexts(t *testing.T) {
 }
 
 const (
-	allKinds = "status, delay, hang, reset, truncate, html, wrong_type, rate_limit, clock_skew, fail_open, huge, invalid_utf8, empty, padding, foreign, lockout, captcha, account_limit, ip_limit, stale_token, timing, enumeration"
-	allSteps = "login, otp, device_challenge, device_login, accounts, device_enrol, device_remove, refresh, logout, revoke, status or *"
-	allWords = "step, backend, release, method, path, rate, every, kind, status, for, retry_after, by, after, size, limit, per"
+	allKinds = "status, delay, hang, reset, truncate, html, wrong_type, rate_limit, clock_skew, fail_open, huge, invalid_utf8, empty, padding, foreign, accepts, lockout, captcha, account_limit, ip_limit, stale_token, timing, enumeration"
+	allSteps = "login, otp, device_challenge, device_login, accounts, device_enrol, device_remove, refresh, logout, revoke, status, keys, step_up, transfer, payment, settings or *"
+	allWords = "step, backend, release, method, path, rate, every, kind, status, for, retry_after, by, after, size, what, limit, per"
 )
 
 func TestParseFaultErrors(t *testing.T) {

@@ -21,6 +21,7 @@ const (
 type vault struct {
 	options   Options
 	tokenKey  []byte
+	issuer    *issuer           // of the tokens that are JWTs
 	nobody    [sha256.Size]byte // the password hash of unknown users: matched by nothing
 	customers []*customer
 	byName    map[string]*customer
@@ -45,10 +46,15 @@ type challenge struct {
 	until    time.Time
 }
 
-func newVault(o Options, customers []*customer) *vault {
+func newVault(o Options, customers []*customer) (*vault, error) {
+	issuer, err := newIssuer()
+	if err != nil {
+		return nil, err
+	}
 	v := &vault{
 		options:    o,
 		tokenKey:   randomBytes(32),
+		issuer:     issuer,
 		customers:  customers,
 		byName:     make(map[string]*customer, len(customers)),
 		challenges: map[string]*challenge{},
@@ -60,7 +66,7 @@ func newVault(o Options, customers []*customer) *vault {
 	for _, c := range customers {
 		v.byName[c.Username] = c
 	}
-	return v
+	return v, nil
 }
 
 // password checks a password. It does the same work for known and unknown

@@ -5,18 +5,20 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/prober"
 	"github.com/authprober/authprober/prober/alertmanager"
+	"github.com/authprober/authprober/prober/history"
 	"github.com/authprober/authprober/prober/web"
 )
 
 // daemonOptions are what a daemon is made of.
 type daemonOptions struct {
-	config    *checks.Config
-	listener  net.Listener // the daemon's once it runs
+	config    *checks.Config // at the start; see daemon.replace
+	listener  net.Listener   // the daemon's once it runs
 	webConfig webConfig
 	log       logger
 	grace     time.Duration
@@ -25,6 +27,7 @@ type daemonOptions struct {
 	first     []prober.Observer          // told before all others
 	changed   []func(prober.StateChange) // told by the judge
 	notify    *alertmanager.Options      // how to give alerts directly; nil for not at all
+	history   *history.Store             // what has happened; whoever made it closes it
 }
 
 // A daemon runs checks and serves what it sees of them.
@@ -34,12 +37,14 @@ type daemon struct {
 	metrics *prober.Metrics
 	prober  *prober.Prober
 	export  *export
+	current atomic.Pointer[checks.Config]
 
 	notifier *alertmanager.Notifier // nil where alerts are not given directly
 }
 
-func newDaemon(o daemonOptions) (*daemon, error) {
+func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	d := &daemon{options: o, export: newExport(o)}
+	d.current.Store(o.config)
 	var err error
 	if d.notifier, err = d.newNotifier(o); err != nil {
 		return nil, err
@@ -48,15 +53,18 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 	if d.notifier != nil { // before the judge, whose verdict it explains
 		first, changed = append(first, d.notifier), append(changed, d.notifier.Changed)
 	}
+	changed = append(changed, o.history.ObserveStateChange)
 	logs := prober.LogObserver{Log: o.log.Logger}
 	if d.judge, err = prober.NewJudge(o.config.Checks, append(changed, logs.ObserveStateChange)...); err != nil {
 		return nil, err
 	}
+	d.restore(ctx)
 	d.metrics, err = prober.NewMetrics(prober.MetricsOptions{
 		Checks:        o.config.Checks,
 		Registry:      prober.NewRegistry(),
 		Judge:         d.judge,
-		Pools:         func() []prober.PoolStatus { return o.config.Accounts.Status(time.Now()) },
+		Pools:         func() []prober.PoolStatus { return d.config().Accounts.Status(time.Now()) },
+		History:       o.history.Status,
 		Alertmanagers: o.alertmanagers(),
 		Exports:       d.export.status,
 		Version:       version().Version,
@@ -69,7 +77,7 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 	d.export.pushFrom(o, d.metrics)
 	d.prober, err = prober.New(prober.Options{
 		Checks:    o.config.Checks,
-		Observers: append(append(first, d.metrics, d.judge, logs), d.export.observers()...),
+		Observers: append(append(first, d.metrics, d.judge, o.history, logs), d.export.observers()...),
 		Log:       o.log.Logger,
 		Grace:     o.grace,
 		Paused:    o.paused,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/checks/banktest"
 	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/history"
 )
 
 func (a *app) demoCommand() *cobra.Command {
@@ -41,7 +43,7 @@ With --for it ends by itself. Its broken logins are on purpose: it ends with 0.`
 }
 
 // demo runs the demo until ctx is done or, unless length is 0, that long.
-func (a *app) demo(ctx context.Context, length time.Duration) error {
+func (a *app) demo(ctx context.Context, length time.Duration) (err error) {
 	bank, err := startDemoBank()
 	if err != nil {
 		return err
@@ -55,10 +57,17 @@ func (a *app) demo(ctx context.Context, length time.Duration) error {
 	if err != nil {
 		return err
 	}
+	past, err := memoryHistory(ctx, history.Options{})
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	defer func() { err = errors.Join(err, past.Close()) }()
 	tale := newStory(time.Now(), watched(config))
-	d, err := newDaemon(daemonOptions{
+	d, err := newDaemon(ctx, daemonOptions{
 		config: config, listener: listener, log: logger{zap.NewNop(), zap.NewAtomicLevel()}, grace: 5 * time.Second,
 		first: []prober.Observer{tale}, changed: []func(prober.StateChange){tale.changed},
+		history: past,
 	})
 	if err != nil {
 		listener.Close()

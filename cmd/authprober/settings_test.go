@@ -23,6 +23,7 @@ func TestSettingsByDefault(t *testing.T) {
 	want := settings{
 		Listen: "127.0.0.1:9870", LogLevel: level(zapcore.InfoLevel), LogFormat: "auto",
 		MarkerHeader: headerLine{"X-Synthetic-Probe", "authprober"}, PauseHeader: "X-Synthetic-Probe-Pause", Grace: period(10 * time.Second),
+		HistoryAge: keepFor(90 * 24 * time.Hour), HistorySize: 1 << 30,
 	}
 	if diff := cmp.Diff(want, s, cmp.AllowUnexported(headerLine{})); diff != "" {
 		t.Error(diff)
@@ -34,6 +35,7 @@ func TestSettings(t *testing.T) {
 		"AUTHPROBER_LISTEN=[::1]:0", "AUTHPROBER_LOG_LEVEL=DEBUG", "AUTHPROBER_LOG_FORMAT=console",
 		"AUTHPROBER_ALLOW_ENV=BANK_URL, REGION,", "AUTHPROBER_CONTACT=sre@bank.example",
 		"AUTHPROBER_MARKER_HEADER=X-Probe:  yes, please ", "AUTHPROBER_GRACE=1m30s", "AUTHPROBER_MAX_LOGINS=90 per 1m30s", "AUTHPROBER_PAUSE_HEADER=X-Stop",
+		"AUTHPROBER_HISTORY_AGE=36h", "AUTHPROBER_HISTORY_SIZE=500MiB",
 	}}
 	s, err := a.settings()
 	if err != nil {
@@ -43,6 +45,7 @@ func TestSettings(t *testing.T) {
 		Listen: "[::1]:0", LogLevel: level(zapcore.DebugLevel), LogFormat: "console",
 		AllowEnv: names{"BANK_URL", "REGION"}, Contact: "sre@bank.example",
 		MarkerHeader: headerLine{"X-Probe", "yes, please"}, PauseHeader: "X-Stop", Grace: period(90 * time.Second),
+		HistoryAge: keepFor(36 * time.Hour), HistorySize: 500 << 20,
 		MaxLogins: maxLogins{accounts.Limit{Logins: 90, Per: 90 * time.Second}},
 	}
 	if diff := cmp.Diff(want, s, cmp.AllowUnexported(headerLine{})); diff != "" {
@@ -108,9 +111,6 @@ func TestWrongSettings(t *testing.T) {
 		{"SHARD", "4/3", "want a shard such as 2/3, the second of three"},
 		{"SHARD", "0/3", "want a shard such as 2/3, the second of three"},
 		{"SHARD", "+1/3", "want a shard such as 2/3, the second of three"},
-		{"MAX_LOGINS", sesame, "want 1 to 10000 logins in a time from a second to a day, like 60 per minute"},
-		{"MAX_LOGINS", "20000 per hour", "want 1 to 10000 logins in a time from a second to a day, like 60 per minute"},
-		{"MAX_LOGINS", "1 per 2d", "want 1 to 10000 logins in a time from a second to a day, like 60 per minute"},
 		{"ALERTMANAGER_URLS", sesame, "want URLs of Alertmanagers separated by commas, like http://127.0.0.1:9093"},
 		{"ALERTMANAGER_URLS", "http://a:9093, http://a:9093/", "want URLs of Alertmanagers separated by commas, like http://127.0.0.1:9093, each once"},
 		{"ALERTMANAGER_URLS", "http://a:9093/api/v2/alerts", "want URLs of Alertmanagers separated by commas, like http://127.0.0.1:9093, without /api/v2/alerts"},
@@ -121,6 +121,16 @@ func TestWrongSettings(t *testing.T) {
 		{"ALERT_LABELS", "severity=" + sesame, "want labels like job=authprober,instance=probe-1:9870: the alerts have a label severity of their own"},
 		{"ALERT_LABELS", "a-b=" + sesame, "want labels like job=authprober,instance=probe-1:9870: want a label name of letters, digits and _"},
 		{"ALERT_LABELS", "job=a,job=" + sesame, "want each label once, like job=authprober,instance=probe-1:9870"},
+		{"HISTORY_AGE", sesame, "want a time from 1h to 3650d, like 90d or 36h"},
+		{"HISTORY_AGE", "59m", "want a time from 1h to 3650d, like 90d or 36h"},
+		{"HISTORY_AGE", "NaNd", "want a time from 1h to 3650d, like 90d or 36h"},
+		{"HISTORY_AGE", "3651d", "want a time from 1h to 3650d, like 90d or 36h"},
+		{"HISTORY_SIZE", sesame, "want a size from 16MiB to 1024GiB, like 500MiB or 2GiB"},
+		{"HISTORY_SIZE", "15MiB", "want a size from 16MiB to 1024GiB, like 500MiB or 2GiB"},
+		{"HISTORY_SIZE", "1025GiB", "want a size from 16MiB to 1024GiB, like 500MiB or 2GiB"},
+		{"MAX_LOGINS", sesame, "want 1 to 10000 logins in a time from a second to a day, like 60 per minute"},
+		{"MAX_LOGINS", "20000 per hour", "want 1 to 10000 logins in a time from a second to a day, like 60 per minute"},
+		{"MAX_LOGINS", "1 per 2d", "want 1 to 10000 logins in a time from a second to a day, like 60 per minute"},
 		{"STATE_DIR", sesame, "want a folder that is there: no such file or directory"},
 		{"STATE_DIR", os.Args[0], "want a folder that is there: it is none"},
 		{"STATE_KEY_FILE", sesame, "want a file that can be read: no such file or directory"},

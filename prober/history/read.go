@@ -1,0 +1,225 @@
+package history
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/authprober/authprober/prober"
+)
+
+// A reader asks a database.
+type reader struct {
+	db   *sql.DB
+	seen func(query string, args []any) // for a test
+}
+
+func (s *Store) reader() reader { return reader{s.db.Load(), s.seen} }
+
+func (r reader) row(ctx context.Context, query string, args ...any) *sql.Row {
+	if r.seen != nil {
+		r.seen(query, args)
+	}
+	return r.db.QueryRowContext(ctx, query, args...)
+}
+
+// each calls f for each row.
+func (r reader) each(ctx context.Context, f func(*sql.Rows) error, query string, args ...any) error {
+	if r.seen != nil {
+		r.seen(query, args)
+	}
+	rows, err := r.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return fmt.Errorf("reading the history: %w", err)
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err says what there is to say
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return fmt.Errorf("reading the history: %w", err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("reading the history: %w", err)
+	}
+	return nil
+}
+
+// name is the id of a name; known is false where nothing is so called.
+func (r reader) name(ctx context.Context, text string) (id int64, known bool, err error) {
+	err = r.row(ctx, "SELECT id FROM name WHERE text = ?", text).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("reading the history: %w", err)
+	}
+	return id, true, nil
+}
+
+// Strip returns the last n runs of a check, at most [MostOnPage], the newest last.
+func (s *Store) Strip(ctx context.Context, check string, n int) ([]Mark, error) {
+	r := s.reader()
+	id, known, err := r.name(ctx, check)
+	if err != nil || !known {
+		return nil, err
+	}
+	var marks []Mark
+	err = r.each(ctx, func(rows *sql.Rows) error {
+		var m Mark
+		var outcome int
+		if err := rows.Scan(&m.ID, &outcome); err != nil {
+			return err
+		}
+		m.Outcome = outcomeOf(outcome)
+		marks = append(marks, m)
+		return nil
+	}, "SELECT id, outcome FROM run INDEXED BY run_check WHERE check_id = ? ORDER BY id DESC LIMIT ?", id, max(0, min(n, MostOnPage)))
+	for i, j := 0, len(marks)-1; i < j; i, j = i+1, j-1 {
+		marks[i], marks[j] = marks[j], marks[i]
+	}
+	return marks, err
+}
+
+func outcomeOf(n int) prober.Outcome {
+	if n < 0 || n >= len(outcomes) {
+		return prober.Aborted
+	}
+	return outcomes[n]
+}
+
+// runColumns are what scanRun reads, of run as r.
+const (
+	runColumns = `r.id, c.text, r.seq, r.start_us, r.lag_us, r.took_us, r.outcome, r.flags, s.text, y.text, r.detail, a.text, t.tags, r.trace, r.evidence`
+	runNames   = ` LEFT JOIN name c ON c.id = r.check_id LEFT JOIN name s ON s.id = r.step_id LEFT JOIN name y ON y.id = r.reason_id
+	LEFT JOIN name a ON a.id = r.account_id LEFT JOIN tagset t ON t.id = r.tagset_id`
+)
+
+func scanRun(rows interface{ Scan(...any) error }) (run Run, err error) {
+	var start, lag, took int64
+	var outcome, flags int
+	var check, step, reason, detail, account, tags sql.NullString
+	var trace []byte
+	err = rows.Scan(&run.ID, &check, &run.Seq, &start, &lag, &took, &outcome, &flags, &step, &reason, &detail, &account, &tags, &trace, &run.Evidence)
+	if err != nil {
+		return run, err
+	}
+	run.Check, run.Step, run.Reason, run.Detail = check.String, step.String, prober.Reason(reason.String), detail.String
+	run.Account, run.TraceID = account.String, hex.EncodeToString(trace)
+	run.Start, run.Due, run.Took = time.UnixMicro(start), time.UnixMicro(start-lag), micro(took)
+	run.Outcome = outcomeOf(outcome)
+	run.Confirm, run.Counted, run.Kept = flags&flagConfirm != 0, flags&flagCounted != 0, flags&flagKept != 0
+	if tags.Valid {
+		err = json.Unmarshal([]byte(tags.String), &run.Tags)
+	}
+	return run, err
+}
+
+func micro(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
+
+// Run returns a run with its steps, or [ErrNotFound].
+func (s *Store) Run(ctx context.Context, id RunID) (RunDetail, error) { return s.reader().run(ctx, id) }
+
+func (r reader) run(ctx context.Context, id RunID) (d RunDetail, err error) {
+	d.Run, err = scanRun(r.row(ctx, "SELECT "+runColumns+" FROM run r"+runNames+" WHERE r.id = ?", int64(id)))
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return d, ErrNotFound
+	case err != nil:
+		return d, fmt.Errorf("reading the history: %w", err)
+	case !d.Kept:
+		return d, nil
+	}
+	err = r.each(ctx, func(rows *sql.Rows) error {
+		step, cleanup, err := scanStep(rows)
+		if cleanup {
+			d.Cleanup = append(d.Cleanup, step)
+		} else {
+			d.Steps = append(d.Steps, step)
+		}
+		return err
+	}, stepsOf, int64(id))
+	return d, err
+}
+
+const stepsOf = `SELECT m.text, s.cleanup, s.start_us, s.took_us, s.resolve_us, s.connect_us, s.tls_us, s.processing_us, s.transfer_us,
+	s.skipped, y.text, s.detail, s.request, s.status, s.remote, s.attempts, s.polls, s.delivery_us, s.exchange
+	FROM step s LEFT JOIN name m ON m.id = s.name_id LEFT JOIN name y ON y.id = s.reason_id WHERE s.run_id = ? ORDER BY s.n`
+
+func scanStep(rows *sql.Rows) (s prober.StepResult, cleanup bool, err error) {
+	var start, took, delivery int64
+	var phases [5]int64
+	var name, reason, detail, request, remote, exchange sql.NullString
+	err = rows.Scan(&name, &cleanup, &start, &took, &phases[0], &phases[1], &phases[2], &phases[3], &phases[4],
+		&s.Skipped, &reason, &detail, &request, &s.Status, &remote, &s.Attempts, &s.Polls, &delivery, &exchange)
+	if err != nil {
+		return s, false, err
+	}
+	s.Name, s.Reason, s.Detail, s.Request, s.Remote = name.String, prober.Reason(reason.String), detail.String, request.String, remote.String
+	s.Start, s.Took, s.Delivery = micro(start), micro(took), micro(delivery)
+	s.Phases = prober.Phases{Resolve: micro(phases[0]), Connect: micro(phases[1]), TLS: micro(phases[2]),
+		Processing: micro(phases[3]), Transfer: micro(phases[4])}
+	if exchange.Valid {
+		s.Exchange = &prober.Exchange{}
+		err = json.Unmarshal([]byte(exchange.String), s.Exchange)
+	}
+	return s, cleanup, err
+}
+
+// Changes returns the changes of state of a check or a group, "" for all, that were not
+// before since and before until, the newest first: at most limit, or [MostOnPage]. A
+// zero time is no bound.
+func (s *Store) Changes(ctx context.Context, check string, since, until time.Time, limit int) (all []Change, err error) {
+	r := s.reader()
+	where, args := "x.at_us >= ? AND x.at_us < ?", []any{fromMicro(since), untilMicro(until)}
+	index := "change_at"
+	if check != "" {
+		id, known, err := r.name(ctx, check)
+		if err != nil || !known {
+			return nil, err
+		}
+		index, where, args = "change_check", "x.check_id = ? AND "+where, append([]any{id}, args...)
+	}
+	if limit <= 0 || limit > MostOnPage {
+		limit = MostOnPage
+	}
+	err = r.each(ctx, func(rows *sql.Rows) error {
+		c, err := scanChange(rows)
+		all = append(all, c)
+		return err
+	}, `SELECT c.text, x.was, x.now, x.at_us, x.evidence, x.failed, x.runs, x.blame, s.text, y.text, x.run_id
+		FROM change x INDEXED BY `+index+` LEFT JOIN name c ON c.id = x.check_id LEFT JOIN name s ON s.id = x.step_id
+		LEFT JOIN name y ON y.id = x.reason_id WHERE `+where+` ORDER BY x.at_us DESC, x.id DESC LIMIT ?`, append(args, limit)...)
+	return all, err
+}
+
+func scanChange(rows *sql.Rows) (c Change, err error) {
+	var was, now string
+	var at int64
+	var check, blame, step, reason sql.NullString
+	var run sql.NullInt64
+	if err := rows.Scan(&check, &was, &now, &at, &c.Evidence, &c.Failed, &c.Runs, &blame, &step, &reason, &run); err != nil {
+		return c, err
+	}
+	c.Check, c.At, c.Blame, c.Step = check.String, time.UnixMicro(at), blame.String, step.String
+	c.Reason, c.Run = prober.Reason(reason.String), RunID(run.Int64)
+	return c, errors.Join(c.From.UnmarshalText([]byte(was)), c.To.UnmarshalText([]byte(now)))
+}
+
+// fromMicro and untilMicro are bounds as the tables have them.
+func fromMicro(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func untilMicro(t time.Time) int64 {
+	if t.IsZero() {
+		return 1 << 62
+	}
+	return t.UnixMicro()
+}

@@ -1,0 +1,414 @@
+package history
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/authprober/authprober/prober"
+)
+
+// Flags of a run.
+const (
+	flagConfirm      = 1 << iota // evidence asked for it
+	flagCounted                  // it has moved the evidence of its check
+	flagGroupCounted             // and that of its group
+	flagKept                     // its steps are kept
+)
+
+// outcomes are those of the table, by number. What passed is 0: the indexes of what did
+// not are small.
+var outcomes = []prober.Outcome{prober.Passed, prober.Failed, prober.Errored, prober.Aborted}
+
+func outcomeNumber(o prober.Outcome) int {
+	for i, one := range outcomes {
+		if one == o {
+			return i
+		}
+	}
+	return len(outcomes) - 1
+}
+
+// A batch is what one transaction writes.
+type batch struct {
+	records []*record
+	states  []stateOf
+}
+
+type stateOf struct {
+	name  string
+	state prober.Snapshot
+}
+
+// A writer is what the goroutine that writes has.
+type writer struct {
+	store *Store
+	names map[string]int64
+	sets  map[tagsetKey]int64
+	from  int64 // no run with a lower id has passed, so far as is known
+	tidy  time.Time
+	tags  time.Time // when unused ones were forgotten
+	since int       // records that were written since it was tidied up
+}
+
+type tagsetKey struct {
+	check int64
+	tags  string
+}
+
+func newWriter(s *Store) *writer {
+	w := &writer{store: s}
+	w.forget()
+	return w
+}
+
+// forget drops what is known of the database, as after a transaction that was undone.
+func (w *writer) forget() {
+	w.names, w.sets, w.from = map[string]int64{}, map[tagsetKey]int64{}, 0
+}
+
+// write writes every half second, until the store is closed and all is written.
+func (s *Store) write(ctx context.Context) {
+	defer close(s.done)
+	tick := time.NewTicker(writeEvery)
+	defer tick.Stop()
+	for {
+		b, closed := s.take()
+		if len(b.records)+len(b.states) > 0 {
+			s.writeBatch(ctx, b)
+		}
+		if closed {
+			return
+		}
+		s.w.since += len(b.records)
+		if now := time.Now(); now.Sub(s.w.tidy) >= tidyEvery || now.Before(s.w.tidy) || s.w.since >= tidyAfter {
+			s.w.tidy, s.w.since = now, 0
+			s.trouble(ctx, "tidying the history", s.w.tidyUp(ctx, now))
+		}
+		select {
+		case <-tick.C:
+		case <-s.wake:
+		}
+	}
+}
+
+func (s *Store) writeBatch(ctx context.Context, b batch) {
+	err := s.w.transact(ctx, b)
+	if err == nil {
+		s.wroteSome()
+		return
+	}
+	s.w.forget()
+	if mayPass(err) {
+		s.giveBack(b)
+	} else {
+		s.mu.Lock()
+		s.stats.Dropped += uint64(len(b.records))
+		s.mu.Unlock()
+	}
+	s.trouble(ctx, "writing the history", err)
+}
+
+// trouble counts and logs what went wrong, and begins a new database where the one at
+// hand is damaged.
+func (s *Store) trouble(ctx context.Context, what string, err error) {
+	if err == nil {
+		return
+	}
+	s.mu.Lock()
+	s.stats.WritesFailed++
+	s.stats.LastError = what + ": " + err.Error()
+	now := time.Now()
+	silent := now.Sub(s.warned) < logTroubles && now.After(s.warned)
+	if !silent {
+		s.warned = now
+	}
+	stats, queued := s.stats, len(s.queue)
+	s.mu.Unlock()
+	if !silent {
+		s.opts.Log.Error("history", zap.String("doing", what), zap.Error(err), zap.Uint64("writes_failed", stats.WritesFailed),
+			zap.Int("waiting", queued), zap.Uint64("dropped", stats.Dropped))
+	}
+	if isBroken(err) && s.opts.Renew != nil {
+		s.renew(ctx)
+	}
+}
+
+// renew goes on with a new database.
+func (s *Store) renew(ctx context.Context) {
+	s.db.Load().Close() // it is damaged: there is nothing to be done about an error
+	db, err := s.opts.Renew(ctx)
+	if err != nil {
+		s.opts.Log.Error("history", zap.String("doing", "beginning a new history"), zap.Error(err))
+		return
+	}
+	s.db.Store(db)
+	s.w.forget()
+}
+
+// transact writes a batch, or nothing of it.
+func (w *writer) transact(ctx context.Context, b batch) (err error) {
+	tx, err := w.store.db.Load().BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it is none
+	t := &writing{ctx: ctx, tx: tx, writer: w, sums: newSums()}
+	for _, r := range b.records {
+		switch {
+		case r.run != nil:
+			err = t.run(r)
+		case r.missed != nil:
+			err = t.missed(r.missed)
+		default:
+			err = t.change(r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := t.writeSums(); err != nil {
+		return err
+	}
+	for _, s := range b.states {
+		if err := t.state(s); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// A writing is one transaction.
+type writing struct {
+	ctx context.Context
+	tx  *sql.Tx
+	*writer
+	sums  *sums
+	stmts map[string]*sql.Stmt
+}
+
+// exec executes a statement that is prepared once a transaction.
+func (t *writing) exec(query string, args ...any) error {
+	_, err := t.result(query, args...)
+	return err
+}
+
+func (t *writing) result(query string, args ...any) (sql.Result, error) {
+	stmt, err := t.prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.ExecContext(t.ctx, args...)
+}
+
+func (t *writing) prepare(query string) (*sql.Stmt, error) {
+	if stmt := t.stmts[query]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := t.tx.PrepareContext(t.ctx, query) // the end of the transaction closes it
+	if err != nil {
+		return nil, err
+	}
+	if t.stmts == nil {
+		t.stmts = map[string]*sql.Stmt{}
+	}
+	t.stmts[query] = stmt
+	return stmt, nil
+}
+
+// name is the id of a text, nil of "".
+func (t *writing) name(text string) (any, error) {
+	if text == "" {
+		return nil, nil
+	}
+	return t.nameID(text)
+}
+
+func (t *writing) nameID(text string) (id int64, err error) {
+	if id, known := t.names[text]; known {
+		return id, nil
+	}
+	if err := t.exec("INSERT INTO name (text) VALUES (?) ON CONFLICT DO NOTHING", text); err != nil {
+		return 0, err
+	}
+	stmt, err := t.prepare("SELECT id FROM name WHERE text = ?")
+	if err != nil {
+		return 0, err
+	}
+	if err := stmt.QueryRowContext(t.ctx, text).Scan(&id); err != nil {
+		return 0, err
+	}
+	t.names[text] = id
+	return id, nil
+}
+
+const insertRun = `INSERT INTO run (id, check_id, seq, start_us, lag_us, took_us, outcome, flags, step_id, reason_id,
+	account_id, tagset_id, group_id, trace, evidence, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+func (t *writing) run(r *record) error {
+	run, flags := r.run, r.flags
+	if keeps(run) {
+		flags |= flagKept
+	}
+	check, err := t.nameID(run.Check.Name)
+	if err != nil {
+		return err
+	}
+	tags, err := t.tagset(check, run)
+	if err != nil {
+		return err
+	}
+	var step, reason, account, group any
+	var stepName, detail, why, groupName string
+	if r.group >= 0 {
+		groupName = groupPrefix + run.Check.Group
+	}
+	if s := run.FailedStep(); s != nil && run.Outcome == prober.Failed {
+		stepName, why, detail = s.Name, string(s.Reason), s.Detail
+	} else if run.Err != nil {
+		detail = run.Err.Error()
+	}
+	for _, one := range []struct {
+		text string
+		id   *any
+	}{{stepName, &step}, {why, &reason}, {run.Account, &account}, {groupName, &group}} {
+		if *one.id, err = t.name(one.text); err != nil {
+			return err
+		}
+	}
+	trace, err := hex.DecodeString(run.TraceID)
+	if err != nil || len(trace) == 0 {
+		trace = nil
+	}
+	err = t.exec(insertRun, int64(r.id), check, int64(run.Seq), run.Start.UnixMicro(), run.Start.Sub(run.Due).Microseconds(),
+		run.Took.Microseconds(), outcomeNumber(run.Outcome), flags, step, reason, account, tags, group, trace, r.evidence, orNull(detail))
+	if err != nil {
+		return err
+	}
+	if flags&flagKept != 0 {
+		if err := t.steps(r.id, run); err != nil {
+			return err
+		}
+	}
+	return t.sum(r, check, tags, step, reason, group)
+}
+
+func orNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+// keeps reports whether the steps of a run are kept: those that failed, and those that
+// the flow has chosen.
+func keeps(r *prober.Run) bool {
+	if r.Outcome != prober.Passed {
+		return true
+	}
+	for i := range r.Steps {
+		if r.Steps[i].Exchange != nil {
+			return true
+		}
+	}
+	return false
+}
+
+const insertStep = `INSERT INTO step (run_id, n, cleanup, name_id, start_us, took_us, resolve_us, connect_us, tls_us,
+	processing_us, transfer_us, skipped, reason_id, detail, request, status, remote, attempts, polls, delivery_us, exchange)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+func (t *writing) steps(id RunID, run *prober.Run) error {
+	for i := range run.Steps {
+		if err := t.step(id, i, false, &run.Steps[i]); err != nil {
+			return err
+		}
+	}
+	for i := range run.Cleanup {
+		if err := t.step(id, len(run.Steps)+i, true, &run.Cleanup[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *writing) step(id RunID, n int, cleanup bool, s *prober.StepResult) error {
+	name, err := t.nameID(s.Name)
+	if err != nil {
+		return err
+	}
+	reason, err := t.name(string(s.Reason))
+	if err != nil {
+		return err
+	}
+	var exchange any
+	if s.Exchange != nil {
+		text, err := json.Marshal(s.Exchange)
+		if err != nil {
+			return err
+		}
+		exchange = string(text)
+	}
+	p := &s.Phases
+	return t.exec(insertStep, int64(id), n, cleanup, name, s.Start.Microseconds(), s.Took.Microseconds(),
+		p.Resolve.Microseconds(), p.Connect.Microseconds(), p.TLS.Microseconds(), p.Processing.Microseconds(), p.Transfer.Microseconds(),
+		s.Skipped, reason, orNull(s.Detail), orNull(s.Request), s.Status, orNull(s.Remote), s.Attempts, s.Polls,
+		s.Delivery.Microseconds(), exchange)
+}
+
+func (t *writing) missed(m *prober.Missed) error {
+	check, err := t.nameID(m.Check.Name)
+	if err != nil {
+		return err
+	}
+	reason, err := t.nameID(string(m.Reason))
+	if err != nil {
+		return err
+	}
+	t.sums.missed(check, m.At, m.N)
+	return t.exec(`INSERT INTO missed (check_id, at, reason_id, n) VALUES (?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET n = n + excluded.n`, check, m.At.Unix()/60*60, reason, m.N)
+}
+
+func (t *writing) change(r *record) error {
+	c := r.change
+	check, err := t.nameID(c.Check.Name)
+	if err != nil {
+		return err
+	}
+	var step, reason any
+	if last := c.Status.LastFailed; last != nil && last.FailedStep() != nil {
+		if step, err = t.name(last.FailedStep().Name); err != nil {
+			return err
+		}
+		if reason, err = t.name(string(last.FailedStep().Reason)); err != nil {
+			return err
+		}
+	}
+	var run any
+	if r.id != 0 {
+		run = int64(r.id)
+	}
+	ratio := c.Status.Ratio(time.Hour)
+	return t.exec(`INSERT INTO change (at_us, check_id, was, now, evidence, failed, runs, blame, step_id, reason_id, run_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, c.At.UnixMicro(), check, c.From.String(), c.To.String(),
+		c.Status.Evidence, ratio.Failed, ratio.Runs, orNull(c.Status.BlameText()), step, reason, run)
+}
+
+func (t *writing) state(s stateOf) error {
+	check, err := t.nameID(s.name)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(s.state)
+	if err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO state (check_id, at_us, snapshot) VALUES (?, ?, ?)
+		ON CONFLICT DO UPDATE SET at_us = excluded.at_us, snapshot = excluded.snapshot`,
+		check, s.state.At.UnixMicro(), string(text))
+}

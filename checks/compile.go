@@ -66,13 +66,14 @@ type compiled struct {
 	requests     int          // that a run sends at the most
 	spending     *spending    // of the budget, where nobody keeps the schedule
 	redactor     *secret.Redactor
+	source       string // the file it was made of
 }
 
 // compileFlow compiles a decoded flow; mistakes are noted in its document.
 func (l *loader) compileFlow(src *source) *compiled {
 	flow, doc := src.flow, src.doc
 	f := &compiled{
-		options: l.options, steps: flow.Steps, cleanup: flow.Cleanup, tags: flow.Tags, locked: flow.Locked,
+		options: l.options, source: src.text, steps: flow.Steps, cleanup: flow.Cleanup, tags: flow.Tags, locked: flow.Locked,
 		env: l.env(), redactor: secret.NewRedactor(), check: &prober.Check{Name: flow.Name, About: flow.About},
 		signers: map[signerKey]*jose.Signer{}, proofKeys: map[signerKey]*dpop.Key{}, certificates: map[signerKey]*tls.Certificate{},
 	}

@@ -86,7 +86,13 @@ type Config struct {
 
 	supply  map[*prober.Check]supply
 	demands map[*prober.Check]func(time.Duration) Demand
+	sources map[string]string // the flows' files, by the names of their checks
 }
+
+// Flow returns the file that a check was made of, for people: as it is written, and
+// should a secret be spelled out in it, that is masked. It is "" for what is no
+// check of a flow. It may be called by any goroutine.
+func (c *Config) Flow(check string) string { return c.Redactor.Redact(c.sources[check]) }
 
 // A supply is what a check leases from.
 type supply struct {
@@ -196,12 +202,13 @@ func (l *loader) load(paths []string) (*Config, error) {
 }
 
 func (l *loader) config(flows []*compiled) (*Config, error) {
-	c := &Config{Warnings: l.warnings.Sort(), Redactor: l.redactor, supply: map[*prober.Check]supply{},
+	c := &Config{Warnings: l.warnings.Sort(), Redactor: l.redactor, supply: map[*prober.Check]supply{}, sources: map[string]string{},
 		demands: map[*prober.Check]func(time.Duration) Demand{}}
 	for _, f := range flows {
 		f.redactor = l.redactor
 		f.spare = l.spareOf(f)
 		c.Checks = append(c.Checks, f.check)
+		c.sources[f.check.Name] = f.source
 		c.demands[f.check] = f.demand
 		if len(f.remembered) > 0 {
 			c.Remembers = append(c.Remembers, f.check.Name)

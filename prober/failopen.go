@@ -51,12 +51,14 @@ func failOpenOf(o Outcome, r *Report) *StepResult {
 // It ends with the run that makes Refused reach Needed, and not before an hour has
 // passed since Last; so a door that opens now and then is one fail-open and not many.
 type FailOpen struct {
-	Step        string
-	Since, Last time.Time // ends of the first run and of the last run that was let in
-	Runs        int       // that were let in
-	Refused     int       // runs in a row since then in which the step was refused
-	Needed      int       // how many it takes
-	LastRun     *Run      // the last that was let in
+	Step string `json:"step"`
+	// Since and Last are the ends of the first run and of the last that was let in.
+	Since   time.Time `json:"since"`
+	Last    time.Time `json:"last"`
+	Runs    int       `json:"runs"`    // that were let in
+	Refused int       `json:"refused"` // runs in a row since then in which the step was refused
+	Needed  int       `json:"needed"`  // how many it takes
+	LastRun *Run      `json:"-"`       // the last that was let in; nil where an earlier process has seen it
 }
 
 const (
@@ -150,6 +152,15 @@ func (g *judged) goOnOpen(before *judged) {
 	if g.open = before.open.of(g.check); len(g.open) > 0 {
 		g.since = before.since
 	}
+}
+
+// wall is a copy to outlive the process.
+func (o openings) wall() []FailOpen {
+	all := slices.Clone(o)
+	for i := range all {
+		all[i].Since, all[i].Last, all[i].LastRun = all[i].Since.Round(0), all[i].Last.Round(0), nil
+	}
+	return all
 }
 
 // stateWith is the state of a check whose detector has the given one.

@@ -1,6 +1,7 @@
 package prober
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -296,4 +298,67 @@ func TestRefusalsNeeded(t *testing.T) {
 			t.Errorf("detect %v every %s: got %d, want %d", tc.detect, tc.every, got, tc.want)
 		}
 	}
+}
+
+// An open door outlives the process, and a reading of the configuration, even one with
+// another objective; what is no longer to be refused is forgotten.
+func TestFailOpenOutlivesTheProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoorkeeper(t, openCheck())
+		d.passed(10)
+		d.run("replay", ReasonNotRefused)
+		d.run("no token", ReasonNotRefused)
+		d.passed(5)
+		was := d.judge.Status(d.check, time.Now())
+		var s Snapshot
+		if !d.judge.Snapshot("login", &s) {
+			t.Fatal("no snapshot")
+		}
+		text, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		restored := func(c *Check) CheckStatus {
+			judge, err := NewJudge([]*Check{c})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var back Snapshot
+			if err := json.Unmarshal(text, &back); err != nil {
+				t.Fatal(err)
+			}
+			if err := judge.Restore(c, back, time.Now()); (err != nil) != (c.Objective != d.check.Objective) {
+				t.Fatal(err)
+			}
+			return judge.Status(c, time.Now())
+		}
+		same := cmpopts.EquateApproxTime(0)
+		is := restored(openCheck())
+		for i := range was.FailOpens {
+			was.FailOpens[i].LastRun = nil
+		}
+		if diff := cmp.Diff(was.FailOpens, is.FailOpens, same); diff != "" || is.State != detect.Firing || !is.Since.Equal(was.Since) {
+			t.Errorf("%s since %s (-was +is):\n%s", is.State, is.Since, diff)
+		}
+		other, fewer := openCheck(), openCheck()
+		other.Objective.Detect = 0.5
+		fewer.RefuseSteps = fewer.RefuseSteps[:1] // no longer "no token"
+		if is := restored(other); is.State != detect.Firing || len(is.FailOpens) != 2 || is.FailOpens[0].Needed != 5 {
+			t.Errorf("with another objective: %s, %+v", is.State, is.FailOpens)
+		}
+		for _, tc := range []struct {
+			check *Check
+			open  string
+		}{{other, "replay, no token"}, {fewer, "replay"}} {
+			d.judge.ReplaceChecks([]*Check{tc.check})
+			var steps []string
+			is := d.judge.Status(tc.check, time.Now())
+			for _, f := range is.FailOpens {
+				steps = append(steps, f.Step)
+			}
+			if got := strings.Join(steps, ", "); got != tc.open || is.State != detect.Firing || !is.Since.Equal(was.Since) {
+				t.Errorf("read again: %s open, want %s; %s since %s", got, tc.open, is.State, is.Since)
+			}
+		}
+	})
 }

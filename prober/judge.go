@@ -329,7 +329,9 @@ func (g *judged) at(now time.Time) CheckStatus {
 	if s.Pace.To == "" {
 		s.Pace.To = PaceScheduled
 	}
-	s.State, s.Since = g.state(), g.since
+	if s.State, s.Since = g.state(), g.since; s.Since.IsZero() {
+		s.Since = d.Since()
+	}
 	s.FailOpens = slices.Clone(g.open)
 	s.Evidence, s.Recovery = d.Evidence(), d.Recovery()
 	s.ChangePoint, s.Bursts = d.ChangePoint(), d.Bursts()

@@ -77,7 +77,7 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	d, err := newDaemon(ctx, daemonOptions{
 		otel:   s.OTel,
 		config: config, listener: listener, webConfig: s.WebConfig, log: log, grace: time.Duration(s.Grace),
-		paused: s.PauseFile.paused(log.Logger), notify: notify, history: past,
+		paused: s.PauseFile.paused(log.Logger), notify: notify, history: past, shown: s.shown(),
 	})
 	if err != nil {
 		listener.Close()

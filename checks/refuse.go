@@ -11,7 +11,7 @@ import (
 )
 
 // judgeRefusal is for must-be-refused steps. Only an answer of class 2xx is an
-// acceptance; a server error or a rate limit is no refusal either, but a
+// acceptance, or what the kind knows for one; a server error or a rate limit is no refusal either, but a
 // failure. A refusal with another status than those listed is a wrong one.
 func (s *Session) judgeRefusal(st *step) error {
 	status := s.answer.status
@@ -22,7 +22,7 @@ func (s *Session) judgeRefusal(st *step) error {
 	switch {
 	case slices.Contains(st.Refuse, status):
 		return nil
-	case accepts(status):
+	case s.letIn(st):
 		return Failf(prober.ReasonNotRefused, "%s, got %d: it was accepted", want, status)
 	case refuses(status):
 		return Failf(prober.ReasonWrongRefusal, "%s, got %d", want, status)
@@ -30,7 +30,10 @@ func (s *Session) judgeRefusal(st *step) error {
 	return Failf(reasonOfStatus(status), "%s, got %d", want, status)
 }
 
-func accepts(status int) bool { return status >= 200 && status < 300 }
+// letIn reports whether the answer at hand accepts what was sent.
+func (s *Session) letIn(st *step) bool {
+	return s.answer.status >= 200 && s.answer.status < 300 || st.isAccepted(s)
+}
 
 // refuses reports whether a status says, of a request that must be refused, that it
 // was. What says that the server was asked too early, too slowly or too often does not:

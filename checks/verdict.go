@@ -49,6 +49,13 @@ func (s *Session) verify(st *step, v Verifier) error {
 	return v.Verify(s)
 }
 
+// isAccepted reports whether an answer of another class than 2xx is an acceptance, by
+// the kind of the step.
+func (st *step) isAccepted(s *Session) bool {
+	a, ok := st.Step.(interface{ accepted(*Session) bool })
+	return ok && a.accepted(s)
+}
+
 func (s *Session) judgeOne(st *step, e *Expr) error {
 	v, err := s.evalAnswer(e.program)
 	if err == nil && v == true {

@@ -82,7 +82,7 @@ func (s *Session) awaitRefusal(ctx context.Context, st *step) error {
 		if slices.Contains(st.Refuse, s.answer.status) {
 			s.result.Propagation = max(since, 1) // at once counts too
 		}
-		if !accepts(s.answer.status) || since >= limit {
+		if !s.letIn(st) || since >= limit {
 			return nil
 		}
 		if since = time.Since(from); since < limit { // an answer may have taken until after it

@@ -142,13 +142,8 @@ func (o openings) of(c *Check) (still openings) {
 }
 
 // goOnOpen takes up what was open in a check of another objective, whose evidence is
-// forgotten: it is no evidence. There may be none.
+// forgotten: it is no evidence. It holds before.mu.
 func (g *judged) goOnOpen(before *judged) {
-	if before == nil {
-		return
-	}
-	before.mu.Lock()
-	defer before.mu.Unlock()
 	if g.open = before.open.of(g.check); len(g.open) > 0 {
 		g.since = before.since
 	}

@@ -15,6 +15,7 @@ import (
 // asked by any goroutine.
 type Judge struct {
 	changed []func(StateChange)
+	drilled []func(DrillChange)
 
 	mu     sync.RWMutex
 	checks []*judged // in the order in which they were given, and then the groups
@@ -41,6 +42,8 @@ type judged struct {
 	status   CheckStatus
 	open     openings  // what was let in that must be refused, while that stands; none of a group
 	since    time.Time // of the last change of the state; zero before
+	drill    Drill
+	drilling bool // somebody has been told of drill, and not of its end
 	blaming
 }
 
@@ -89,10 +92,16 @@ func (j *Judge) ReplaceChecks(checks []*Check) {
 func (j *Judge) goOn(c *Check, params detect.Params, epoch time.Time, group bool) *judged {
 	g := j.of(c)
 	if g == nil || g.kind != kindOf(c) || g.params != params {
-		fresh := newJudged(c, params, epoch)
-		fresh.group = group
-		fresh.goOnOpen(g)
-		return fresh
+		before := g
+		g = newJudged(c, params, epoch)
+		g.group = group
+		if before != nil {
+			before.mu.Lock()
+			defer before.mu.Unlock()
+			g.goOnOpen(before)
+			g.drill, g.drilling = before.drill, before.drilling
+		}
+		return g
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -171,6 +180,7 @@ func (j *Judge) ObserveRun(r *Run) {
 }
 
 func (j *Judge) observe(g *judged, r *Run) {
+	j.endDrill(g, time.Now())
 	if change, changed := g.observe(r); changed {
 		for _, f := range j.changed {
 			f(change)
@@ -188,6 +198,7 @@ func (j *Judge) ObserveMissed(m Missed) {
 			g.mu.Lock()
 			g.status.Counts.Missed += uint64(m.N)
 			g.mu.Unlock()
+			j.endDrill(g, m.At)
 		}
 	}
 }
@@ -333,6 +344,9 @@ func (g *judged) at(now time.Time) CheckStatus {
 		s.Since = d.Since()
 	}
 	s.FailOpens = slices.Clone(g.open)
+	if g.drill.On(now) {
+		s.Drill = g.drill
+	}
 	s.Evidence, s.Recovery = d.Evidence(), d.Recovery()
 	s.ChangePoint, s.Bursts = d.ChangePoint(), d.Bursts()
 	s.ConfirmLeft = g.budget.Left(now)

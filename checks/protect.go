@@ -118,7 +118,10 @@ func (f *compiled) useOf() (u accounts.Use) {
 		if st.StepSettings == nil {
 			continue
 		}
-		asks := 1
+		asks := 1 // a repeat is charged when it is made, see [accounts.Lease.Charge]
+		if st.Within != nil {
+			asks = asksWithin(time.Duration(st.Within.Time))
+		}
 		if p := st.Poll; p != nil && p.Every > 0 {
 			asks += int(p.For / p.Every)
 		}
@@ -169,7 +172,7 @@ func (f *compiled) loggedIn(r *prober.Report) bool {
 // should not have. A 400 says so of a credential: as an OAuth error it is invalid_grant,
 // RFC 6749 section 5.2.
 func (st *step) result(r *prober.StepResult) accounts.Result {
-	refusal := r.Reason == prober.ReasonStatus4xx || r.Reason == prober.ReasonOAuthError
+	refusal := r.Reason == prober.ReasonStatus4xx || r.Reason == prober.ReasonOAuthError || r.Reason == prober.ReasonWrongRefusal
 	switch {
 	case refusal && r.Status == http.StatusLocked:
 		return accounts.Locked

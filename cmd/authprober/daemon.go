@@ -21,9 +21,11 @@ type daemonOptions struct {
 	listener  net.Listener   // the daemon's once it runs
 	webConfig webConfig
 	log       logger
+	adminOn   bool // whether there are admin endpoints
 	grace     time.Duration
 	paused    func() bool // whether all checks are paused; nil for never
 	otel      otelSettings
+	manager   manager
 	first     []prober.Observer          // told before all others
 	changed   []func(prober.StateChange) // told by the judge
 	pages     func(*web.Options)         // changes what is served; nil leaves it
@@ -60,6 +62,10 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	logs := prober.LogObserver{Log: o.log.Logger}
 	if d.judge, err = prober.NewJudge(o.config.Checks, append(changed, logs.ObserveStateChange)...); err != nil {
 		return nil, err
+	}
+	d.judge.OnDrill(logs.ObserveDrill)
+	if d.notifier != nil {
+		d.judge.OnDrill(d.notifier.Drilled)
 	}
 	d.restore(ctx)
 	d.metrics, err = prober.NewMetrics(prober.MetricsOptions{
@@ -111,7 +117,9 @@ func (d *daemon) run(ctx context.Context) error {
 	stopTelling := d.tell(ctx)
 	err := d.export.start(ctx)
 	if err == nil {
+		said := d.supervised().ready(ctx, len(d.options.config.Checks))
 		err = d.prober.Run(ctx)
+		said()
 	}
 	stopTelling()
 	d.export.stop(context.WithoutCancel(ctx), d.options.grace)

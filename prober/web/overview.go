@@ -82,7 +82,7 @@ func (p *pages) newRow(s *prober.CheckStatus, now time.Time, all bool) row {
 	if r.Rank == rankExceeded || r.Rank == rankBlind {
 		r.Class += " noted"
 	}
-	if s.State == detect.Firing {
+	if s.State == detect.Firing && (s.Evidence >= 1 || len(s.FailOpens) == 0) { // by its rate: a fail-open has its own end
 		r.Recovery = fmt.Sprintf("recovery %.0f %%", math.Floor(100*s.Recovery))
 	}
 	if !s.Since.IsZero() {
@@ -105,6 +105,9 @@ func (p *pages) newRow(s *prober.CheckStatus, now time.Time, all bool) row {
 // blame, its last failure, what it does not measure.
 func (p *pages) sayings(s *prober.CheckStatus, now time.Time) (all []saying) {
 	last, failed := p.opts.Recent.lastIDs(s)
+	if s.Drill.On(now) {
+		all = append(all, saying{Class: "noted", Text: fmt.Sprintf("DRILL: it pages on purpose, for another %s", s.Drill.Until.Sub(now).Truncate(time.Second))})
+	}
 	if text := s.BlameText(); text != "" {
 		all = append(all, saying{Class: "blame", Text: text})
 	}

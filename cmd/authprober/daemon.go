@@ -27,6 +27,7 @@ type daemonOptions struct {
 	grace     time.Duration
 	paused    func() bool // whether all checks are paused; nil for never
 	otel      otelSettings
+	manager   manager
 	first     []prober.Observer          // told before all others
 	changed   []func(prober.StateChange) // told by the judge
 	demo      *demoPage                  // what the demo's page has beside; nil elsewhere
@@ -121,7 +122,9 @@ func (d *daemon) run(ctx context.Context) error {
 	stopTelling := d.tell(ctx)
 	err := d.export.start(ctx)
 	if err == nil {
+		said := d.supervised().ready(ctx, len(d.options.config.Checks))
 		err = d.prober.Run(ctx)
+		said()
 	}
 	stopTelling()
 	d.export.stop(context.WithoutCancel(ctx), d.options.grace)

@@ -55,6 +55,7 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	}
 	log := a.logger(s)
 	defer zap.RedirectStdLog(log.Logger)() // net/http speaks to it
+	a.limitMemory(s.MemoryLimit, log.Logger)
 	begin := func(config *checks.Config) {
 		a.logWarnings(log, config)
 		watchAccounts(log.Logger, config.Accounts)
@@ -78,7 +79,7 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, past.Close()) }()
 	d, err := newDaemon(ctx, daemonOptions{
-		otel:   s.OTel,
+		otel: s.OTel, manager: a.manager(),
 		config: config, listener: listener, webConfig: s.WebConfig, log: log, grace: time.Duration(s.Grace),
 		paused: s.PauseFile.paused(log.Logger), notify: notify, history: past, shown: s.shown(), adminOn: bool(s.Admin),
 	})

@@ -108,6 +108,8 @@ func TestWrongSettings(t *testing.T) {
 		{"GRACE", sesame, "want a time above 0s and at most 1h, like 10s"},
 		{"GRACE", "0s", "want a time above 0s and at most 1h, like 10s"},
 		{"GRACE", "10", "want a time above 0s and at most 1h, like 10s"},
+		{"MEMORY_LIMIT", sesame, "want auto, off, or 16MiB and more, like 200MiB"},
+		{"MEMORY_LIMIT", "1MiB", "want auto, off, or 16MiB and more, like 200MiB"},
 		{"SHARD", sesame, "want a shard such as 2/3, the second of three"},
 		{"SHARD", "4/3", "want a shard such as 2/3, the second of three"},
 		{"SHARD", "0/3", "want a shard such as 2/3, the second of three"},
@@ -245,8 +247,7 @@ OTEL_EXPORTER_OTLP_ also go for one signal alone, as OTEL_EXPORTER_OTLP_TRACES_ 
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", strings.ReplaceAll(v.Name, ", ", "`, `"), v.Default, v.About)
 	}
 	b.WriteString(`
-Go's own variables work as always, such as GOMEMLIMIT, the memory that the process tries
-to stay below.
+Go's own variables work as always, such as GOMEMLIMIT and GOGC.
 
 This file is generated from the settings in cmd/authprober.
 `)

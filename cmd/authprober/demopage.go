@@ -18,7 +18,7 @@ var demoBreaks = []struct {
 	{"codes", "fail 20 % of the codes on b2", []banktest.Fault{{Step: banktest.StepOTP, Backend: "b2", Rate: 0.2, Kind: banktest.KindStatus, Status: 503}}},
 	{"outage", "fail every login", []banktest.Fault{{Step: banktest.StepLogin, Kind: banktest.KindStatus, Status: 503}}},
 	{"slow", "answer late", []banktest.Fault{{Step: banktest.StepAccounts, Rate: 0.3, Kind: banktest.KindHang}}},
-	{"open", "let in a made-up token", []banktest.Fault{{Step: banktest.StepAccounts, Backend: "b2", Kind: banktest.KindFailOpen}}},
+	{"open", "let in who has no token", []banktest.Fault{{Step: banktest.StepAccounts, Backend: "b2", Kind: banktest.KindAccepts, What: "no_token"}}},
 }
 
 // demoFaultsPath is where the page's buttons lead. The daemon that people run has no

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -57,13 +58,33 @@ func (p *pages) runsOfHistory(ctx context.Context, q runQuery) (found api.Runs, 
 		Check: q.check, Outcome: q.outcome, Step: q.step, Reason: q.reason, Account: q.account, Tags: q.tags,
 		Since: q.since, Until: q.until, Before: history.RunID(q.before), Limit: q.limit,
 	})
+	if q.before == 0 {
+		found.Runs = p.opts.Recent.runsAfter(page.Runs, q)
+	}
 	for i := range page.Runs {
 		found.Runs = append(found.Runs, summaryOfHistory(&page.Runs[i]))
 	}
 	if page.Next > 0 {
 		found.Next = api.RunID(int64(page.Next))
 	}
+	if len(found.Runs) > q.limit {
+		found.Runs = found.Runs[:q.limit]
+		found.Next = found.Runs[q.limit-1].ID
+	}
 	return found, true, err
+}
+
+// runsAfter are the runs that the history does not have yet, the latest first.
+func (r *Recent) runsAfter(written []history.Run, q runQuery) []api.Summary {
+	last := int64(0)
+	if len(written) > 0 {
+		last = int64(written[0].ID)
+	}
+	fresh := r.runs(q).Runs
+	return slices.DeleteFunc(fresh, func(s api.Summary) bool {
+		id, _ := api.ParseRunID(s.ID)
+		return id <= last
+	})
 }
 
 // changes finds changes of state, the latest first. The cursor is the time of the last

@@ -245,6 +245,8 @@ func fullOptions(t *testing.T) Options {
 		r.Due = r.Start
 		if i%2 == 0 {
 			r.Outcome, r.Tags["release"] = prober.Failed, "2"
+			r.Steps[0].Exchange = &prober.Exchange{Request: "GET https://bank.example/", Header: []prober.Field{{Name: "Accept", Value: "*/*"}}, Proto: "HTTP/1.1", Status: 503,
+				AnswerHeader: []prober.Field{{Name: "X-Release", Value: "2"}}, Answer: "out of service", AnswerBytes: 99, AnswerCut: true, Curl: `curl "$URL"`}
 			r.Steps[0].Status, r.Steps[0].Reason, r.Steps[0].Detail = 503, prober.ReasonStatus5xx, "want status == 200, got 503"
 		}
 		judge.ObserveRun(r)

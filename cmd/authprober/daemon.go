@@ -11,6 +11,7 @@ import (
 	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/prober"
 	"github.com/authprober/authprober/prober/alertmanager"
+	"github.com/authprober/authprober/prober/control"
 	"github.com/authprober/authprober/prober/history"
 	"github.com/authprober/authprober/prober/web"
 )
@@ -24,6 +25,7 @@ type daemonOptions struct {
 	grace     time.Duration
 	paused    func() bool // whether all checks are paused; nil for never
 	otel      otelSettings
+	control   *control.Control           // looks at ourselves; nil for not at all
 	first     []prober.Observer          // told before all others
 	changed   []func(prober.StateChange) // told by the judge
 	notify    *alertmanager.Options      // how to give alerts directly; nil for not at all
@@ -67,6 +69,7 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		History:       o.history.Status,
 		Alertmanagers: o.alertmanagers(),
 		Exports:       d.export.status,
+		Control:       o.controlStatus(),
 		Version:       version().Version,
 		Revision:      version().Revision,
 	})
@@ -81,6 +84,7 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		Log:       o.log.Logger,
 		Grace:     o.grace,
 		Paused:    o.paused,
+		Excuse:    o.excuse(),
 	})
 	return d, err
 }
@@ -104,11 +108,13 @@ func (d *daemon) run(ctx context.Context) error {
 		defer cancel() // without its metrics nobody would know of a failure
 		served <- web.Serve(serving, d.options.listener, tidyAfter(d.handler()), string(d.options.webConfig), d.options.log.Logger)
 	}()
+	stopLooking := d.options.look(ctx)
 	stopTelling := d.tell(ctx)
 	err := d.export.start(ctx)
 	if err == nil {
 		err = d.prober.Run(ctx)
 	}
+	stopLooking()
 	stopTelling()
 	d.export.stop(context.WithoutCancel(ctx), d.options.grace)
 	stopServing()

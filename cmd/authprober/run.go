@@ -74,9 +74,16 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, past.Close()) }()
+	looks, err := s.control(log.Logger)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	defer func() { err = errors.Join(err, looks.Close()) }()
 	d, err := newDaemon(ctx, daemonOptions{
-		otel:   s.OTel,
-		config: config, listener: listener, webConfig: s.WebConfig, log: log, grace: time.Duration(s.Grace),
+		otel:    s.OTel,
+		control: looks,
+		config:  config, listener: listener, webConfig: s.WebConfig, log: log, grace: time.Duration(s.Grace),
 		paused: s.PauseFile.paused(log.Logger), notify: notify, history: past,
 	})
 	if err != nil {

@@ -44,8 +44,9 @@ type compiled struct {
 	steps        []step
 	cleanup      []step
 	tags         Tags
-	usesText     bool // an expression reads the answer's body as text
-	usesLocation bool // and one where it redirects to
+	locked       []Expr // conditions that say that an account is to be left alone
+	usesText     bool   // an expression reads the answer's body as text
+	usesLocation bool   // and one where it redirects to
 	pool         *accounts.Pool
 	need         accounts.Need
 	resumes      bool                      // no flow of the pool sends a credential: what passes is accepted
@@ -64,13 +65,14 @@ type compiled struct {
 	requests     int          // that a run sends at the most
 	spending     *spending    // of the budget, where nobody keeps the schedule
 	redactor     *secret.Redactor
+	source       string // the file it was made of
 }
 
 // compileFlow compiles a decoded flow; mistakes are noted in its document.
 func (l *loader) compileFlow(src *source) *compiled {
 	flow, doc := src.flow, src.doc
 	f := &compiled{
-		options: l.options, steps: flow.Steps, cleanup: flow.Cleanup, tags: flow.Tags,
+		options: l.options, source: src.text, steps: flow.Steps, cleanup: flow.Cleanup, tags: flow.Tags, locked: flow.Locked,
 		env: l.env(), redactor: secret.NewRedactor(), check: &prober.Check{Name: flow.Name, About: flow.About},
 		signers: map[signerKey]*jose.Signer{}, proofKeys: map[signerKey]*dpop.Key{}, certificates: map[signerKey]*tls.Certificate{},
 	}
@@ -226,6 +228,12 @@ func vetSteps(src *source, f *compiled, s *Scope) {
 	for i := range f.tags {
 		f.tags[i].expr.compileAny(after)
 	}
+	for i := range f.locked {
+		f.locked[i].compileBool(after)
+	}
+	if len(f.locked) > 0 && src.flow.Accounts == "" {
+		src.mistake("locked", "locked says which answers lock an account, and the flow has no accounts")
+	}
 }
 
 // noteLater notes what steps are going to keep, and which.
@@ -280,7 +288,8 @@ func (f *compiled) mentions(name string) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(f.tags, func(t Tag) bool { return t.expr.mentions(name) })
+	return slices.ContainsFunc(f.tags, func(t Tag) bool { return t.expr.mentions(name) }) ||
+		slices.ContainsFunc(f.locked, func(e Expr) bool { return e.mentions(name) })
 }
 
 // mistake notes a mistake at a top-level key of the file, or at its beginning.

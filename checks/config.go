@@ -44,6 +44,9 @@ type Options struct {
 	// Shard is the share of each pool's accounts that is used; the zero value is the
 	// whole of it.
 	Shard accounts.Shard
+	// MaxLogins limits the logins of all pools together; the zero value does not. A
+	// schedule that could exceed it is a mistake.
+	MaxLogins accounts.Limit
 	// AnyPace says that the flows are run at another pace than that of their schedules,
 	// and leaves out what only matters to these: whether a pool can give as many
 	// logins as they ask for, and whether it has an account for each concurrent run.
@@ -83,7 +86,13 @@ type Config struct {
 
 	supply  map[*prober.Check]supply
 	demands map[*prober.Check]func(time.Duration) Demand
+	sources map[string]string // the flows' files, by the names of their checks
 }
+
+// Flow returns the file that a check was made of, for people: as it is written, and
+// should a secret be spelled out in it, that is masked. It is "" for what is no
+// check of a flow. It may be called by any goroutine.
+func (c *Config) Flow(check string) string { return c.Redactor.Redact(c.sources[check]) }
 
 // A supply is what a check leases from.
 type supply struct {
@@ -174,6 +183,7 @@ func (l *loader) load(paths []string) (*Config, error) {
 		flows = append(flows, l.compileFlow(src))
 	}
 	l.vetBudgets()
+	l.vetLogins()
 	l.warnOfGroups()
 	for _, src := range sources {
 		l.mistakes = append(l.mistakes, src.doc.Mistakes...)
@@ -192,12 +202,13 @@ func (l *loader) load(paths []string) (*Config, error) {
 }
 
 func (l *loader) config(flows []*compiled) (*Config, error) {
-	c := &Config{Warnings: l.warnings.Sort(), Redactor: l.redactor, supply: map[*prober.Check]supply{},
+	c := &Config{Warnings: l.warnings.Sort(), Redactor: l.redactor, supply: map[*prober.Check]supply{}, sources: map[string]string{},
 		demands: map[*prober.Check]func(time.Duration) Demand{}}
 	for _, f := range flows {
 		f.redactor = l.redactor
 		f.spare = l.spareOf(f)
 		c.Checks = append(c.Checks, f.check)
+		c.sources[f.check.Name] = f.source
 		c.demands[f.check] = f.demand
 		if len(f.remembered) > 0 {
 			c.Remembers = append(c.Remembers, f.check.Name)
@@ -214,8 +225,10 @@ func (l *loader) config(flows []*compiled) (*Config, error) {
 		pools = append(pools, l.pools[name].Pool)
 	}
 	var err error
-	c.Accounts, err = accounts.NewSet(pools...)
-	return c, err
+	if c.Accounts, err = accounts.NewSet(pools...); err != nil {
+		return nil, err
+	}
+	return c, c.Accounts.Limit(l.options.MaxLogins)
 }
 
 // secretOf looks a reference up and makes it known to the redactor.

@@ -27,6 +27,8 @@ type Flow struct {
 	Schedule ScheduleSettings `yaml:"schedule"`
 	// Accounts names the pool of which each run leases an account.
 	Accounts string `yaml:"accounts"`
+	// Locked are conditions on the answer to a step that failed, which say that its account is locked, beside 423 and the usual error codes: it is left alone at once.
+	Locked []Expr `yaml:"locked"`
 	// Objective says what failure rate is worth a page.
 	Objective ObjectiveSettings `yaml:"objective"`
 	// Thresholds are plain limits on the failure ratio, beside the objective.

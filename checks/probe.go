@@ -65,6 +65,7 @@ func (s *Session) step(ctx context.Context, st *step, results *[]prober.StepResu
 	s.result.Took = time.Since(begun)
 	s.fill(st)
 	goesOn := s.settle(err)
+	s.noteHalt(st, !goesOn)
 	if !goesOn && results == &s.report.Steps && !st.isAside() {
 		s.noteOverload(time.Now())
 	}

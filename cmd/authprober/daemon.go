@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/authprober/authprober/prober/control"
 	"github.com/authprober/authprober/prober/history"
 	"github.com/authprober/authprober/prober/web"
+	"github.com/authprober/authprober/prober/web/api"
 )
 
 // daemonOptions are what a daemon is made of.
@@ -28,6 +28,8 @@ type daemonOptions struct {
 	control   *control.Control           // looks at ourselves; nil for not at all
 	first     []prober.Observer          // told before all others
 	changed   []func(prober.StateChange) // told by the judge
+	pages     func(*web.Options)         // changes what is served; nil leaves it
+	shown     []api.Setting              // of the settings
 	notify    *alertmanager.Options      // how to give alerts directly; nil for not at all
 	history   *history.Store             // what has happened; whoever made it closes it
 }
@@ -38,6 +40,7 @@ type daemon struct {
 	judge   *prober.Judge
 	metrics *prober.Metrics
 	prober  *prober.Prober
+	recent  *web.Recent
 	export  *export
 	current atomic.Pointer[checks.Config]
 
@@ -78,9 +81,10 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	}
 	d.metrics.ObserveReload(true, time.Now())
 	d.export.pushFrom(o, d.metrics)
+	d.recent = web.NewRecent(o.config.Checks, nil)
 	d.prober, err = prober.New(prober.Options{
 		Checks:    o.config.Checks,
-		Observers: append(append(first, d.metrics, d.judge, o.history, logs), d.export.observers()...),
+		Observers: append(append(first, d.metrics, d.judge, o.history, logs, d.recent), d.export.observers()...),
 		Log:       o.log.Logger,
 		Grace:     o.grace,
 		Paused:    o.paused,
@@ -119,16 +123,4 @@ func (d *daemon) run(ctx context.Context) error {
 	d.export.stop(context.WithoutCancel(ctx), d.options.grace)
 	stopServing()
 	return errors.Join(err, <-served)
-}
-
-// handler serves what the daemon knows.
-func (d *daemon) handler() http.Handler {
-	return web.Handler(web.Options{
-		Gatherer: d.metrics,
-		Checks:   func() []prober.CheckStatus { return d.judge.All(time.Now()) },
-		Ready:    d.prober.Running,
-		Level:    d.options.log.level,
-		Version:  version().Version,
-		Log:      d.options.log.Logger,
-	})
 }

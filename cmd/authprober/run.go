@@ -84,7 +84,7 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 		otel:    s.OTel,
 		control: looks,
 		config:  config, listener: listener, webConfig: s.WebConfig, log: log, grace: time.Duration(s.Grace),
-		paused: s.PauseFile.paused(log.Logger), notify: notify, history: past,
+		paused: s.PauseFile.paused(log.Logger), notify: notify, history: past, shown: s.shown(),
 	})
 	if err != nil {
 		listener.Close()

@@ -34,6 +34,7 @@ type settings struct {
 	Shard        shard        `env:"SHARD" about:"The share of every pool's accounts that this instance uses, such as 2/3, the second of three: no account is ever in two of them. Each instance runs every flow. Without one, all accounts are its own. To change how many shares there are, stop all instances first."`
 	HistoryAge   keepFor      `env:"HISTORY_AGE" envDefault:"90d" about:"How long the daemon remembers what has happened: runs, failures, changes of state, in days or hours, such as 90d or 36h; an hour at the least."`
 	HistorySize  keepSize     `env:"HISTORY_SIZE" envDefault:"1GiB" about:"How many bytes of that there may be, such as 500MiB or 2GiB; 16MiB at the least. Beyond, what is oldest goes, and failures are kept eight times as long as what passed. The history is history.db in AUTHPROBER_STATE_DIR; without that it is in memory, ends with the process, and has 16MiB at the most."`
+	MaxLogins    maxLogins    `env:"MAX_LOGINS" about:"The most logins of all accounts of all pools together, such as 60 per minute, in a sliding window. Flows whose schedules could exceed it are refused; beyond those, a run too many is missed, with the reason budget. Each of several instances has its own. Without one, each pool has its limits alone."`
 	StateKeyFile stateKeyFile `env:"STATE_KEY_FILE" about:"A file of age identities, AGE-SECRET-KEY-1… as age-keygen writes them, one a line, with which what flows remember is encrypted. The first encrypts, all decrypt: to change keys, put the new one on top. Files that are not encrypted yet are when they are next written."`
 
 	Alertmanagers      alertmanagers `env:"ALERTMANAGER_URLS" about:"Alertmanagers that get the alerts of checks directly, without Prometheus, as URLs separated by commas, like http://127.0.0.1:9093; each gets every alert. See docs/alerting.md. Without one, none is sent."`
@@ -149,6 +150,7 @@ func (a *app) options(s settings) checks.Options {
 		AllowEnv:    s.AllowEnv,
 		LookupEnv:   a.lookupEnv,
 		Shard:       s.Shard.Shard,
+		MaxLogins:   s.MaxLogins.Limit,
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/authprober/authprober/checks/accounts"
 )
 
 func TestSettingsByDefault(t *testing.T) {
@@ -32,7 +34,7 @@ func TestSettings(t *testing.T) {
 	a := &app{environ: []string{
 		"AUTHPROBER_LISTEN=[::1]:0", "AUTHPROBER_LOG_LEVEL=DEBUG", "AUTHPROBER_LOG_FORMAT=console",
 		"AUTHPROBER_ALLOW_ENV=BANK_URL, REGION,", "AUTHPROBER_CONTACT=sre@bank.example",
-		"AUTHPROBER_MARKER_HEADER=X-Probe:  yes, please ", "AUTHPROBER_GRACE=1m30s", "AUTHPROBER_PAUSE_HEADER=X-Stop",
+		"AUTHPROBER_MARKER_HEADER=X-Probe:  yes, please ", "AUTHPROBER_GRACE=1m30s", "AUTHPROBER_MAX_LOGINS=90 per 1m30s", "AUTHPROBER_PAUSE_HEADER=X-Stop",
 		"AUTHPROBER_HISTORY_AGE=36h", "AUTHPROBER_HISTORY_SIZE=500MiB",
 	}}
 	s, err := a.settings()
@@ -44,6 +46,7 @@ func TestSettings(t *testing.T) {
 		AllowEnv: names{"BANK_URL", "REGION"}, Contact: "sre@bank.example",
 		MarkerHeader: headerLine{"X-Probe", "yes, please"}, PauseHeader: "X-Stop", Grace: period(90 * time.Second),
 		HistoryAge: keepFor(36 * time.Hour), HistorySize: 500 << 20,
+		MaxLogins: maxLogins{accounts.Limit{Logins: 90, Per: 90 * time.Second}},
 	}
 	if diff := cmp.Diff(want, s, cmp.AllowUnexported(headerLine{})); diff != "" {
 		t.Error(diff)
@@ -125,6 +128,9 @@ func TestWrongSettings(t *testing.T) {
 		{"HISTORY_SIZE", sesame, "want a size from 16MiB to 1024GiB, like 500MiB or 2GiB"},
 		{"HISTORY_SIZE", "15MiB", "want a size from 16MiB to 1024GiB, like 500MiB or 2GiB"},
 		{"HISTORY_SIZE", "1025GiB", "want a size from 16MiB to 1024GiB, like 500MiB or 2GiB"},
+		{"MAX_LOGINS", sesame, "want 1 to 10000 logins in a time from a second to a day, like 60 per minute"},
+		{"MAX_LOGINS", "20000 per hour", "want 1 to 10000 logins in a time from a second to a day, like 60 per minute"},
+		{"MAX_LOGINS", "1 per 2d", "want 1 to 10000 logins in a time from a second to a day, like 60 per minute"},
 		{"STATE_DIR", sesame, "want a folder that is there: no such file or directory"},
 		{"STATE_DIR", os.Args[0], "want a folder that is there: it is none"},
 		{"STATE_KEY_FILE", sesame, "want a file that can be read: no such file or directory"},

@@ -111,6 +111,15 @@ func fastScrapes(t *testing.T, dir, prober, alertmanager string) string {
 // fastRoutes is the shipped alertmanager.yml with short waits, and each receiver
 // replaced by the inbox.
 func fastRoutes(t *testing.T, dir, inbox string) string {
+	return routesTo(t, dir, func(name string) map[string]any {
+		return map[string]any{"name": name, "webhook_configs": []any{
+			map[string]any{"url": inbox + "/" + name, "send_resolved": true},
+		}}
+	})
+}
+
+// routesTo is the shipped alertmanager.yml with short waits, and each receiver replaced.
+func routesTo(t *testing.T, dir string, receiver func(name string) map[string]any) string {
 	var config map[string]any
 	readYAML(t, deployed("alertmanager", "alertmanager.yml"), &config)
 	config["templates"] = []string{deployed("alertmanager", "authprober.tmpl")}
@@ -118,10 +127,7 @@ func fastRoutes(t *testing.T, dir, inbox string) string {
 	route["group_wait"], route["group_interval"] = "1s", "1s"
 	receivers := config["receivers"].([]any)
 	for i, r := range receivers {
-		name := r.(map[string]any)["name"].(string)
-		receivers[i] = map[string]any{"name": name, "webhook_configs": []any{
-			map[string]any{"url": inbox + "/" + name, "send_resolved": true},
-		}}
+		receivers[i] = receiver(r.(map[string]any)["name"].(string))
 	}
 	return writeYAML(t, dir, "alertmanager.yml", config)
 }

@@ -24,11 +24,12 @@ type loop struct {
 	over      chan struct{}                     // closed when its last run has ended, too
 	confirming
 	pacing
+	alarm
 }
 
 func newLoop(c *Check, log *zap.Logger) *loop {
 	l := &loop{log: log, seq: new(atomic.Uint64), slots: make(chan struct{}, c.Schedule.Concurrency),
-		idle: make(chan struct{}), over: make(chan struct{}), pacing: newPacing(c)}
+		idle: make(chan struct{}), over: make(chan struct{}), pacing: newPacing(c), alarm: alarm{epoch: time.Now()}}
 	l.of.Store(c)
 	return l
 }
@@ -65,6 +66,7 @@ func (l *loop) run(ctx, runs context.Context, start time.Time) {
 				}
 				wait = min(wait, at.Sub(now))
 			}
+			l.sleeps(wait)
 			timer.Reset(wait)
 			select {
 			case <-timer.C:

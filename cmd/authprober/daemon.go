@@ -22,10 +22,12 @@ type daemonOptions struct {
 	listener  net.Listener   // the daemon's once it runs
 	webConfig webConfig
 	log       logger
+	adminOn   bool // whether there are admin endpoints
 	grace     time.Duration
 	paused    func() bool // whether all checks are paused; nil for never
 	otel      otelSettings
-	control   *control.Control           // looks at ourselves; nil for not at all
+	control   *control.Control // looks at ourselves; nil for not at all
+	manager   manager
 	first     []prober.Observer          // told before all others
 	changed   []func(prober.StateChange) // told by the judge
 	pages     func(*web.Options)         // changes what is served; nil leaves it
@@ -62,6 +64,10 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	logs := prober.LogObserver{Log: o.log.Logger}
 	if d.judge, err = prober.NewJudge(o.config.Checks, append(changed, logs.ObserveStateChange)...); err != nil {
 		return nil, err
+	}
+	d.judge.OnDrill(logs.ObserveDrill)
+	if d.notifier != nil {
+		d.judge.OnDrill(d.notifier.Drilled)
 	}
 	d.restore(ctx)
 	d.metrics, err = prober.NewMetrics(prober.MetricsOptions{
@@ -116,7 +122,9 @@ func (d *daemon) run(ctx context.Context) error {
 	stopTelling := d.tell(ctx)
 	err := d.export.start(ctx)
 	if err == nil {
+		said := d.supervised().ready(ctx, len(d.options.config.Checks))
 		err = d.prober.Run(ctx)
+		said()
 	}
 	stopLooking()
 	stopTelling()

@@ -31,6 +31,7 @@ type reloader struct {
 func (r *reloader) reload() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer r.daemon.supervised().reloading(func() int { return len(r.daemon.config().Checks) })()
 	config, err := r.load()
 	if err == nil {
 		err = r.goOver(config)

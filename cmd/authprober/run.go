@@ -50,8 +50,12 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	if err := s.checkAdmin(); err != nil {
+		return err
+	}
 	log := a.logger(s)
 	defer zap.RedirectStdLog(log.Logger)() // net/http speaks to it
+	a.limitMemory(s.MemoryLimit, log.Logger)
 	begin := func(config *checks.Config) {
 		a.logWarnings(log, config)
 		watchAccounts(log.Logger, config.Accounts)
@@ -81,10 +85,9 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, looks.Close()) }()
 	d, err := newDaemon(ctx, daemonOptions{
-		otel:    s.OTel,
-		control: looks,
-		config:  config, listener: listener, webConfig: s.WebConfig, log: log, grace: time.Duration(s.Grace),
-		paused: s.PauseFile.paused(log.Logger), notify: notify, history: past, shown: s.shown(),
+		otel: s.OTel, manager: a.manager(), control: looks,
+		config: config, listener: listener, webConfig: s.WebConfig, log: log, grace: time.Duration(s.Grace),
+		paused: s.PauseFile.paused(log.Logger), notify: notify, history: past, shown: s.shown(), adminOn: bool(s.Admin),
 	})
 	if err != nil {
 		listener.Close()

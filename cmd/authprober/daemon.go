@@ -45,6 +45,8 @@ type daemon struct {
 	recent  *web.Recent
 	export  *export
 	current atomic.Pointer[checks.Config]
+	read    atomic.Pointer[api.Reload] // how the configuration was read last; nil before it was read again
+	reload  func() error               // reads the configuration again; nil where nobody can
 
 	notifier *alertmanager.Notifier // nil where alerts are not given directly
 }

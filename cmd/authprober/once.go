@@ -47,6 +47,9 @@ With --json, print one object for each run, in one line:
       attempts              requests written to the network
       polls                 how often a step that polls has asked
       delivery_seconds      how long it took until what it waits for was delivered
+      repeat                of what was accepted and must be refused, asked for once more over
+                            another connection: accepted, refused, unclear or not_made
+      propagation_seconds   how long after a revocation it was seen to be refused
       took_seconds          how long it took
       phases_seconds        resolve, connect, tls, processing, transfer: those that happened
   tags                      the flow's tags

@@ -16,7 +16,7 @@ import (
 var ofPattern = append([]string{"name", "if", "refuse", "expect", "timeout", "negative"}, settled...)
 
 // ofTemplate are keys of the steps of ready checks that are no settings.
-var ofTemplate = []string{"repeat", "send", "without", "drop", "unless"}
+var ofTemplate = []string{"again", "send", "without", "drop", "unless"}
 
 // expand makes the steps of a ready check, as if they stood in the flow.
 func (u *use) expand(d *strict.Document, before []*yaml.Node) (steps []*yaml.Node) {
@@ -55,6 +55,9 @@ func (u *use) values(base *yaml.Node) map[string]*yaml.Node {
 	if base != nil && tokenOf(base) != nil {
 		values["token"] = tokenOf(base)
 	}
+	if base != nil && valueOf(base, "client") != nil {
+		values["client"] = valueOf(base, "client")
+	}
 	for name, value := range u.with {
 		values[name] = value
 	}
@@ -85,15 +88,22 @@ func (e *expansion) step(template *yaml.Node, last bool) (made []*yaml.Node) {
 	own := e.fill(template)
 	one := e.mapping()
 	put(one, "name", valueOf(own, "name"))
-	repeat := textAt(template, "repeat")
-	if repeat != "" {
+	again := textAt(template, "again")
+	switch {
+	case again != "" && e.push != nil && last: // what is pushed is refused there
+		e.push, e.base = nil, e.push
+		further := valueOf(own, "authorize")
+		remove(own, "authorize")
+		put(own, "par", further)
 		e.takeOver(one, e.base, template)
-		if repeat == "good" {
+	case again != "":
+		if e.push != nil {
+			made = append(made, e.pushed(own))
+		}
+		e.takeOver(one, e.base, template)
+		if again == "good" {
 			e.expect(one)
 		}
-	}
-	if e.push != nil && repeat != "" {
-		made = append(made, e.pushed(own))
 	}
 	for i := 0; i+1 < len(own.Content); i += 2 {
 		if key := own.Content[i].Value; !slices.Contains(ofTemplate, key) {
@@ -200,7 +210,10 @@ var asked = regexp.MustCompile(`\$([a-z_]+)|\$\(([a-z_]+)\)`)
 func (e *expansion) fill(n *yaml.Node) *yaml.Node {
 	made := *n
 	made.Line, made.Column, made.Content = e.node.Line, e.node.Column, nil
-	for _, inner := range n.Content {
+	for i, inner := range n.Content {
+		if n.Kind == yaml.MappingNode && e.isOpen(n.Content[i|1]) {
+			continue
+		}
 		made.Content = append(made.Content, e.fill(inner))
 	}
 	if n.Kind != yaml.ScalarNode {
@@ -219,6 +232,12 @@ func (e *expansion) fill(n *yaml.Node) *yaml.Node {
 		return "(" + expressionOf(e.doc, value) + ")"
 	})
 	return &made
+}
+
+// isOpen reports whether a value is a setting of the step that is sent again which that
+// one does not have: it is left out.
+func (e *expansion) isOpen(n *yaml.Node) bool {
+	return n.Value == "$client" && e.values["client"] == nil
 }
 
 // clone is a copy of a part of the flow, each node with its place.

@@ -18,7 +18,7 @@ import (
 //
 //	$name      is the name of the step that has to be refused, or another parameter
 //	$(name)    is a parameter as an expression
-//	repeat     says that a step sends what the step before the `use` sends: true, or
+//	again      says that a step sends what the step before the `use` sends: true, or
 //	           good with what that one expects
 //	send       is the access token that is sent in place of that one's
 //	without    are settings of that one that are left out

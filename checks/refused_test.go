@@ -25,7 +25,7 @@ type refusedCase struct {
 }
 
 // signIn is a login with tokens, and the request that everything is about.
-const signIn = `
+const signIn = `steps:
   - name: login
     request: POST /v1/login
     json: {username: "${{ account.username }}", password: "${{ account.password }}"}
@@ -63,6 +63,40 @@ var refusedCases = []refusedCase{
     form: {token: "${{ access }}"}
     expect: [status == 200]
   - use: refused/after-revocation`, "kind=fail_open step=accounts", ""},
+	{"refresh-reuse", signIn + `
+  - name: refresh
+    request: POST /v1/token/refresh
+    json: {refresh_token: "${{ refresh }}"}
+    expect: [status == 200]
+  - use: refused/refresh-reuse`, "kind=fail_open step=refresh", "sacrificial"},
+	{"csrf-missing", signIn + `
+  - name: step up
+    request: POST /v1/step-up
+    bearer: ${{ access }}
+    json: {password: "${{ account.password }}"}
+    expect: [status == 200]
+    capture: {csrf: body.csrf_token}
+  - name: settings
+    request: POST /v1/settings
+    bearer: ${{ access }}
+    form: {theme: dark, csrf_token: "${{ csrf }}"}
+    expect: [status == 204]
+  - {use: refused/csrf-missing, with: {field: csrf_token}}`, "kind=accepts what=csrf", ""},
+	{"signed-body-changed", signIn + `
+  - name: enrol
+    let: {key: new_key("ES256")}
+    request: POST /v1/devices
+    bearer: ${{ access }}
+    json: {public_key: "${{ base64(public_key(key, 'spki')) }}", algorithm: ES256}
+    expect: [status == 201]
+    capture: {device: body.device}
+  - name: pay
+    request: POST /v1/devices/${{ device }}/payments
+    bearer: ${{ access }}
+    json: {amount: 1}
+    jws: {field: x-jws-signature, key: "${{ key }}", algorithm: ES256}
+    expect: [status == 201]
+  - use: refused/signed-body-changed`, "kind=accepts what=body", ""},
 	{"step-up-skipped", signIn + "  - {use: refused/step-up-skipped, with: {request: POST /v1/transfers}}", "kind=accepts what=step_up", ""},
 }
 
@@ -72,7 +106,7 @@ func (c refusedCase) run(t *testing.T, bank *banktest.Server) (prober.Report, st
 	t.Helper()
 	accounts := strings.Replace(poolOf(bank.Users()), "    accounts:", "    kind: "+cmpOr(c.pool, "positive")+"\n    accounts:", 1)
 	config, err := writeFlows(t, Options{}, map[string]string{"accounts.yaml": accounts, "flow.yaml": "name: refused\ntarget: " + bank.URL +
-		"\nschedule: {every: 1h, timeout: 20s}\naccounts: retail\nsteps:" + c.flow + "\n"})
+		"\nschedule: {every: 1h, timeout: 20s}\naccounts: retail\n" + c.flow + "\n"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +124,7 @@ func cmpOr(a, b string) string {
 // TestRefused holds that each ready check is quiet where the bank refuses, and fails
 // with not_refused at its step where the bank accepts.
 func TestRefused(t *testing.T) {
-	for _, c := range refusedCases {
+	for _, c := range slices.Concat(refusedCases, oauthRefusedCases) {
 		t.Run(c.check, func(t *testing.T) {
 			t.Parallel()
 			bank := banktest.NewServer(banktest.Options{Users: 1, JWT: true, PasswordOnly: true})
@@ -141,7 +175,7 @@ name: expired
 target: http://bank.test
 schedule: {every: 1h, timeout: 20s}
 accounts: retail
-steps:` + signIn + "  - {use: refused/expired-token, with: {after: 11m}}\n"})
+` + signIn + "  - {use: refused/expired-token, with: {after: 11m}}\n"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -180,7 +214,7 @@ steps:` + signIn + "  - {use: refused/expired-token, with: {after: 11m}}\n"})
 // TestEveryReadyCheckIsTested holds that each file of the folder refused has a case.
 func TestEveryReadyCheckIsTested(t *testing.T) {
 	for _, name := range sortedNames(readyChecks()) {
-		if name != "refused/expired-token" && !slices.ContainsFunc(refusedCases, func(c refusedCase) bool { return "refused/"+c.check == name }) {
+		if name != "refused/expired-token" && !slices.ContainsFunc(slices.Concat(refusedCases, oauthRefusedCases), func(c refusedCase) bool { return "refused/"+c.check == name }) {
 			t.Errorf("%s is not tested both ways", name)
 		}
 	}

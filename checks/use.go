@@ -98,6 +98,9 @@ func readUse(d *strict.Document, n *yaml.Node) *use {
 	if u.check == nil || len(d.Mistakes) > before {
 		return nil
 	}
+	if negative := u.also["negative"]; negative != nil && u.check.Pool != "" {
+		d.Errorf(negative, "%s may cost the account its sessions, so its pool is %s whatever the flow says of it", u.check.name, u.check.Pool)
+	}
 	if u.vetWith(d); len(d.Mistakes) > before {
 		return nil
 	}

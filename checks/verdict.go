@@ -55,10 +55,17 @@ func (s *Session) judgeRefusal(st *step) error {
 	switch {
 	case slices.Contains(st.Refuse, status):
 		return nil
-	case status >= 200 && status < 300:
+	case status >= 200 && status < 300 || st.isAccepted(s):
 		return Failf(prober.ReasonNotRefused, "%s, got %d: it was accepted", want, status)
 	}
 	return Failf(reasonOfStatus(status), "%s, got %d", want, status)
+}
+
+// isAccepted reports whether an answer of another class than 2xx is an acceptance, by
+// the kind of the step.
+func (st *step) isAccepted(s *Session) bool {
+	a, ok := st.Step.(interface{ accepted(*Session) bool })
+	return ok && a.accepted(s)
 }
 
 func list(statuses []int) string {

@@ -15,6 +15,7 @@ import (
 // asked by any goroutine.
 type Judge struct {
 	changed []func(StateChange)
+	drilled []func(DrillChange)
 
 	mu     sync.RWMutex
 	checks []*judged // in the order in which they were given, and then the groups
@@ -39,6 +40,8 @@ type judged struct {
 	blipEnd  time.Time     // of the last counted failure
 	windows  []window      // one for each of Windows
 	status   CheckStatus
+	drill    Drill
+	drilling bool // somebody has been told of drill, and not of its end
 	blaming
 }
 
@@ -87,8 +90,14 @@ func (j *Judge) ReplaceChecks(checks []*Check) {
 func (j *Judge) goOn(c *Check, params detect.Params, epoch time.Time, group bool) *judged {
 	g := j.of(c)
 	if g == nil || g.kind != kindOf(c) || g.params != params {
+		before := g
 		g = newJudged(c, params, epoch)
 		g.group = group
+		if before != nil {
+			before.mu.Lock()
+			defer before.mu.Unlock()
+			g.drill, g.drilling = before.drill, before.drilling
+		}
 		return g
 	}
 	g.mu.Lock()
@@ -167,6 +176,7 @@ func (j *Judge) ObserveRun(r *Run) {
 }
 
 func (j *Judge) observe(g *judged, r *Run) {
+	j.endDrill(g, time.Now())
 	if change, changed := g.observe(r); changed {
 		for _, f := range j.changed {
 			f(change)
@@ -184,6 +194,7 @@ func (j *Judge) ObserveMissed(m Missed) {
 			g.mu.Lock()
 			g.status.Counts.Missed += uint64(m.N)
 			g.mu.Unlock()
+			j.endDrill(g, m.At)
 		}
 	}
 }
@@ -309,6 +320,9 @@ func (g *judged) at(now time.Time) CheckStatus {
 		s.Pace.To = PaceScheduled
 	}
 	s.State, s.Since = d.State(), d.Since()
+	if g.drill.On(now) {
+		s.Drill = g.drill
+	}
 	s.Evidence, s.Recovery = d.Evidence(), d.Recovery()
 	s.ChangePoint, s.Bursts = d.ChangePoint(), d.Bursts()
 	s.ConfirmLeft = g.budget.Left(now)

@@ -67,6 +67,16 @@ func (o LogObserver) ObserveStateChange(c StateChange) {
 	}
 }
 
+// ObserveDrill writes that a drill has begun, or is over. It is for [Judge.OnDrill].
+func (o LogObserver) ObserveDrill(c DrillChange) {
+	if !c.On {
+		o.Log.Info("drill over", zap.String("check", c.Check.Name))
+		return
+	}
+	o.Log.Warn("drill", zap.String("check", c.Check.Name), zap.Time("until", c.Drill.Until),
+		zap.Object("labels", tags(c.Check.Labels)))
+}
+
 func runLevel(o Outcome) zapcore.Level {
 	switch o {
 	case Failed:

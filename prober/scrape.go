@@ -17,7 +17,7 @@ type statusCollector struct {
 	judge                     *Judge
 	evidence, recovery, state *prometheus.Desc
 	ratio, lower, upper, runs *prometheus.Desc
-	exceeded, blame           *prometheus.Desc
+	exceeded, blame, drill    *prometheus.Desc
 }
 
 func newStatusCollector(j *Judge) *statusCollector {
@@ -35,6 +35,7 @@ func newStatusCollector(j *Judge) *statusCollector {
 			"Upper end of the 95 % Wilson interval of authprober_failure_ratio; 1 without any run.", "check", "window"),
 		runs: desc("window_runs",
 			"Runs of the window that passed or failed: how much authprober_failure_ratio rests on.", "check", "window"),
+		drill: desc("drill", "1 while the check pages on purpose, to test the way to the pager: its runs have nothing to do with it.", "check"),
 		exceeded: desc("threshold_exceeded",
 			"1 while the failure ratio is above the check's own plain limit, with its least number of runs.",
 			"check", "window", "severity"),
@@ -49,7 +50,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.evidence, c.recovery, c.state, c.ratio, c.lower, c.upper, c.runs, c.exceeded, c.blame} {
+	for _, d := range []*prometheus.Desc{c.evidence, c.recovery, c.state, c.ratio, c.lower, c.upper, c.runs, c.exceeded, c.blame, c.drill} {
 		ch <- d
 	}
 }
@@ -67,6 +68,7 @@ func (c *statusCollector) collect(ch chan<- prometheus.Metric, s *CheckStatus) {
 	}
 	send(c.evidence, s.Evidence, name)
 	send(c.recovery, s.Recovery, name)
+	send(c.drill, one(!s.Drill.Until.IsZero()), name)
 	for _, state := range detect.States {
 		send(c.state, one(s.State == state), name, state.String())
 	}

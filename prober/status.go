@@ -15,6 +15,8 @@ type CheckStatus struct {
 	State detect.State
 	// Since is when the state last changed; zero if it never has.
 	Since time.Time
+	// Drill is the drill that is on; zero where none is. State is that of the runs.
+	Drill Drill
 	// Evidence is how near the check is to a page; 1 or more exactly while it is
 	// firing. Recovery is how near a firing check is to being healthy, in [0, 1).
 	Evidence, Recovery float64

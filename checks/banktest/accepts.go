@@ -22,9 +22,22 @@ var acceptable = map[string][]string{
 	"issuer":           nil, // a JWT of another issuer
 	"audience":         nil, // a JWT for another audience, signed rightly
 	"scope":            nil, // a token whose scope is too small
-	"step_up":          {StepTransfer},
-	"body":             {StepPayment},
-	"csrf":             {StepSettings},
+	"dpop_missing":     nil, // a token that is bound to a key, without a proof
+	"dpop_htu":         nil, // a proof for another URL
+	"dpop_key":         nil, // a proof of another key
+	"dpop_replay":      nil, // a proof that came before
+	"dpop_bearer":      nil, // a token that is bound to a key, as Bearer
+
+	"client_redirect_uri": {StepAuthorize}, // one that is not the client's
+	"code_replay":         {StepToken},
+	"verifier":            {StepToken},
+	"redirect_uri":        {StepToken}, // another one than was asked with
+	"assertion_replay":    {StepToken},
+	"assertion_expired":   {StepToken},
+
+	"step_up": {StepTransfer},
+	"body":    {StepPayment},
+	"csrf":    {StepSettings},
 }
 
 // Flaws returns the words that a fault of the kind accepts may have as what.

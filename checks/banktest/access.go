@@ -14,11 +14,13 @@ func (b *Bank) bearer(c *call) (*customer, *session, *refusal) {
 	case field == "" && c.accepts("no_token"), strings.EqualFold(scheme, "Bearer") && text == "" && c.accepts("empty_token"):
 		return b.vault.customers[0], nil, nil
 	case strings.EqualFold(scheme, "Bearer"):
-		return b.speaker(c, text)
+		return b.speaker(c, text, false)
+	case strings.EqualFold(scheme, "DPoP"):
+		return b.speaker(c, text, true)
 	case text == "":
 		return nil, nil, refuseNoToken
 	}
-	who, session, why := b.speaker(c, text)
+	who, session, why := b.speaker(c, text, false)
 	if why != nil || !c.accepts("any_scheme") {
 		return nil, nil, refuseNoToken
 	}
@@ -26,7 +28,7 @@ func (b *Bank) bearer(c *call) (*customer, *session, *refusal) {
 }
 
 // speaker is who a token speaks for.
-func (b *Bank) speaker(c *call, text string) (*customer, *session, *refusal) {
+func (b *Bank) speaker(c *call, text string, isDPoP bool) (*customer, *session, *refusal) {
 	t, ok := b.vault.unseal(text)
 	if !ok {
 		t, ok = b.vault.openJWT(c, text)
@@ -37,6 +39,9 @@ func (b *Bank) speaker(c *call, text string) (*customer, *session, *refusal) {
 	who, session := b.vault.bearer(c, t)
 	if who == nil {
 		return nil, nil, refuseBadToken
+	}
+	if why := b.bound(c, session, isDPoP, text); why != nil {
+		return nil, nil, why
 	}
 	return who, session, nil
 }

@@ -26,6 +26,10 @@ const (
 	StepRevoke          = "revoke"
 	StepStatus          = "status"
 	StepKeys            = "keys"
+	StepMetadata        = "metadata"
+	StepAuthorize       = "authorize"
+	StepSignIn          = "sign_in"
+	StepToken           = "token"
 	StepStepUp          = "step_up"
 	StepTransfer        = "transfer"
 	StepPayment         = "payment"
@@ -39,7 +43,7 @@ const (
 func Steps() []string {
 	return []string{
 		StepLogin, StepOTP, StepDeviceChallenge, StepDeviceLogin, StepAccounts, StepDeviceEnrol, StepDeviceRemove,
-		StepRefresh, StepLogout, StepRevoke, StepStatus, StepKeys, StepStepUp, StepTransfer, StepPayment, StepSettings,
+		StepRefresh, StepLogout, StepRevoke, StepStatus, StepKeys, StepMetadata, StepAuthorize, StepSignIn, StepToken, StepStepUp, StepTransfer, StepPayment, StepSettings,
 	}
 }
 
@@ -65,6 +69,11 @@ var routes = map[string]route{
 	"/v1/settings":      {StepSettings, "POST", (*Bank).settings},
 
 	"/.well-known/jwks.json": {StepKeys, "GET", (*Bank).keys},
+	"/oauth/authorize":       {StepAuthorize, "GET", (*Bank).authorize},
+	"/oauth/sign-in":         {StepSignIn, "POST", (*Bank).signIn},
+	"/oauth/token":           {StepToken, "POST", (*Bank).token},
+
+	"/.well-known/oauth-authorization-server": {StepMetadata, "GET", (*Bank).metadata},
 }
 
 // A call is one request to an endpoint, read and given to a backend.
@@ -135,9 +144,12 @@ func (b *Bank) otp(c *call) answer {
 }
 
 func (b *Bank) accounts(c *call) answer {
-	who, _, why := b.bearer(c)
+	who, session, why := b.bearer(c)
 	if why != nil {
 		return why.answer()
+	}
+	if !session.hasScope("accounts") && !c.accepts("scope") {
+		return refuseScope.answer()
 	}
 	return answer{status: 200, body: who.accounts}
 }

@@ -197,7 +197,7 @@ func (f Fault) checkParameter() error {
 	case KindAccountLimit, KindIPLimit:
 		return f.checkLimit()
 	case KindFailOpen:
-		return f.onlyAt("which takes no token", StepAccounts, StepDeviceEnrol, StepDeviceRemove, StepRefresh, StepLogout)
+		return f.onlyAt("which takes no token", StepAccounts, StepDeviceEnrol, StepDeviceRemove, StepRefresh, StepLogout, StepToken)
 	case KindAccepts:
 		return f.checkWhat()
 	case KindPadding:

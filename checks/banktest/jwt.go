@@ -1,6 +1,7 @@
 package banktest
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -59,9 +60,15 @@ func (b *Bank) keys(*call) answer { return answer{status: 200, body: b.vault.iss
 // mint is the token as a JWT. The caller holds mu.
 func (v *vault) mint(c *call, s *session, t token) string {
 	claims := map[string]any{
-		"iss": c.base(), "aud": audience, "sub": s.customer.Username, "client_id": "app", "jti": hex.EncodeToString(randomBytes(8)),
+		"iss": c.base(), "aud": cmp.Or(s.resource, audience), "sub": s.customer.Username, "client_id": cmp.Or(s.client, ClientApp), "jti": hex.EncodeToString(randomBytes(8)),
 		"iat": c.now.Unix(), "exp": s.accessUntil.Unix(),
 		"customer": t.customer, "sid": hex.EncodeToString(t.session[:]), "generation": t.generation,
+	}
+	if s.client != "" {
+		claims["scope"] = s.scope
+	}
+	if s.key != "" {
+		claims["cnf"] = map[string]string{"jkt": s.key}
 	}
 	text, err := v.issuer.signer.Sign(claims, map[string]any{"typ": "at+jwt"})
 	if err != nil {

@@ -3,7 +3,6 @@ package banktest
 import (
 	"encoding/base64"
 	"encoding/json"
-	"net/url"
 	"strings"
 
 	"crypto/hmac"
@@ -14,8 +13,10 @@ var (
 	// RFC 9470 section 3.
 	refuseWeak = &refusal{status: 401, code: "insufficient_user_authentication",
 		challenge: `Bearer realm="bank", error="insufficient_user_authentication", acr_values="strong"`}
-	refuseBody = &refusal{status: 401, code: "invalid_signature", about: "x-jws-signature is none of the device over this body"}
-	refuseCSRF = &refusal{status: 403, code: "csrf", about: "csrf_token is not that of the session"}
+	// RFC 6750 section 3.1.
+	refuseScope = &refusal{status: 403, code: "insufficient_scope", challenge: `Bearer realm="bank", error="insufficient_scope", scope="accounts"`}
+	refuseBody  = &refusal{status: 401, code: "invalid_signature", about: "x-jws-signature is none of the device over this body"}
+	refuseCSRF  = &refusal{status: 403, code: "csrf", about: "csrf_token is not that of the session"}
 )
 
 // stepUp makes the session strong: the password once more.
@@ -57,12 +58,9 @@ func (b *Bank) settings(c *call) answer {
 	if why != nil {
 		return why.answer()
 	}
-	if why := checkType(c.request, "application/x-www-form-urlencoded"); why != nil {
+	form, why := c.form()
+	if why != nil {
 		return why.answer()
-	}
-	form, err := url.ParseQuery(string(c.body))
-	if err != nil {
-		return badRequest("invalid_request", "the body is not a form").answer()
 	}
 	right := hmac.Equal([]byte(form.Get("csrf_token")), []byte(b.vault.csrf(session)))
 	if !right && !c.accepts("csrf") {

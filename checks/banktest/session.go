@@ -19,6 +19,10 @@ type session struct {
 	generation                uint32
 	accessUntil, refreshUntil time.Time
 	strong                    bool // the customer has stepped up
+
+	client, scope string // of OAuth; "" for the bank's own API
+	resource      string // the aud of its access token (RFC 8707); "" for this bank's own
+	key           string // the thumbprint of the key that its tokens are bound to; "" for none
 }
 
 // A tokenKind is the first byte of a token.
@@ -113,10 +117,14 @@ func (v *vault) grant(c *call, s *session) tokens {
 	access, refresh := t, t
 	access.kind, refresh.kind = accessToken, refreshToken
 	text := v.seal(access)
-	if v.options.JWT {
+	if v.options.JWT || s.client != "" {
 		text = v.mint(c, s, access)
 	}
-	return tokens{text, v.seal(refresh), "Bearer", int(v.options.AccessFor / time.Second)}
+	kind := "Bearer"
+	if s.key != "" {
+		kind = "DPoP"
+	}
+	return tokens{text, v.seal(refresh), kind, int(v.options.AccessFor / time.Second)}
 }
 
 // end forgets a session, and with it kills its tokens. The caller holds mu.

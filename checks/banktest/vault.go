@@ -26,16 +26,20 @@ type vault struct {
 	customers []*customer
 	byName    map[string]*customer
 
-	mu           sync.Mutex
-	challenges   map[string]*challenge
-	devices      map[string]*device
-	sessions     map[sessionID]*session
-	ended        map[sessionID]time.Time // those that were logged out or revoked, for maxFaultDelay
-	swept        time.Time
-	unknownUsers int64
-	refreshes    int64
-	reuses       int64
-	revocations  int64
+	mu         sync.Mutex
+	challenges map[string]*challenge
+	devices    map[string]*device
+	sessions   map[sessionID]*session
+	seen       map[string]time.Time // ids of proofs and assertions
+	// authorizations are those of OAuth under way, by the name of a page or a code.
+	authorizations map[string]*authorization
+	inOrder        []string                // their names
+	ended          map[sessionID]time.Time // those that were logged out or revoked, for maxFaultDelay
+	swept          time.Time
+	unknownUsers   int64
+	refreshes      int64
+	reuses         int64
+	revocations    int64
 }
 
 // A challenge is a login whose password was right and whose code is missing.
@@ -60,7 +64,10 @@ func newVault(o Options, customers []*customer) (*vault, error) {
 		challenges: map[string]*challenge{},
 		devices:    map[string]*device{},
 		sessions:   map[sessionID]*session{},
-		ended:      map[sessionID]time.Time{},
+		seen:       map[string]time.Time{},
+
+		authorizations: map[string]*authorization{},
+		ended:          map[sessionID]time.Time{},
 	}
 	copy(v.nobody[:], randomBytes(len(v.nobody)))
 	for _, c := range customers {

@@ -21,6 +21,7 @@ type daemonOptions struct {
 	listener  net.Listener   // the daemon's once it runs
 	webConfig webConfig
 	log       logger
+	adminOn   bool // whether there are admin endpoints
 	grace     time.Duration
 	paused    func() bool // whether all checks are paused; nil for never
 	otel      otelSettings
@@ -60,6 +61,10 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	logs := prober.LogObserver{Log: o.log.Logger}
 	if d.judge, err = prober.NewJudge(o.config.Checks, append(changed, logs.ObserveStateChange)...); err != nil {
 		return nil, err
+	}
+	d.judge.OnDrill(logs.ObserveDrill)
+	if d.notifier != nil {
+		d.judge.OnDrill(d.notifier.Drilled)
 	}
 	d.restore(ctx)
 	d.metrics, err = prober.NewMetrics(prober.MetricsOptions{

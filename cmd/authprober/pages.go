@@ -22,6 +22,8 @@ func (d *daemon) handler() http.Handler {
 		Prober:   d.itself,
 		Ready:    d.prober.Running,
 		Level:    d.options.log.level,
+		Admin:    d.options.admin(),
+		Drills:   d.judge,
 		Version:  version().Version,
 		Log:      d.options.log.Logger,
 	}

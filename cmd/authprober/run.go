@@ -50,6 +50,9 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	if err := s.checkAdmin(); err != nil {
+		return err
+	}
 	log := a.logger(s)
 	defer zap.RedirectStdLog(log.Logger)() // net/http speaks to it
 	begin := func(config *checks.Config) {
@@ -77,7 +80,7 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	d, err := newDaemon(ctx, daemonOptions{
 		otel:   s.OTel,
 		config: config, listener: listener, webConfig: s.WebConfig, log: log, grace: time.Duration(s.Grace),
-		paused: s.PauseFile.paused(log.Logger), notify: notify, history: past, shown: s.shown(),
+		paused: s.PauseFile.paused(log.Logger), notify: notify, history: past, shown: s.shown(), adminOn: bool(s.Admin),
 	})
 	if err != nil {
 		listener.Close()

@@ -21,7 +21,8 @@ const envPrefix = "AUTHPROBER_"
 type settings struct {
 	Listen       address      `env:"LISTEN" envDefault:"127.0.0.1:9870" about:"Where the daemon serves metrics, health and the status page, as host:port. Port 0 is any free one, which the log names. An empty host is every interface."`
 	WebConfig    webConfig    `env:"WEB_CONFIG_FILE" about:"A web configuration file of Prometheus' exporter-toolkit, for TLS and basic authentication. Without one the daemon serves plain HTTP to whoever asks."`
-	LogLevel     level        `env:"LOG_LEVEL" envDefault:"info" about:"debug, info, warn or error: the least that is logged. /-/log-level changes it while the daemon runs: curl -X PUT -d level=debug."`
+	Admin        onOff        `env:"ADMIN" envDefault:"off" about:"on or off: whether the daemon has endpoints that change something, /-/drill and PUT /-/log-level. They answer only where AUTHPROBER_WEB_CONFIG_FILE asks everybody for a password or a client certificate, or where AUTHPROBER_LISTEN is a loopback address, and none of them answers a page of another origin."`
+	LogLevel     level        `env:"LOG_LEVEL" envDefault:"info" about:"debug, info, warn or error: the least that is logged. With AUTHPROBER_ADMIN=on, /-/log-level changes it while the daemon runs: curl -X PUT -d level=debug."`
 	LogFormat    logFormat    `env:"LOG_FORMAT" envDefault:"auto" about:"json, console, or auto: console on a terminal and json elsewhere. Logs go to standard error."`
 	AllowEnv     names        `env:"ALLOW_ENV" about:"Names of environment variables, separated by commas, that flows may read as env.NAME. Secrets need no mention here: {env: NAME} reads any."`
 	Contact      contact      `env:"CONTACT" about:"Whom the target's owners may ask, such as a mail address or a URL. It is put into the User-Agent: authprober/VERSION (+CONTACT)."`

@@ -32,7 +32,7 @@ func TestSettingsByDefault(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	a := &app{environ: []string{
-		"AUTHPROBER_LISTEN=[::1]:0", "AUTHPROBER_LOG_LEVEL=DEBUG", "AUTHPROBER_LOG_FORMAT=console",
+		"AUTHPROBER_LISTEN=[::1]:0", "AUTHPROBER_LOG_LEVEL=DEBUG", "AUTHPROBER_ADMIN=on", "AUTHPROBER_LOG_FORMAT=console",
 		"AUTHPROBER_ALLOW_ENV=BANK_URL, REGION,", "AUTHPROBER_CONTACT=sre@bank.example",
 		"AUTHPROBER_MARKER_HEADER=X-Probe:  yes, please ", "AUTHPROBER_GRACE=1m30s", "AUTHPROBER_MAX_LOGINS=90 per 1m30s", "AUTHPROBER_PAUSE_HEADER=X-Stop",
 		"AUTHPROBER_HISTORY_AGE=36h", "AUTHPROBER_HISTORY_SIZE=500MiB",
@@ -42,7 +42,7 @@ func TestSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := settings{
-		Listen: "[::1]:0", LogLevel: level(zapcore.DebugLevel), LogFormat: "console",
+		Listen: "[::1]:0", Admin: true, LogLevel: level(zapcore.DebugLevel), LogFormat: "console",
 		AllowEnv: names{"BANK_URL", "REGION"}, Contact: "sre@bank.example",
 		MarkerHeader: headerLine{"X-Probe", "yes, please"}, PauseHeader: "X-Stop", Grace: period(90 * time.Second),
 		HistoryAge: keepFor(36 * time.Hour), HistorySize: 500 << 20,
@@ -91,6 +91,7 @@ func TestWrongSettings(t *testing.T) {
 		{"LISTEN", sesame + ":99999", "want a port from 0 to 65535"},
 		{"LISTEN", sesame + ":+1", "want a port from 0 to 65535"},
 		{"WEB_CONFIG_FILE", sesame, "want a file that can be read: no such file or directory"},
+		{"ADMIN", sesame, "want on or off"},
 		{"LOG_LEVEL", sesame, "want debug, info, warn or error"},
 		{"LOG_LEVEL", "fatal", "want debug, info, warn or error"},
 		{"LOG_FORMAT", sesame, "want auto, json or console"},

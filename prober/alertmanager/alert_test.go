@@ -86,6 +86,7 @@ func kinds(now time.Time) []prober.CheckStatus {
 			Thresholds: []prober.ThresholdStatus{limit("page", true), limit("", true), limit("warning", false)}},
 		{Check: check("hardly", "", nil), State: detect.Suspect, Evidence: 0.09, Ratios: ratios},
 		{Check: check("fine", "", nil), Ratios: ratios},
+		{Check: check("drilled", "", map[string]string{"team": "payments"}), Ratios: ratios, Drill: prober.Drill{Since: now, Until: now.Add(5 * time.Minute)}},
 	}
 }
 

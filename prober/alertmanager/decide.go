@@ -15,6 +15,7 @@ const (
 	nameSuspect   = "AuthProberSuspect"
 	nameThreshold = "AuthProberThresholdExceeded"
 	nameFailOpen  = "AuthProberFailOpen"
+	nameDrill     = "AuthProberDrill"
 
 	runbooks        = "https://github.com/authprober/authprober/blob/main/docs/runbooks/"
 	suspectEvidence = 0.1             // a check is suspect after almost any failure
@@ -24,7 +25,7 @@ const (
 
 // Names are the alerts that can be given directly. They are a part of those that the
 // rules know.
-var Names = []string{nameFiring, nameSuspect, nameThreshold, nameFailOpen}
+var Names = []string{nameFiring, nameSuspect, nameThreshold, nameFailOpen, nameDrill}
 
 // alertsOf returns the alerts that ought to be out for one check, or a group, at now.
 func (n *Notifier) alertsOf(s *prober.CheckStatus, now time.Time) (all []alert) {
@@ -40,6 +41,13 @@ func (n *Notifier) alertsOf(s *prober.CheckStatus, now time.Time) (all []alert) 
 			map[string]string{"check": c.Name, "team": team, "group": c.Group, "severity": "warning"},
 			c.Name+" may be failing: evidence for a page is building up", n.figures(s, now))
 		a.hold = suspectHold
+		all = append(all, a)
+	}
+	if !s.Drill.Until.IsZero() {
+		a := n.alert(nameDrill, s.Drill.Since,
+			map[string]string{"check": c.Name, "team": team, "drill": "true", "severity": or(severity, "page")},
+			"DRILL: "+c.Name+" pages on purpose, and nothing is wrong", drillText)
+		a.until = s.Drill.Until
 		all = append(all, a)
 	}
 	for i := range s.Thresholds {

@@ -102,7 +102,7 @@ func validate(o Options) error {
 }
 
 // owned are the labels that the alerts themselves have.
-var owned = []string{"alertname", "check", "group", "severity", "step", "window"}
+var owned = []string{"alertname", "check", "drill", "group", "severity", "step", "window"}
 
 var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 
@@ -119,6 +119,9 @@ func ValidLabel(name string) error {
 
 // Changed has the alerts worked out anew.
 func (n *Notifier) Changed(prober.StateChange) { poke(n.wake) }
+
+// Drilled is Changed for drills.
+func (n *Notifier) Drilled(prober.DrillChange) { poke(n.wake) }
 
 // ObserveRun implements [prober.Observer].
 func (n *Notifier) ObserveRun(r *prober.Run) {

@@ -39,6 +39,9 @@ func failOpenText(s *prober.CheckStatus, step string) string {
 		step, s.Ratio(time.Hour).Runs)
 }
 
+const drillText = "Somebody tests the way from the prober to you. It ends by itself. " +
+	"The check's runs go on, and what they find is told by alerts of its own, as ever."
+
 func ratioText(r prober.Ratio) string {
 	value, ok := r.Value()
 	if !ok {

@@ -37,6 +37,10 @@ type Options struct {
 	Ready func() bool
 	// Level is the level of the log, which may be changed.
 	Level zap.AtomicLevel
+	// Admin says who may change something.
+	Admin Admin
+	// Drills begins and ends drills, for those who may. Nil serves none.
+	Drills Drills
 	// Version is shown on the pages; it may be empty.
 	Version string
 	// Log gets what goes wrong while serving. Nil discards it.
@@ -69,7 +73,7 @@ func Handler(opts Options) http.Handler {
 			answer(w, http.StatusServiceUnavailable, "not ready: no checks are being run")
 		}
 	})
-	mux.Handle("/-/log-level", opts.Level)
+	serveAdmin(mux, opts)
 	p := newPages(opts)
 	p.serve(mux)
 	return secured(mux)

@@ -71,6 +71,7 @@ func request(h http.Handler, method, path, body string, header ...string) *httpt
 
 func TestHandler(t *testing.T) {
 	ready, notReady := testOptions(t), testOptions(t)
+	ready.Admin = Admin{On: true, Authenticated: func() bool { return true }}
 	notReady.Ready = func() bool { return false }
 	for _, c := range []struct {
 		name         string

@@ -105,6 +105,9 @@ func (p *pages) newRow(s *prober.CheckStatus, now time.Time, all bool) row {
 // blame, its last failure, what it does not measure.
 func (p *pages) sayings(s *prober.CheckStatus, now time.Time) (all []saying) {
 	last, failed := p.opts.Recent.lastIDs(s)
+	if s.Drill.On(now) {
+		all = append(all, saying{Class: "noted", Text: fmt.Sprintf("DRILL: it pages on purpose, for another %s", s.Drill.Until.Sub(now).Truncate(time.Second))})
+	}
 	if text := s.BlameText(); text != "" {
 		all = append(all, saying{Class: "blame", Text: text})
 	}

@@ -35,6 +35,7 @@ type Check struct {
 	Thresholds  []Threshold `json:"thresholds"`
 	Counts      Counts      `json:"counts"`
 	Pace        Pace        `json:"pace"`
+	DrillUntil  *time.Time  `json:"drill_until,omitempty"` // it pages on purpose
 	Confirmed   uint64      `json:"confirmed"`
 	ConfirmLeft int         `json:"confirm_left"`
 	NextDue     *time.Time  `json:"next_due,omitempty"`
@@ -132,9 +133,10 @@ func NewCheck(s *prober.CheckStatus) Check {
 		Objective: newObjective(c.Objective),
 		State:     s.State.String(), Since: moment(s.Since), Evidence: s.Evidence, Recovery: s.Recovery, ChangePoint: moment(s.ChangePoint),
 		Ratios: []Ratio{}, Thresholds: []Threshold{},
-		Counts:    Counts{s.Counts.Due(), s.Counts.Passed, s.Counts.Failed, s.Counts.Errored, s.Counts.Aborted, s.Counts.Missed},
-		Pace:      Pace{string(s.Pace.To), string(s.Pace.Why), moment(s.Pace.At), moment(s.Pace.Until)},
-		Confirmed: s.Confirmed, ConfirmLeft: s.ConfirmLeft, LastPass: moment(s.LastPass),
+		Counts:     Counts{s.Counts.Due(), s.Counts.Passed, s.Counts.Failed, s.Counts.Errored, s.Counts.Aborted, s.Counts.Missed},
+		Pace:       Pace{string(s.Pace.To), string(s.Pace.Why), moment(s.Pace.At), moment(s.Pace.Until)},
+		DrillUntil: moment(s.Drill.Until),
+		Confirmed:  s.Confirmed, ConfirmLeft: s.ConfirmLeft, LastPass: moment(s.LastPass),
 		LastRun: summaryOf(s.LastRun), LastFailed: summaryOf(s.LastFailed),
 	}
 	if out.Labels == nil {

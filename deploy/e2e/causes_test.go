@@ -23,6 +23,7 @@ import (
 // of each of them that it fires and that it is over. Between the cause and the receiver
 // are the shipped rules, made faster by [hasten], and nothing of ours.
 func TestEveryAlertByARealCause(t *testing.T) {
+	t.Parallel()
 	s := newScene(t)
 	causes := s.causes(t)
 	for _, name := range alertNames(t) {
@@ -32,32 +33,36 @@ func TestEveryAlertByARealCause(t *testing.T) {
 	}
 	began := time.Now()
 	for _, name := range slices.Sorted(maps.Keys(causes)) {
-		causes[name].begin(t)
+		causes[name].begin()
 	}
 	fired := s.waitFor(t, causes, "firing", 2*time.Minute)
 	for _, name := range slices.Sorted(maps.Keys(causes)) {
-		causes[name].end(t)
+		causes[name].end()
 	}
-	for _, p := range s.probers {
-		p.stop(t) // the watchdog's cause ends with the last of them
-	}
+	dog := map[string]cause{watchdog: causes[watchdog]}
+	delete(causes, watchdog)
 	over := s.waitFor(t, causes, "resolved", 2*time.Minute)
+	for _, p := range s.probers {
+		p.stop(t)
+	}
+	maps.Copy(over, s.waitFor(t, dog, "resolved", time.Minute))
 	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(causes)) {
+	for _, name := range slices.Sorted(maps.Keys(over)) {
 		fmt.Fprintf(&b, "%-32s fired after %4.0f s, over after %4.0f s\n", name, fired[name].Sub(began).Seconds(), over[name].Sub(began).Seconds())
 	}
 	t.Logf("every alert, by a real cause:\n%s", &b)
 }
 
+const watchdog = "AuthProberWatchdog"
+
 // A cause is what makes an alert fire, and what ends it. A function that is nil has
 // nothing to do: another cause does it.
 type cause struct{ start, mend func() }
 
-func (c cause) begin(t *testing.T) { c.call(t, c.start) }
-func (c cause) end(t *testing.T)   { c.call(t, c.mend) }
+func (c cause) begin() { perform(c.start) }
+func (c cause) end()   { perform(c.mend) }
 
-func (c cause) call(t *testing.T, f func()) {
-	t.Helper()
+func perform(f func()) {
 	if f != nil {
 		f()
 	}
@@ -107,7 +112,7 @@ steps:
     form: {username: "${{ account.username }}", password: "${{ account.password }}"}
     expect: [status == 200]
 `,
-	"reloaded": `name: skipped
+	"skipped": `name: skipped
 schedule: {every: 200ms, timeout: 150ms}
 steps:
   - name: look
@@ -115,7 +120,9 @@ steps:
     if: 1 == 1
     expect: [status == 200]
 `,
-	"paused": "name: paused\nschedule: {every: 200ms, timeout: 150ms}\n",
+	"refused": "name: refused\nschedule: {every: 200ms, timeout: 150ms}\n",
+	"killed":  "name: killed\nschedule: {every: 200ms, timeout: 150ms}\n",
+	"paused":  "name: paused\nschedule: {every: 200ms, timeout: 150ms}\n---\nname: drilled\nschedule: {every: 200ms, timeout: 150ms}\n",
 }
 
 func newScene(t *testing.T) *scene {
@@ -132,7 +139,7 @@ func newScene(t *testing.T) *scene {
 		s.prepare(t, name)
 	}
 	s.env["main"] = append(s.env["main"], "AUTHPROBER_ALERTMANAGER_URLS=http://"+s.dead)
-	s.env["paused"] = append(s.env["paused"], "AUTHPROBER_PAUSE_FILE="+filepath.Join(s.dir, "pause"))
+	s.env["paused"] = append(s.env["paused"], "AUTHPROBER_PAUSE_FILE="+filepath.Join(s.dir, "pause"), "AUTHPROBER_ADMIN=on")
 	for name := range sceneFlows {
 		s.run(t, name)
 	}
@@ -204,17 +211,9 @@ func (s *scene) scrapes(t *testing.T, am string, targets []string) string {
 
 // causes are by alert.
 func (s *scene) causes(t *testing.T) map[string]cause {
-	mood := func(path string, mend bool, status ...int) cause {
-		c := cause{start: func() { s.bank.answer(path, status...) }}
-		if mend {
-			c.mend = func() { s.bank.answer(path) }
-		}
-		return c
-	}
-	broken := mood("/broken", true, 503, 200, 200)
 	return map[string]cause{
 		// A third of the runs fails, and the rest follows.
-		"AuthProberIntermittentFailure": broken,
+		"AuthProberIntermittentFailure": {start: func() { s.bank.answer("/broken", 503, 200, 200) }, mend: func() { s.bank.answer("/broken") }},
 		"AuthProberBurnRateFast":        {},
 		"AuthProberBurnRateSlow":        {},
 		"AuthProberThresholdExceeded":   {},
@@ -224,26 +223,157 @@ func (s *scene) causes(t *testing.T) map[string]cause {
 		"AuthProberFailOpen": {start: func() { s.bank.once("/open", 200) }},
 		// The bank says that the only account is locked. Nothing runs any more, until it is
 		// mended, and released with the prober down.
-		"AuthProberAccountsQuarantined": mood("/locked", true, 423),
+		"AuthProberAccountsQuarantined": {start: func() { s.bank.answer("/locked", 423) }, mend: func() { s.release(t) }},
 		"AuthProberRunsMissed":          {},
 		"AuthProberStalled":             {},
-		"AuthProberAbsent": {start: func() { s.killed(t, "locked") }, mend: func() { s.released(t) }},
-		// An operator has a flow that does nothing, and then one that is none.
-		"AuthProberInconclusive": {start: func() { s.reload(t, "if: 1 == 1", "if: 1 == 2") }},
+		"AuthProberAbsent":              {start: func() { s.kill(t, "killed") }, mend: func() { s.run(t, "killed") }},
+		// An operator has a flow that does nothing, and another one that is none.
+		"AuthProberInconclusive": {
+			start: func() { s.reload(t, "skipped", "if: 1 == 1", "if: 1 == 2") },
+			mend:  func() { s.reload(t, "skipped", "if: 1 == 2", "if: 1 == 1") },
+		},
 		"AuthProberConfigReloadFailed": {
-			start: func() { s.waitOne(t, "AuthProberInconclusive"); s.reload(t, "if: ", "iff: ") },
-			mend:  func() { s.reload(t, "iff: 1 == 2", "if: 1 == 1") },
+			start: func() { s.reload(t, "refused", "expect:", "expct:") },
+			mend:  func() { s.reload(t, "refused", "expct:", "expect:") },
 		},
 		// Somebody forgets the switch.
-		"AuthProberPaused": {
-			start: func() { write(t, s.dir, "pause", "WHO, WHY") },
-			mend:  func() { must(t, func() (string, error) { return "", os.Remove(filepath.Join(s.dir, "pause")) }) },
-		},
+		"AuthProberPaused": {start: func() { write(t, s.dir, "pause", "WHO, WHY") }, mend: func() { s.unpause(t) }},
+		"AuthProberDrill":  {start: func() { s.command(t, "paused", "drill", "drilled", "--for", "8s") }},
 		// Five days, and then a new one.
 		"AuthProberCertificateExpiring": {start: func() { s.bank.certify(t, s.dir, 5*24*time.Hour) }, mend: func() { s.bank.certify(t, s.dir, 90*24*time.Hour) }},
 		// Nobody listens, and then somebody does.
 		"AuthProberNotificationsFailing": {mend: func() { s.revive(t) }},
 		// Always there, until the last prober has gone.
-		"AuthProberWatchdog": {},
+		watchdog: {},
 	}
+}
+
+// kill kills a prober, as a machine does that is short of memory.
+func (s *scene) kill(t *testing.T, name string) {
+	if err := s.probers[name].cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-s.probers[name].done
+}
+
+// reload changes every flow of a prober and has it read them again.
+func (s *scene) reload(t *testing.T, name, from, to string) {
+	path := filepath.Join(s.dir, name, "0.yaml")
+	text, err := os.ReadFile(path)
+	if err != nil || !strings.Contains(string(text), from) {
+		t.Fatalf("no %q in %s, %v", from, path, err)
+	}
+	write(t, filepath.Join(s.dir, name), "0.yaml", strings.ReplaceAll(string(text), from, to))
+	if err := s.probers[name].cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// release has the bank unlock the account, and lets it back with the prober stopped.
+func (s *scene) release(t *testing.T) {
+	s.bank.answer("/locked")
+	s.probers["locked"].stop(t)
+	s.command(t, "locked", "accounts", "release", "retail/anna")
+	s.run(t, "locked")
+}
+
+func (s *scene) unpause(t *testing.T) {
+	if err := os.Remove(filepath.Join(s.dir, "pause")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// command runs a command of the product in the environment of a prober.
+func (s *scene) command(t *testing.T, prober string, args ...string) {
+	cmd := exec.Command(authprober(t), args...)
+	cmd.Env = append(os.Environ(), s.env[prober]...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("authprober %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+// revive has somebody listen where no Alertmanager was.
+func (s *scene) revive(t *testing.T) {
+	l, err := net.Listen("tcp", s.dead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}}
+	server.Start()
+	t.Cleanup(server.Close)
+}
+
+// waitFor waits until each of the alerts has been told with the status, after any that
+// was told to fire, and returns when that was.
+func (s *scene) waitFor(t *testing.T, causes map[string]cause, status string, within time.Duration) map[string]time.Time {
+	t.Helper()
+	when := map[string]time.Time{}
+	eventually(t, within, "each alert to be "+status, func() error {
+		var missing []string
+		for name := range causes {
+			when[name] = s.inbox.told("all", name, status)
+			if when[name].IsZero() {
+				missing = append(missing, name)
+			}
+		}
+		if len(missing) > 0 {
+			slices.Sort(missing)
+			return fmt.Errorf("none yet: %s", strings.Join(missing, ", "))
+		}
+		return nil
+	})
+	return when
+}
+
+// plainRoutes sends every alert at once, alone, and holds none back: that is
+// [TestInhibition]'s.
+func plainRoutes(t *testing.T, dir, url string) string {
+	return writeYAML(t, dir, "plain.yml", map[string]any{
+		"route": map[string]any{"receiver": "all", "group_by": []string{"..."}, "group_wait": "0s", "group_interval": "1s", "repeat_interval": "1h"},
+		"receivers": []any{map[string]any{"name": "all", "webhook_configs": []any{
+			map[string]any{"url": url + "/all", "send_resolved": true}}}},
+	})
+}
+
+var (
+	ranges  = regexp.MustCompile(`(\[|offset )(\d+)([smhd])`)
+	seconds = regexp.MustCompile(`\b(86400|3600|900)\b`)
+	units   = map[string]int{"s": 1, "m": 60, "h": 3600, "d": 86400}
+)
+
+const faster, shortest = 300, 10
+
+// hasten writes the shipped rules so that nobody waits for hours: every range and offset is
+// a 300th, 10 s at the least for a scrape each second; so is every number of seconds in an
+// expression that compares them with the prober's own times, and every `for`. What is
+// left as it is: all conditions, counts, ratios and labels, and the certificates' days.
+func hasten(t *testing.T, dir string) string {
+	t.Helper()
+	var file map[string]any
+	readYAML(t, deployed("prometheus", "authprober.rules.yaml"), &file)
+	for _, g := range file["groups"].([]any) {
+		for _, r := range g.(map[string]any)["rules"].([]any) {
+			rule := r.(map[string]any)
+			rule["expr"] = hastenExpr(rule["expr"].(string))
+			if wait, ok := rule["for"].(string); ok {
+				rule["for"] = fmt.Sprintf("%ds", max(1, int(duration(t, wait).Seconds())/faster))
+			}
+		}
+	}
+	return writeYAML(t, dir, "fast.rules.yaml", file)
+}
+
+func hastenExpr(expr string) string {
+	expr = ranges.ReplaceAllStringFunc(expr, func(s string) string {
+		m := ranges.FindStringSubmatch(s)
+		n, _ := strconv.Atoi(m[2])
+		return fmt.Sprintf("%s%ds", m[1], max(shortest, n*units[m[3]]/faster))
+	})
+	if strings.Contains(expr, "authprober_tls_certificate_expiry") {
+		return expr
+	}
+	return seconds.ReplaceAllStringFunc(expr, func(s string) string {
+		n, _ := strconv.Atoi(s)
+		return strconv.Itoa(max(shortest, n/faster))
+	})
 }

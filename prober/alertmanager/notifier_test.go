@@ -344,3 +344,33 @@ func TestManyAlerts(t *testing.T) {
 		}
 	})
 }
+
+// What a fail-open stands for is told for as long as it does, and nothing of a rate that
+// is below a page.
+func TestFailOpenThatStands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, b := newFake(t, "am:9093"), newBank()
+		n, stop := b.run(t, Options{}, f)
+		defer stop()
+		began := time.Now().Add(-3 * time.Hour)
+		b.mu.Lock()
+		b.is.FailOpens = []prober.FailOpen{{Step: "no token", Since: began, Last: began, Runs: 1}}
+		b.mu.Unlock()
+		b.change(n, detect.Firing)
+		got := f.all()
+		if len(got) != 1 || len(got[0].alerts) != 1 {
+			t.Fatalf("got %+v, want one alert", got)
+		}
+		a := got[0].alerts[0]
+		if a.Labels["alertname"] != nameFailOpen || a.Labels["step"] != "no token" || !a.StartsAt.Equal(began) || !a.EndsAt.After(time.Now()) {
+			t.Errorf("got %+v", a)
+		}
+		b.mu.Lock()
+		b.is.FailOpens = nil
+		b.mu.Unlock()
+		b.change(n, detect.Healthy)
+		if got = f.all(); len(got) != 1 || got[0].alerts[0].EndsAt.After(time.Now()) {
+			t.Errorf("it has ended, and is not told to: %+v", got)
+		}
+	})
+}

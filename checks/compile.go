@@ -48,6 +48,7 @@ type compiled struct {
 	locked       []Expr // conditions that say that an account is to be left alone
 	usesText     bool   // an expression reads the answer's body as text
 	usesLocation bool   // and one where it redirects to
+	waits        bool   // a step may be accepted for a while after the end of another
 	pool         *accounts.Pool
 	need         accounts.Need
 	resumes      bool                      // no flow of the pool sends a credential: what passes is accepted
@@ -102,6 +103,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 	vetSteps(src, f, s)
 	l.vetTOTP(src, f)
 	l.vetNegative(src, f)
+	vetRefusals(src, f)
 	l.vetUse(src, f)
 	vetCertificateTag(src, f)
 	back := false // an authorization response may come
@@ -112,7 +114,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 			back = back && !st.redeems() || st.authorizes()
 			f.check.Reasons = append(f.check.Reasons, f.possible(st, back))
 			if len(st.Refuse) > 0 {
-				f.check.RefuseSteps = append(f.check.RefuseSteps, st.Name)
+				f.noteRefused(st)
 			}
 			if st.Poll != nil && st.Poll.Delivery {
 				f.check.DeliverySteps = append(f.check.DeliverySteps, st.Name)
@@ -123,6 +125,21 @@ func (l *loader) compileFlow(src *source) *compiled {
 	f.check.Begin, f.check.BeginConfirm = f.begin, f.beginConfirm
 	f.forget()
 	return f
+}
+
+// noteRefused announces the series of a must-be-refused step.
+func (f *compiled) noteRefused(st *step) {
+	c := f.check
+	c.RefuseSteps = append(c.RefuseSteps, st.Name)
+	if st.Within != nil {
+		c.RevokedSteps = append(c.RevokedSteps, st.Name)
+	}
+	if st.SameAs != nil {
+		if c.SameAs == nil {
+			c.SameAs = map[string]string{}
+		}
+		c.SameAs[st.Name] = st.SameAs.Step
+	}
 }
 
 // possible lists the reasons for which a step can fail, given where it goes: over

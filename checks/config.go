@@ -237,7 +237,9 @@ func (l *loader) secretOf(src *source, ref *SecretRef) string {
 		return ""
 	}
 	if ref.File != "" {
-		l.witness.see(under(src.dir, ref.File))
+		if path, err := secretPath(src.dir, ref.File, l.options.LookupEnv); err == nil {
+			l.witness.see(path)
+		}
 	}
 	value, warning, err := ref.read(src.dir, l.options.LookupEnv)
 	if err != nil {

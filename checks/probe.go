@@ -62,6 +62,10 @@ func (s *Session) step(ctx context.Context, st *step, results *[]prober.StepResu
 	s.result = &(*results)[len(*results)-1]
 	begun := time.Now()
 	err := s.perform(ctx, st, results == &s.report.Cleanup)
+	if results == &s.report.Steps && isAccepted(err) {
+		err = s.confirm(ctx, st, err)
+	}
+	s.noteEnd(st)
 	s.result.Took = time.Since(begun)
 	s.fill(st)
 	goesOn := s.settle(err)
@@ -125,6 +129,9 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 		ctx, cancel = context.WithTimeoutCause(ctx, time.Duration(st.Timeout), prober.ErrTimeout)
 		defer cancel()
 	}
+	if len(st.Refuse) > 0 {
+		s.noteBefore()
+	}
 	if err := s.prepare(st); err != nil {
 		return err
 	}
@@ -154,6 +161,7 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 		s.hideCaptures(st)
 		return s.rememberLate(st, err)
 	}
+	s.noteRefusal(st)
 	if err := s.captureAll(st); err != nil {
 		return err
 	}

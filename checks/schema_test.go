@@ -183,8 +183,10 @@ func (s *schemer) write(t reflect.Type) object {
 		return namedMapOf(identifier, s.of(reflect.TypeFor[Client]()))
 	case Counter:
 		return anyOf(namedTextSchema, s.structure(t))
-	case DPoPSettings:
+	case DPoPSettings, SameAsSettings:
 		return anyOf(textSchema, s.structure(t))
+	case WithinSettings:
+		return anyOf(s.of(reflect.TypeFor[Duration]()), s.structure(t))
 	case SecretRef:
 		return anyOf(textSchema, only("env"), only("file"))
 	case SecretRefs:
@@ -378,7 +380,7 @@ func TestSchemaIsCurrent(t *testing.T) {
 // beyondSchema are the bad files whose mistakes are not of form: the schema has
 // to accept them.
 var beyondSchema = []string{
-	"budget", "environment", "production", "negative", "negative-nobody", "pool-day", "pool-rules",
+	"misuse", "budget", "environment", "production", "negative", "negative-nobody", "pool-day", "pool-rules",
 	"follow-first", "follow-settings", "let", "poll", "submit-first", "submit-settings",
 	"account-fields", "alias-bomb", "alias-loop", "answer-before-request", "bad-types", "binary", "bodies", "confirm",
 	"confirm-budget", "confirm-rare", "duplicate-key",
@@ -539,6 +541,8 @@ func TestReferenceIsCurrent(t *testing.T) {
 	section("A capture", reflect.TypeFor[Capture]())
 	section("A counter", reflect.TypeFor[Counter]())
 	section("poll", reflect.TypeFor[PollSettings]())
+	section("within", reflect.TypeFor[WithinSettings]())
+	section("same_as", reflect.TypeFor[SameAsSettings]())
 	section("An accounts file", reflect.TypeFor[AccountsFile]())
 	section("A pool", reflect.TypeFor[Pool]())
 	b.WriteString("\n## use\n\n" + plainComment(docs["UseSettings"]) + " [Must-be-refused checks](refused.md) tells more.\n\n| key | what it is |\n|---|---|\n")

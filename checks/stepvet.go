@@ -139,7 +139,7 @@ func (st *step) reasons() []prober.Reason {
 		}
 	}
 	if len(st.Refuse) > 0 {
-		rs = append(rs, prober.ReasonNotRefused)
+		rs = append(rs, prober.ReasonNotRefused, prober.ReasonWrongRefusal)
 	}
 	if slices.ContainsFunc(st.Expect, func(e Expr) bool { return e.mentions("took") }) {
 		rs = append(rs, prober.ReasonTooSlow)

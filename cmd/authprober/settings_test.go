@@ -108,10 +108,17 @@ func TestWrongSettings(t *testing.T) {
 		{"GRACE", sesame, "want a time above 0s and at most 1h, like 10s"},
 		{"GRACE", "0s", "want a time above 0s and at most 1h, like 10s"},
 		{"GRACE", "10", "want a time above 0s and at most 1h, like 10s"},
+		{"MEMORY_LIMIT", sesame, "want auto, off, or 16MiB and more, like 200MiB"},
+		{"MEMORY_LIMIT", "1MiB", "want auto, off, or 16MiB and more, like 200MiB"},
 		{"SHARD", sesame, "want a shard such as 2/3, the second of three"},
 		{"SHARD", "4/3", "want a shard such as 2/3, the second of three"},
 		{"SHARD", "0/3", "want a shard such as 2/3, the second of three"},
 		{"SHARD", "+1/3", "want a shard such as 2/3, the second of three"},
+		{"HEARTBEAT_URL", sesame, "want a URL, http or https, without a user"},
+		{"HEARTBEAT_URL", "http://u:" + sesame + "@a/", "want a URL, http or https, without a user"},
+		{"CONTROL_URLS", sesame, "want URLs separated by commas, like https://one.example/,https://two.example/"},
+		{"CONTROL_URLS", "http://a/" + sesame + ",http://a/", "want URLs of different hosts: they are to be independent of each other"},
+		{"CONTROL_URLS", "http://u:" + sesame + "@a/", "want no user and no password in a URL: any answer will do"},
 		{"ALERTMANAGER_URLS", sesame, "want URLs of Alertmanagers separated by commas, like http://127.0.0.1:9093"},
 		{"ALERTMANAGER_URLS", "http://a:9093, http://a:9093/", "want URLs of Alertmanagers separated by commas, like http://127.0.0.1:9093, each once"},
 		{"ALERTMANAGER_URLS", "http://a:9093/api/v2/alerts", "want URLs of Alertmanagers separated by commas, like http://127.0.0.1:9093, without /api/v2/alerts"},
@@ -245,8 +252,7 @@ OTEL_EXPORTER_OTLP_ also go for one signal alone, as OTEL_EXPORTER_OTLP_TRACES_ 
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", strings.ReplaceAll(v.Name, ", ", "`, `"), v.Default, v.About)
 	}
 	b.WriteString(`
-Go's own variables work as always, such as GOMEMLIMIT, the memory that the process tries
-to stay below.
+Go's own variables work as always, such as GOMEMLIMIT and GOGC.
 
 This file is generated from the settings in cmd/authprober.
 `)

@@ -82,7 +82,7 @@ func (p *pages) newRow(s *prober.CheckStatus, now time.Time, all bool) row {
 	if r.Rank == rankExceeded || r.Rank == rankBlind {
 		r.Class += " noted"
 	}
-	if s.State == detect.Firing {
+	if s.State == detect.Firing && (s.Evidence >= 1 || len(s.FailOpens) == 0) { // by its rate: a fail-open has its own end
 		r.Recovery = fmt.Sprintf("recovery %.0f %%", math.Floor(100*s.Recovery))
 	}
 	if !s.Since.IsZero() {

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"github.com/authprober/authprober/prober/web/api"
 )
@@ -39,7 +39,8 @@ const clientHelp = `Without --url it asks the daemon that listens at AUTHPROBER_
 AUTHPROBER_WEB_CONFIG_FILE asks for it; the certificate of one on this machine is not
 verified. The password that a daemon wants is read from the file of --password-file.`
 
-func (f *clientFlags) add(flags *pflag.FlagSet) {
+func (f *clientFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
 	flags.StringVar(&f.url, "url", "", "`URL` of the daemon, such as https://probe.bank.example:9870")
 	flags.StringVar(&f.user, "user", "", "`NAME` to show where the daemon asks for a password")
 	flags.StringVar(&f.passwordFile, "password-file", "", "`FILE` with the password")

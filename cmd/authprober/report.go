@@ -52,7 +52,7 @@ Ends with 0, with 2 if the command line is wrong and with 3 if there is no daemo
 			return a.report(cmd.Context(), c, q)
 		}),
 	}
-	f.add(cmd.Flags())
+	f.add(cmd)
 	cmd.Flags().StringVar(&q.since, "since", "24h", "from this `TIME` on: RFC 3339, or how long ago")
 	cmd.Flags().StringVar(&q.until, "until", "0s", "until this `TIME`: RFC 3339, or how long ago")
 	cmd.Flags().StringArrayVar(&q.checks, "check", nil, "only this `CHECK` or group:NAME; may be given more than once")

@@ -53,7 +53,7 @@ goes on with runs as they come until it is interrupted, and then ends with 0.`,
 			return a.runs(cmd.Context(), c, q, watch)
 		}),
 	}
-	f.add(cmd.Flags())
+	f.add(cmd)
 	cmd.Flags().StringVar(&q.check, "check", "", "only runs of this `CHECK`")
 	cmd.Flags().StringVar(&q.outcome, "outcome", "", "only those that `passed`, failed, errored or aborted")
 	cmd.Flags().StringVar(&q.since, "since", "", "only those since this `TIME`: RFC 3339, or how long ago, such as 24h")

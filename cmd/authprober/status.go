@@ -44,7 +44,7 @@ daemon to ask. With --watch it goes on until it is interrupted, and then ends wi
 			return a.watchStatus(cmd.Context(), c, asJSON, watch)
 		}),
 	}
-	f.add(cmd.Flags())
+	f.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	addWatch(cmd, &watch)
 	return cmd

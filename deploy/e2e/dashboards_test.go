@@ -33,11 +33,15 @@ func TestDashboards(t *testing.T) {
 		start(t, nil, installed(t, "prometheus", "prometheus"), args...).ready(t, "http://"+server+"/-/ready")
 	}
 	for kind, server := range servers {
+		eventually(t, time.Minute, kind+" to have seen runs", func() error { return atLeast(server, `sum(authprober_runs_total)`, 1) })
+	}
+	breakBank(t, bank, little)
+	for kind, server := range servers {
 		eventually(t, time.Minute, kind+" to have seen it suspect", func() error {
 			return atLeast(server, `max_over_time(authprober_check_state{state="suspect"}[1m])`, 1)
 		})
 	}
-	worse(t, bank)
+	breakBank(t, bank, much)
 	for kind, server := range servers {
 		began := time.Now()
 		left := asked

@@ -12,6 +12,7 @@ func proberBoard() *dashboard {
 			"{{instance}} keeps its old configuration", "The configuration that is there could not be loaded.", "instance"))
 	d.row("Is it there?", proberThere()...)
 	d.row("Is it on time?", proberOnTime()...)
+	d.row("Does it keep and send what it knows?", proberSends()...)
 	d.row("The process", proberProcess()...)
 	return d
 }
@@ -63,6 +64,35 @@ func proberOnTime() []panel {
 		graph("Inconclusive", "Runs that say nothing about the target, in a second, over all checks: errored is the prober's own fault, aborted a shutdown.", 12,
 			stacked(look{unit: "ops", noValue: "no check", links: runbook("AuthProberInconclusive")}),
 			query{`sum by (outcome) (rate(authprober_runs_inconclusive_total` + mine + `[$__rate_interval]))`, "{{outcome}}"}),
+	}
+}
+
+func proberSends() []panel {
+	return []panel{
+		graph("History", "What the history holds, and beyond which size the oldest runs go.", 8,
+			look{unit: "bytes", noValue: "no prober"},
+			query{`authprober_history_bytes` + mine, "in use, {{instance}}"},
+			query{`authprober_history_limit_bytes` + mine, "at the most, {{instance}}"}),
+		graph("History: failed", "Writes of the history that failed, and records that are lost for good, in an hour. Either is a disk that is full or slow.", 8,
+			look{unit: "none", noValue: "no prober"},
+			query{`increase(authprober_history_writes_failed_total` + mine + `[1h])`, "writes failed, {{instance}}"},
+			query{`increase(authprober_history_records_dropped_total` + mine + `[1h])`, "records lost, {{instance}}"}),
+		stat("Goes back", "How old the oldest run is that the history has.", 4,
+			look{unit: "s", noValue: "it is empty"},
+			query{`time() - (authprober_history_oldest_timestamp_seconds` + mine + ` > 0)`, "{{instance}}"}).height(9),
+		stat("Outlives a restart", "Whether the history is on a disk.", 4,
+			look{unit: "none", noValue: "no prober", mappings: names("no", "orange", "yes", "green")},
+			query{`authprober_history_durable` + mine, "{{instance}}"}).height(9),
+		graph("Alerts given directly", "Attempts to give alerts to Alertmanagers, in a second, and those that failed, by why. It has lines only where "+
+			"AUTHPROBER_ALERTMANAGER_URLS names some.", 12,
+			look{unit: "ops", noValue: "no Alertmanager is told directly", links: runbook("AuthProberNotificationsFailing")},
+			query{`sum by (alertmanager) (rate(authprober_notifications_total` + mine + `[$__rate_interval]))`, "{{alertmanager}}"},
+			query{`sum by (alertmanager, reason) (rate(authprober_notifications_failed_total` + mine + `[$__rate_interval]))`, "failed: {{reason}}, {{alertmanager}}"}),
+		graph("OTLP", "Batches sent over OTLP in a second, those that failed, and runs that were dropped. It has lines only where an endpoint is set.", 12,
+			look{unit: "ops", noValue: "nothing is sent over OTLP"},
+			query{`sum by (signal) (rate(authprober_otlp_exports_total` + mine + `[$__rate_interval]))`, "{{signal}}"},
+			query{`sum by (signal) (rate(authprober_otlp_exports_failed_total` + mine + `[$__rate_interval]))`, "failed: {{signal}}"},
+			query{`sum by (signal) (rate(authprober_otlp_runs_dropped_total` + mine + `[$__rate_interval]))`, "runs dropped: {{signal}}"}),
 	}
 }
 

@@ -172,7 +172,7 @@ func (st *AuthorizeStep) Verify(s *Session) error {
 // the response is held against.
 func (c *Client) authorizationParams(s *Session, extra Pairs) (url.Values, error) {
 	g := s.grant(c)
-	*g = grant{metadata: g.metadata, keys: g.keys, assertion: g.assertion, verifier: pkce.NewVerifier()}
+	*g = grant{metadata: g.metadata, keys: g.keys, assertion: g.assertion, spent: g.spent, verifier: pkce.NewVerifier()}
 	challenge, err := pkce.Challenge(g.verifier)
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ const (
 	misuseBodyChanged       = "body_changed"
 	misuseAssertionExpired  = "assertion_expired"
 	misuseAssertionReplayed = "assertion_replayed"
+	misuseCodeReplayed      = "code_replayed"
 )
 
 // vetMisuse finds what is wrong with the misuse of a step, one of allowed.
@@ -31,8 +32,12 @@ func (s *Scope) vetMisuse(at *yaml.Node, misuse string, allowed ...string) {
 
 // vetMisuse finds what is wrong with the misuse of a client's step.
 func (st *ClientStep) vetMisuse(s *Scope) {
-	s.vetMisuse(st.at("misuse"), st.Misuse, misuseAssertionExpired, misuseAssertionReplayed)
-	if st.Misuse != "" && st.client != nil && st.client.Auth.with() == nil {
+	allowed := []string{misuseAssertionExpired, misuseAssertionReplayed}
+	if textAt(st.node, "token") == grantCode {
+		allowed = append(allowed, misuseCodeReplayed)
+	}
+	s.vetMisuse(st.at("misuse"), st.Misuse, allowed...)
+	if st.Misuse != "" && st.Misuse != misuseCodeReplayed && st.client != nil && st.client.Auth.with() == nil {
 		s.doc.Errorf(st.at("misuse"), "the step %q misuses the assertion of the client %s, whose auth is %s and sends none", st.Name, st.client.name, st.client.Auth.Method)
 	}
 }
@@ -55,8 +60,11 @@ func (r *RequestStep) spoilBody(body []byte) []byte {
 	return append(slices.Clone(body), ' ')
 }
 
-// errNoAssertion is the flow's fault.
-var errNoAssertion = errors.New("no assertion of the client was sent in this run that could be sent again")
+// What has to come before and did not is the flow's fault.
+var (
+	errNoAssertion = errors.New("no assertion of the client was sent in this run that could be sent again")
+	errNoCode      = errors.New("no code was exchanged for tokens in this run that could be sent again")
+)
 
 // issuedAt is when an assertion says that it was made.
 func issuedAt(misuse string) time.Time {

@@ -74,7 +74,7 @@ func (l *loader) vetNegative(src *source, f *compiled) {
 			src.doc.Errorf(st.node, "the step %q sends a wrong credential, and the flow has no accounts; want a pool of the kind negative", st.Name)
 		case !accounts.Kind(p.set.Kind).MayFail():
 			src.doc.Errorf(st.node, "the step %q must be refused and sends a credential of the account, and the pool %q is positive: "+
-				"want a pool of the kind negative, which its owner has agreed to, or negative: false where it sends none", st.Name, src.flow.Accounts)
+				"want a pool of the kind negative, which its owner has agreed to%s", st.Name, src.flow.Accounts, st.use.orHarmless())
 		case accounts.Kind(p.set.Kind) == accounts.Negative && !f.between(st):
 			src.doc.Errorf(st.node, "the step %q sends a wrong credential; want a login that is accepted before it, and one between it "+
 				"and whatever wrong credential or end of the steps comes next, so that the target never counts two in a row", st.Name)

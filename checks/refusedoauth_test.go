@@ -57,6 +57,7 @@ var oauthRefusedCases = func() []refusedCase {
 	bound := oauthLogin("dpop-app", "    dpop: {}\n") + oauthTokens + dpopAccounts
 	return []refusedCase{
 		{"code-replay", bearer + "  - use: refused/code-replay", "kind=accepts what=code_replay", ""},
+		{"code-replay", bearer + "  - use: refused/other-redirect-uri\n  - use: refused/code-replay", "kind=accepts what=code_replay", ""},
 		{"wrong-verifier", bearer + "  - use: refused/wrong-verifier", "kind=accepts what=verifier", ""},
 		{"wrong-verifier", oauthLogin("app", "") + "  - {use: refused/wrong-verifier, with: {code: unused}}", "kind=accepts what=verifier", ""},
 		{"other-redirect-uri", bearer + "  - use: refused/other-redirect-uri", "kind=accepts what=redirect_uri", ""},

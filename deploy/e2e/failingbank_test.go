@@ -11,18 +11,25 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
 
+// A failing is a prober, its flow, and the bank that is to fail.
+type failing struct {
+	address, bank, flow string
+	prober              *process
+}
+
 // startFailing starts a prober whose one check meets everything that a dashboard has a
-// panel for, and returns the addresses of both: a limit, confirming runs, a code that
+// panel for: a limit, confirming runs, a code that
 // is waited for, a target with TLS and a name, a pool with a cap, and whom to tell. The
 // bank is healthy to begin with.
-func startFailing(t *testing.T) (address, bank string) {
+func startFailing(t *testing.T) *failing {
 	dir := t.TempDir()
 	free := freeAddresses(t, 2)
-	address, bank = free[0], free[1]
+	address, bank := free[0], free[1]
 	makeCertificates(t, dir)
 	accounts := filepath.Join(dir, "accounts.yaml")
 	start(t, nil, authprober(t), "bank", "--listen", bank, "--seed", "1", "--users", "1200", "--accounts-file", accounts).
@@ -35,11 +42,11 @@ func startFailing(t *testing.T) (address, bank string) {
 	write(t, dir, "accounts.yaml", capped.Replace(string(text)))
 	front := overTLS(t, dir, "http://"+bank)
 	flow := write(t, dir, "flow.yaml", fmt.Sprintf(failingFlow, front.port, filepath.Join(dir, "ca.pem"), front.inbox))
-	env := []string{"AUTHPROBER_LISTEN=" + address, "AUTHPROBER_STATE_DIR=" + t.TempDir(),
+	env := []string{"AUTHPROBER_LISTEN=" + address, "AUTHPROBER_STATE_DIR=" + t.TempDir(), "AUTHPROBER_HEARTBEAT_URL=" + front.sink,
 		"AUTHPROBER_ALERTMANAGER_URLS=" + front.sink, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=" + front.sink + "/v1/traces"}
-	start(t, env, authprober(t), "run", flow, accounts).
-		ready(t, "http://"+address+"/-/ready")
-	return address, bank
+	prober := start(t, env, authprober(t), "run", flow, accounts)
+	prober.ready(t, "http://"+address+"/-/ready")
+	return &failing{address, bank, flow, prober}
 }
 
 // A little lets so few logins fail that the check is suspect for a while; much has one
@@ -50,15 +57,24 @@ var (
 )
 
 // breakBank puts faults in place of those there are.
-func breakBank(t *testing.T, bank string, faults []string) {
+func (f *failing) breakBank(t *testing.T, faults []string) {
 	t.Helper()
-	if _, err := call("DELETE", "http://"+bank+"/-/faults", nil, ""); err != nil {
+	if _, err := call("DELETE", "http://"+f.bank+"/-/faults", nil, ""); err != nil {
 		t.Fatal(err)
 	}
 	for _, fault := range faults {
-		if _, err := call("POST", "http://"+bank+"/-/faults", nil, fault); err != nil {
+		if _, err := call("POST", "http://"+f.bank+"/-/faults", nil, fault); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// breakFlow has a configuration read that cannot be, so that the one before stays.
+func (f *failing) breakFlow(t *testing.T) {
+	t.Helper()
+	write(t, filepath.Dir(f.flow), filepath.Base(f.flow), "name: retail-login\n")
+	if err := f.prober.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -12,6 +12,7 @@ func proberBoard() *dashboard {
 			"{{instance}} keeps its old configuration", "The configuration that is there could not be loaded.", "instance"))
 	d.row("Is it there?", proberThere()...)
 	d.row("Is it on time?", proberOnTime()...)
+	d.row("Is it well?", proberWell()...)
 	d.row("Does it keep and send what it knows?", proberSends()...)
 	d.row("The process", proberProcess()...)
 	return d
@@ -67,6 +68,25 @@ func proberOnTime() []panel {
 	}
 }
 
+func proberWell() []panel {
+	blind := runbook("AuthProberBlind")
+	return []panel{
+		timeline("Control targets", "Whether what can be reached unless the prober's own network is sick could be. Where loopback is not, or nothing else is, the prober is blind.", 12, 9,
+			look{unit: "none", noValue: "no prober", mappings: names("unreachable", "red", "reachable", "green"), links: blind},
+			query{`min by (instance, target) (authprober_control_up` + mine + `)`, "{{target}}, {{instance}}"}),
+		graph("Control targets missed", "Share of the looks at a control target that did not reach it.", 12,
+			look{unit: "percentunit", max: 1, noValue: "no prober", links: blind},
+			query{`sum by (instance, target) (rate(authprober_control_failures_total` + mine + `[$__rate_interval])) / sum by (instance, target) (rate(authprober_control_looks_total` + mine + `[$__rate_interval]))`, "{{target}}, {{instance}}"}),
+		graph("Excused", "Runs in a second that would have failed and are errored, since the prober's own network or machine was sick, by what it was.", 12,
+			stacked(look{unit: "ops", noValue: "no prober", links: blind}),
+			query{`sum by (cause) (rate(authprober_runs_excused_total` + mine + `[$__rate_interval]))`, "{{cause}}"}),
+		graph("Starved", "Share of the time for which the prober did not get the processor it wanted, and for which its CPU quota kept it waiting, where it has one.", 12,
+			look{unit: "percentunit", noValue: "no prober", links: blind},
+			query{`rate(authprober_starved_seconds_total` + mine + `[$__rate_interval])`, "starved, {{instance}}"},
+			query{`rate(authprober_cpu_throttled_seconds_total` + mine + `[$__rate_interval])`, "quota, {{instance}}"}),
+	}
+}
+
 func proberSends() []panel {
 	return []panel{
 		graph("History", "What the history holds, and beyond which size the oldest runs go.", 8,
@@ -88,6 +108,10 @@ func proberSends() []panel {
 			look{unit: "ops", noValue: "no Alertmanager is told directly", links: runbook("AuthProberNotificationsFailing")},
 			query{`sum by (alertmanager) (rate(authprober_notifications_total` + mine + `[$__rate_interval]))`, "{{alertmanager}}"},
 			query{`sum by (alertmanager, reason) (rate(authprober_notifications_failed_total` + mine + `[$__rate_interval]))`, "failed: {{reason}}, {{alertmanager}}"}),
+		graph("Heartbeats", "Heartbeats to whom watches the prober, in a second, and those that were not heard. It has lines only where AUTHPROBER_HEARTBEAT_URL is set.", 24,
+			look{unit: "ops", noValue: "nobody is sent heartbeats", links: runbook("AuthProberAbsent")},
+			query{`rate(authprober_heartbeats_total` + mine + `[$__rate_interval])`, "{{instance}}"},
+			query{`rate(authprober_heartbeats_failed_total` + mine + `[$__rate_interval])`, "failed, {{instance}}"}),
 		graph("OTLP", "Batches sent over OTLP in a second, those that failed, and runs that were dropped. It has lines only where an endpoint is set.", 12,
 			look{unit: "ops", noValue: "nothing is sent over OTLP"},
 			query{`sum by (signal) (rate(authprober_otlp_exports_total` + mine + `[$__rate_interval]))`, "{{signal}}"},

@@ -38,7 +38,7 @@ Environment:
 // daemon runs the flows until ctx is done.
 func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	settle := frugal()
-	s, config, closeState, err := a.loadToRun(paths, asLoaded)
+	s, config, closeState, err := a.loadToRun(paths, sampling)
 	if err != nil {
 		return err
 	}

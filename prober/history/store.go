@@ -68,6 +68,7 @@ type Store struct {
 	last    RunID
 	wrote   chan struct{}
 	closed  bool
+	writing bool // a batch is being written
 	stats   Stats
 	warned  time.Time
 }
@@ -271,6 +272,7 @@ func (s *Store) take() (b batch, closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b.records, s.queue = s.queue, nil
+	s.writing = len(b.records) > 0
 	for name := range s.dirty {
 		state := *s.states[name]
 		state.Windows = slices.Clone(state.Windows)
@@ -299,6 +301,7 @@ func (s *Store) giveBack(b batch) {
 func (s *Store) wroteSome() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.writing = false
 	close(s.wrote)
 	s.wrote = make(chan struct{})
 }

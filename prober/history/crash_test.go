@@ -46,7 +46,6 @@ func killedRole(path string) {
 	status := judge.Status(c, time.Now())
 	fmt.Println("begun", status.State, status.Evidence)
 	for i := 1; ; {
-		wrote := s.Wrote()
 		var last RunID
 		for range 25 {
 			r := passed(c, i, time.Now())
@@ -61,21 +60,9 @@ func killedRole(path string) {
 			s.mu.Unlock()
 			i++
 		}
-		s.rouse()
-		// What was told before is in one write or in two, of which this is the last.
-		for s.waiting() {
-			<-wrote
-			wrote = s.Wrote()
-		}
+		fail(s.Flush(ctx))
 		fmt.Println("wrote", last, judge.Status(c, time.Now()).State)
 	}
-}
-
-// waiting reports whether something is queued, or is being written.
-func (s *Store) waiting() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.queue) > 0 || s.writing
 }
 
 // A process that is killed a hundred times while it writes leaves a file that is whole,

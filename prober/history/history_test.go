@@ -3,6 +3,7 @@ package history
 import (
 	"database/sql"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -94,6 +95,8 @@ func settle(s *Store) {
 	time.Sleep(2 * writeEvery)
 	synctest.Wait()
 }
+
+var update = flag.Bool("update", false, "write the golden files")
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(killedVariable); path != "" {

@@ -170,6 +170,28 @@ func (s *Store) Status() prober.HistoryStatus {
 		WritesFailed: is.WritesFailed, Dropped: is.Dropped}
 }
 
+// Flush returns when all that the store has been told so far is written, or will never
+// be, or ctx is done.
+func (s *Store) Flush(ctx context.Context) error {
+	for {
+		wrote := s.Wrote() // before looking: who looks and then takes it may wait for ever
+		s.mu.Lock()
+		done := len(s.queue) == 0 && !s.writing
+		s.mu.Unlock()
+		if done {
+			return nil
+		}
+		s.rouse()
+		select {
+		case <-wrote:
+		case <-s.done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // Wrote returns a channel that is closed when something more has been written: who
 // waits for news takes it, looks, and then waits.
 func (s *Store) Wrote() <-chan struct{} {
@@ -301,7 +323,6 @@ func (s *Store) giveBack(b batch) {
 func (s *Store) wroteSome() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.writing = false
 	close(s.wrote)
 	s.wrote = make(chan struct{})
 }

@@ -98,6 +98,9 @@ func (s *Store) write(ctx context.Context) {
 
 func (s *Store) writeBatch(ctx context.Context, b batch) {
 	err := s.w.transact(ctx, b)
+	s.mu.Lock()
+	s.writing = false
+	s.mu.Unlock()
 	if err == nil {
 		s.wroteSome()
 		return

@@ -126,6 +126,11 @@ func (st *AuthorizeStep) Run(ctx context.Context, s *Session) error {
 	return s.exchange(req, 0, defaultBodyLimit)
 }
 
+// accepted reports whether an answer that is to be a refusal goes on with the
+// authorization instead: whoever is redirected, is redirected to log in, or back to
+// where the request has said.
+func (st *AuthorizeStep) accepted(s *Session) bool { return s.answer.redirect() != nil }
+
 // begin notes that the authorization request is on its way: what was pushed is used
 // up, and a response has to come.
 func (c *Client) begin(s *Session) {
@@ -167,7 +172,7 @@ func (st *AuthorizeStep) Verify(s *Session) error {
 // the response is held against.
 func (c *Client) authorizationParams(s *Session, extra Pairs) (url.Values, error) {
 	g := s.grant(c)
-	*g = grant{metadata: g.metadata, keys: g.keys, verifier: pkce.NewVerifier()}
+	*g = grant{metadata: g.metadata, keys: g.keys, assertion: g.assertion, spent: g.spent, verifier: pkce.NewVerifier()}
 	challenge, err := pkce.Challenge(g.verifier)
 	if err != nil {
 		return nil, err

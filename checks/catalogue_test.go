@@ -121,6 +121,8 @@ func sampleOf(t *testing.T, name string) string {
 	switch {
 	case strings.HasSuffix(name, "_URL") || strings.HasSuffix(name, "_ISSUER") || strings.HasSuffix(name, "_ORIGIN"):
 		return "https://bank.example"
+	case strings.HasSuffix(name, "_CLIENT_SECRET"): // of HS256, RFC 7518 section 3.2
+		return "a client secret of thirty-two bytes or more"
 	case strings.HasSuffix(name, "_TOTP") || strings.HasSuffix(name, "_HOTP"):
 		return "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 	case strings.HasSuffix(name, "_KEY") || strings.HasPrefix(name, "PASSKEY_"):

@@ -113,9 +113,9 @@ func (a *ClientAuth) with() *Template {
 	return nil
 }
 
-// authenticate adds to a request what the client authenticates with: to the
+// authenticate adds to a request, with the misuse that is wanted, what the client authenticates with: to the
 // header, or to the parameters of the body.
-func (c *Client) authenticate(s *Session, header http.Header, params url.Values) error {
+func (c *Client) authenticate(s *Session, header http.Header, params url.Values, misuse string) error {
 	id, err := c.ClientID.text(s, nil)
 	if err != nil {
 		return err
@@ -139,13 +139,22 @@ func (c *Client) authenticate(s *Session, header http.Header, params url.Values)
 		}
 		params.Set("client_secret", secret)
 	case authSecretJWT, authPrivateKeyJWT:
-		return c.assert(s, id, params)
+		return c.assert(s, id, params, misuse)
 	}
 	return nil
 }
 
 // assert adds a client assertion, RFC 7523 section 2.2.
-func (c *Client) assert(s *Session, id string, params url.Values) error {
+func (c *Client) assert(s *Session, id string, params url.Values, misuse string) error {
+	params.Set("client_assertion_type", jose.AssertionType)
+	g := s.grant(c)
+	if misuse == misuseAssertionReplayed {
+		if g.assertion == "" {
+			return errNoAssertion
+		}
+		params.Set("client_assertion", g.assertion)
+		return nil
+	}
 	key, err := c.Auth.with().text(s, nil)
 	if err != nil {
 		return err
@@ -163,13 +172,13 @@ func (c *Client) assert(s *Session, id string, params url.Values) error {
 		return err
 	}
 	assertion, err := jose.Assertion{
-		ClientID: id, Audience: audience, Now: time.Now(), Lifetime: orDefault(c.Auth.Lifetime, time.Minute),
+		ClientID: id, Audience: audience, Now: issuedAt(misuse), Lifetime: orDefault(c.Auth.Lifetime, time.Minute),
 	}.Sign(signer.WithKeyID(keyID))
 	if err != nil {
 		return err
 	}
 	s.secrets = append(s.secrets, assertion)
-	params.Set("client_assertion_type", jose.AssertionType)
+	g.assertion = assertion
 	params.Set("client_assertion", assertion)
 	return nil
 }

@@ -45,8 +45,10 @@ type compiled struct {
 	steps        []step
 	cleanup      []step
 	tags         Tags
-	usesText     bool // an expression reads the answer's body as text
-	usesLocation bool // and one where it redirects to
+	locked       []Expr // conditions that say that an account is to be left alone
+	usesText     bool   // an expression reads the answer's body as text
+	usesLocation bool   // and one where it redirects to
+	waits        bool   // a step may be accepted for a while after the end of another
 	pool         *accounts.Pool
 	need         accounts.Need
 	resumes      bool                      // no flow of the pool sends a credential: what passes is accepted
@@ -66,13 +68,14 @@ type compiled struct {
 	spending     *spending    // of the budget, where nobody keeps the schedule
 	redactor     *secret.Redactor
 	samples      atomic.Uint64 // runs begun, of which some keep their exchanges
+	source       string        // the file it was made of
 }
 
 // compileFlow compiles a decoded flow; mistakes are noted in its document.
 func (l *loader) compileFlow(src *source) *compiled {
 	flow, doc := src.flow, src.doc
 	f := &compiled{
-		options: l.options, steps: flow.Steps, cleanup: flow.Cleanup, tags: flow.Tags,
+		options: l.options, source: src.text, steps: flow.Steps, cleanup: flow.Cleanup, tags: flow.Tags, locked: flow.Locked,
 		env: l.env(), redactor: secret.NewRedactor(), check: &prober.Check{Name: flow.Name, About: flow.About},
 		signers: map[signerKey]*jose.Signer{}, proofKeys: map[signerKey]*dpop.Key{}, certificates: map[signerKey]*tls.Certificate{},
 	}
@@ -90,6 +93,9 @@ func (l *loader) compileFlow(src *source) *compiled {
 	s.env = l.options.allowedEnv()
 	s.names["env"] = stringFields(s.env)
 	f.setTarget(src, s)
+	if ca := src.flow.TLS.CA; ca != "" {
+		l.witness.see(under(src.dir, ca))
+	}
 	f.setTLS(src)
 	l.vetCertificate(src, f, s)
 	f.noteLater(s)
@@ -97,6 +103,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 	vetSteps(src, f, s)
 	l.vetTOTP(src, f)
 	l.vetNegative(src, f)
+	vetRefusals(src, f)
 	l.vetUse(src, f)
 	vetCertificateTag(src, f)
 	back := false // an authorization response may come
@@ -107,7 +114,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 			back = back && !st.redeems() || st.authorizes()
 			f.check.Reasons = append(f.check.Reasons, f.possible(st, back))
 			if len(st.Refuse) > 0 {
-				f.check.RefuseSteps = append(f.check.RefuseSteps, st.Name)
+				f.noteRefused(st)
 			}
 			if st.Poll != nil && st.Poll.Delivery {
 				f.check.DeliverySteps = append(f.check.DeliverySteps, st.Name)
@@ -118,6 +125,21 @@ func (l *loader) compileFlow(src *source) *compiled {
 	f.check.Begin, f.check.BeginConfirm = f.begin, f.beginConfirm
 	f.forget()
 	return f
+}
+
+// noteRefused announces the series of a must-be-refused step.
+func (f *compiled) noteRefused(st *step) {
+	c := f.check
+	c.RefuseSteps = append(c.RefuseSteps, st.Name)
+	if st.Within != nil {
+		c.RevokedSteps = append(c.RevokedSteps, st.Name)
+	}
+	if st.SameAs != nil {
+		if c.SameAs == nil {
+			c.SameAs = map[string]string{}
+		}
+		c.SameAs[st.Name] = st.SameAs.Step
+	}
 }
 
 // possible lists the reasons for which a step can fail, given where it goes: over
@@ -148,7 +170,7 @@ func (f *compiled) possible(st *step, back bool) []prober.Reason {
 func (f *compiled) forget() {
 	for _, st := range slices.Concat(pointers(f.steps), pointers(f.cleanup)) {
 		if st.StepSettings != nil {
-			st.node = nil
+			st.node, st.use = nil, nil
 		}
 	}
 	for _, c := range f.clients {
@@ -209,18 +231,27 @@ func vetSteps(src *source, f *compiled, s *Scope) {
 			continue // its kind is not known, and that is noted
 		}
 		if names[st.Name] && st.Name != "" {
-			src.doc.Errorf(st.node, "two steps are named %q", st.Name)
+			src.doc.Errorf(st.node, "two steps are named %q%s", st.Name, st.use.orRename())
 		}
 		names[st.Name] = true
 		if _, ok := st.Step.(successor); ok && i == 0 {
 			src.doc.Errorf(st.node, "the step %q goes on from the answer of the step before, and it is the first", st.Name)
 		}
-		st.vet(s, max(f.check.Schedule.Timeout, f.check.Schedule.Cleanup))
+		if st.use != nil && i >= len(f.steps) {
+			src.doc.Errorf(st.node, "%s stands in the clean-up, which gives back what the run has taken and is never judged; put it among the steps", st.use.check)
+		}
+		src.doc.Within(st.use.beside(), func() { st.vet(s, max(f.check.Schedule.Timeout, f.check.Schedule.Cleanup)) })
 		s.steps = append(s.steps, st.Name)
 	}
 	after := s.withAnswer(false)
 	for i := range f.tags {
 		f.tags[i].expr.compileAny(after)
+	}
+	for i := range f.locked {
+		f.locked[i].compileBool(after)
+	}
+	if len(f.locked) > 0 && src.flow.Accounts == "" {
+		src.mistake("locked", "locked says which answers lock an account, and the flow has no accounts")
 	}
 }
 
@@ -276,7 +307,8 @@ func (f *compiled) mentions(name string) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(f.tags, func(t Tag) bool { return t.expr.mentions(name) })
+	return slices.ContainsFunc(f.tags, func(t Tag) bool { return t.expr.mentions(name) }) ||
+		slices.ContainsFunc(f.locked, func(e Expr) bool { return e.mentions(name) })
 }
 
 // mistake notes a mistake at a top-level key of the file, or at its beginning.

@@ -44,6 +44,9 @@ type Options struct {
 	// Shard is the share of each pool's accounts that is used; the zero value is the
 	// whole of it.
 	Shard accounts.Shard
+	// MaxLogins limits the logins of all pools together; the zero value does not. A
+	// schedule that could exceed it is a mistake.
+	MaxLogins accounts.Limit
 	// AnyPace says that the flows are run at another pace than that of their schedules,
 	// and leaves out what only matters to these: whether a pool can give as many
 	// logins as they ask for, and whether it has an account for each concurrent run.
@@ -77,6 +80,8 @@ type Config struct {
 	Accounts *accounts.Set
 	// Warnings are what works and is still not as it should be.
 	Warnings []Mistake
+	// Expansions are what the flows include with `use`, in the order of the files.
+	Expansions []Expansion
 	// Remembers names the checks that keep something between runs.
 	Remembers []string
 	// Redactor knows every secret of the configuration.
@@ -84,7 +89,13 @@ type Config struct {
 
 	supply  map[*prober.Check]supply
 	demands map[*prober.Check]func(time.Duration) Demand
+	sources map[string]string // the flows' files, by the names of their checks
 }
+
+// Flow returns the file that a check was made of, for people: as it is written, and
+// should a secret be spelled out in it, that is masked. It is "" for what is no
+// check of a flow. It may be called by any goroutine.
+func (c *Config) Flow(check string) string { return c.Redactor.Redact(c.sources[check]) }
 
 // A supply is what a check leases from.
 type supply struct {
@@ -105,7 +116,8 @@ func (c *Config) Supply(check *prober.Check) (pool string, perSecond float64) {
 
 // Load reads flows and accounts from files and directories, and compiles them.
 // It finds every mistake, not the first only: the error is of type [Mistakes].
-// It uses no network.
+// It uses no network. Files that change meanwhile are read again, all of them: what is
+// loaded was there at one time.
 func Load(paths []string, options Options) (*Config, error) {
 	if options.UserAgent == "" {
 		options.UserAgent = "authprober"
@@ -124,8 +136,14 @@ func Load(paths []string, options Options) (*Config, error) {
 	if options.Remembered == nil {
 		options.Remembered = remember.NewMemory()
 	}
-	l := &loader{options: &options, flows: map[string]string{}, pools: map[string]*loadedPool{}, groups: map[string]*groupOfFlows{}, redactor: secret.NewRedactor()}
-	return l.load(paths)
+	for range mostLoads {
+		l := &loader{options: &options, flows: map[string]string{}, pools: map[string]*loadedPool{}, groups: map[string]*groupOfFlows{},
+			redactor: secret.NewRedactor(), witness: witness{}}
+		if c, err := l.load(paths); l.witness.stands(paths) {
+			return c, err
+		}
+	}
+	return nil, Mistakes{{File: strings.Join(paths, " "), Message: "the files change while they are read; want them written elsewhere, and put in place at once"}}
 }
 
 // A loader is the state of one Load.
@@ -137,6 +155,7 @@ type loader struct {
 	redactor *secret.Redactor
 	mistakes Mistakes
 	warnings Mistakes
+	witness  witness
 }
 
 func (l *loader) load(paths []string) (*Config, error) {
@@ -144,6 +163,7 @@ func (l *loader) load(paths []string) (*Config, error) {
 	l.mistakes = mistakes
 	var sources []*source
 	for _, path := range found {
+		l.witness.see(path)
 		sources = append(sources, read(path))
 	}
 	for _, src := range sources {
@@ -153,12 +173,20 @@ func (l *loader) load(paths []string) (*Config, error) {
 	}
 	l.noteRemembered(sources)
 	var flows []*compiled
+	var expansions []Expansion
 	for _, src := range sources {
-		if src.flow != nil {
-			flows = append(flows, l.compileFlow(src))
+		if src.flow == nil {
+			continue
 		}
+		included, err := src.expansions()
+		if err != nil {
+			return nil, err
+		}
+		expansions = append(expansions, included...)
+		flows = append(flows, l.compileFlow(src))
 	}
 	l.vetBudgets()
+	l.vetLogins()
 	l.warnOfGroups()
 	for _, src := range sources {
 		l.mistakes = append(l.mistakes, src.doc.Mistakes...)
@@ -169,16 +197,21 @@ func (l *loader) load(paths []string) (*Config, error) {
 	if err := l.mistakes.Err(); err != nil {
 		return nil, err
 	}
-	return l.config(flows)
+	c, err := l.config(flows)
+	if err == nil {
+		c.Expansions = expansions
+	}
+	return c, err
 }
 
 func (l *loader) config(flows []*compiled) (*Config, error) {
-	c := &Config{Warnings: l.warnings.Sort(), Redactor: l.redactor, supply: map[*prober.Check]supply{},
+	c := &Config{Warnings: l.warnings.Sort(), Redactor: l.redactor, supply: map[*prober.Check]supply{}, sources: map[string]string{},
 		demands: map[*prober.Check]func(time.Duration) Demand{}}
 	for _, f := range flows {
 		f.redactor = l.redactor
 		f.spare = l.spareOf(f)
 		c.Checks = append(c.Checks, f.check)
+		c.sources[f.check.Name] = f.source
 		c.demands[f.check] = f.demand
 		if len(f.remembered) > 0 {
 			c.Remembers = append(c.Remembers, f.check.Name)
@@ -195,14 +228,21 @@ func (l *loader) config(flows []*compiled) (*Config, error) {
 		pools = append(pools, l.pools[name].Pool)
 	}
 	var err error
-	c.Accounts, err = accounts.NewSet(pools...)
-	return c, err
+	if c.Accounts, err = accounts.NewSet(pools...); err != nil {
+		return nil, err
+	}
+	return c, c.Accounts.Limit(l.options.MaxLogins)
 }
 
 // secretOf looks a reference up and makes it known to the redactor.
 func (l *loader) secretOf(src *source, ref *SecretRef) string {
 	if ref.bad {
 		return ""
+	}
+	if ref.File != "" {
+		if path, err := secretPath(src.dir, ref.File, l.options.LookupEnv); err == nil {
+			l.witness.see(path)
+		}
 	}
 	value, warning, err := ref.read(src.dir, l.options.LookupEnv)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // A Demand is the most that a check asks of its target in some time, by what its flow
-// says: every redirect is followed that may be, every poll is in vain, every proof is
+// says: every redirect is followed that may be, every poll is in vain, all that must be refused is accepted and asked for again, every proof is
 // asked for again with a nonce, no step is skipped, the clean-up takes place, and the
 // confirming runs of a day are all made in it.
 type Demand struct {
@@ -40,6 +40,9 @@ func (st *step) asks(within time.Duration) int {
 	if a, ok := st.Step.(asker); ok {
 		n = a.asks()
 	}
+	if st.Within != nil {
+		return n * asksWithin(time.Duration(st.Within.Time))
+	}
 	if st.Poll == nil {
 		return n
 	}
@@ -53,6 +56,17 @@ func (st *step) asks(within time.Duration) int {
 	return n * (1 + int(max(most, 0)/max(time.Duration(st.Poll.Every), leastPoll)))
 }
 
+// asksToRepeat is the most that the confirming repeat of a step sends.
+func (st *step) asksToRepeat() int {
+	switch a, ok := st.Step.(asker); {
+	case st.StepSettings == nil || len(st.Refuse) == 0 || st.Repeat != nil && !*st.Repeat:
+		return 0
+	case ok:
+		return a.asks()
+	}
+	return 1
+}
+
 // demandOfRun is the most that one run sends.
 func (f *compiled) demandOfRun() (requests int) {
 	count := func(steps []step, within time.Duration) {
@@ -63,6 +77,9 @@ func (f *compiled) demandOfRun() (requests int) {
 		}
 	}
 	count(f.steps, f.check.Schedule.Timeout)
+	for i := range f.steps {
+		requests += f.steps[i].asksToRepeat()
+	}
 	count(f.cleanup, f.check.Schedule.Cleanup)
 	return requests
 }

@@ -86,7 +86,7 @@ func (st *ClientStep) post(ctx context.Context, s *Session, endpoint string, par
 			return nil, err
 		}
 		header := http.Header{}
-		if err := c.authenticate(s, header, values); err != nil {
+		if err := c.authenticate(s, header, values, st.Misuse); err != nil {
 			return nil, err
 		}
 		if err := st.Params.set(values, s); err != nil {

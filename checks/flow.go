@@ -27,6 +27,8 @@ type Flow struct {
 	Schedule ScheduleSettings `yaml:"schedule"`
 	// Accounts names the pool of which each run leases an account.
 	Accounts string `yaml:"accounts"`
+	// Locked are conditions on the answer to a step that failed, which say that its account is locked, beside 423 and the usual error codes: it is left alone at once.
+	Locked []Expr `yaml:"locked"`
 	// Objective says what failure rate is worth a page.
 	Objective ObjectiveSettings `yaml:"objective"`
 	// Thresholds are plain limits on the failure ratio, beside the objective.
@@ -42,9 +44,9 @@ type Flow struct {
 	// Clients are the OAuth 2.0 clients that the steps discovery, par, authorize, token and their like use, by name.
 	Clients Clients `yaml:"clients"`
 	// Steps are performed in order, until one fails.
-	Steps []step `yaml:"steps,required"`
+	Steps Steps `yaml:"steps,required"`
 	// Cleanup are steps that give back what the run has taken: after success, failure, timeout and shutdown. A step whose captured values are missing is skipped. They never change the outcome.
-	Cleanup []step `yaml:"cleanup"`
+	Cleanup Steps `yaml:"cleanup"`
 }
 
 // ScheduleSettings say when a flow runs.

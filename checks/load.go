@@ -85,6 +85,7 @@ func isYAML(name string) bool {
 type source struct {
 	doc   *strict.Document
 	dir   string
+	text  string        // of a flow
 	flow  *Flow         // nil where the file holds pools
 	pools *AccountsFile // nil where the file holds a flow
 }
@@ -106,6 +107,7 @@ func read(path string) *source {
 		s.doc.Decode(s.doc.Root, s.pools)
 		return s
 	}
+	s.text = string(text)
 	s.flow = &Flow{Schedule: defaultSchedule, Objective: defaultObjective}
 	s.doc.Decode(s.doc.Root, s.flow)
 	return s

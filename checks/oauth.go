@@ -20,6 +20,8 @@ type ClientStep struct {
 	Params Pairs `yaml:"params"`
 	// Headers are header fields, set in place of the default ones.
 	Headers Pairs `yaml:"headers"`
+	// Misuse is what the client does wrong on purpose, where it must be refused: assertion_expired sends an assertion that expired an hour ago, assertion_replayed the last one that was sent in the run; code_replayed, of the grant authorization_code, the last code that was exchanged in the run.
+	Misuse string `yaml:"misuse"`
 
 	client *Client
 }
@@ -43,6 +45,7 @@ func (st *ClientStep) vetClient(s *Scope) bool {
 			s.doc.Errorf(st.at("client"), "there is no client named %q%s", st.Client, strict.Nearest(st.Client, all.names()))
 		}
 	}
+	st.vetMisuse(s)
 	return st.client != nil
 }
 
@@ -89,11 +92,16 @@ type grant struct {
 	awaited                bool   // an authorization response has to come
 	code                   string
 	subject                string // of the ID token
+	assertion              string // that was sent last
+	spent                  codeAndVerifier
 
 	deviceCode, authReqID string
 	interval              time.Duration // between polls, as the server asks for
 	slowed                bool
 }
+
+// codeAndVerifier are what a code was exchanged with.
+type codeAndVerifier struct{ code, verifier string }
 
 // grant is what the run knows of the client.
 func (s *Session) grant(c *Client) *grant {

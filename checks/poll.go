@@ -79,7 +79,10 @@ func (st *step) vetPoll(after *Scope, runTimeout time.Duration) {
 
 // act performs the step's action, again and again where it polls.
 func (s *Session) act(ctx context.Context, st *step) error {
-	if st.Poll == nil {
+	switch {
+	case st.Within != nil:
+		return s.awaitRefusal(ctx, st)
+	case st.Poll == nil:
 		return st.Run(ctx, s)
 	}
 	begun, every, most := time.Now(), time.Duration(st.Poll.Every), st.Poll.most(ctx)

@@ -183,6 +183,26 @@ func (l *loader) vetBudgets() {
 	}
 }
 
+// vetLogins compares what the flows want of all pools together with the limit of these.
+func (l *loader) vetLogins() {
+	limit := l.options.MaxLogins
+	if l.options.AnyPace || limit.Logins == 0 {
+		return
+	}
+	var used float64
+	var names []string
+	for name, p := range l.pools {
+		if p.used > 0 {
+			used, names = used+p.used, append(names, name)
+		}
+	}
+	if can := float64(limit.Logins) / limit.Per.Seconds(); used > can*(1+1e-9) {
+		slices.Sort(names)
+		l.mistakes = append(l.mistakes, Mistake{Message: fmt.Sprintf("all checks together may make %s, and are to make up to %s, confirming runs among them, with the accounts of %s; run less often or raise the limit of all logins",
+			logins(can), logins(used), strings.Join(names, ", "))})
+	}
+}
+
 // confirming says how much of what a pool is asked for is for confirming runs.
 func (p *loadedPool) confirming() string {
 	if p.used <= p.due {

@@ -63,10 +63,15 @@ func (s *Session) step(ctx context.Context, st *step, results *[]prober.StepResu
 	s.result = &(*results)[len(*results)-1]
 	begun := time.Now()
 	err := s.perform(ctx, st, results == &s.report.Cleanup)
+	if results == &s.report.Steps && isAccepted(err) {
+		err = s.confirm(ctx, st, err)
+	}
+	s.noteEnd(st)
 	s.result.Took = time.Since(begun)
 	s.fill(st)
 	goesOn := s.settle(err)
 	s.noteExchange()
+	s.noteHalt(st, !goesOn)
 	if !goesOn && results == &s.report.Steps && !st.isAside() {
 		s.noteOverload(time.Now())
 	}
@@ -126,6 +131,9 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 		ctx, cancel = context.WithTimeoutCause(ctx, time.Duration(st.Timeout), prober.ErrTimeout)
 		defer cancel()
 	}
+	if len(st.Refuse) > 0 {
+		s.noteBefore()
+	}
 	if err := s.prepare(st); err != nil {
 		return err
 	}
@@ -155,6 +163,7 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 		s.hideCaptures(st)
 		return s.rememberLate(st, err)
 	}
+	s.noteRefusal(st)
 	if err := s.captureAll(st); err != nil {
 		return err
 	}

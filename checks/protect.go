@@ -74,7 +74,7 @@ func (l *loader) vetNegative(src *source, f *compiled) {
 			src.doc.Errorf(st.node, "the step %q sends a wrong credential, and the flow has no accounts; want a pool of the kind negative", st.Name)
 		case !accounts.Kind(p.set.Kind).MayFail():
 			src.doc.Errorf(st.node, "the step %q must be refused and sends a credential of the account, and the pool %q is positive: "+
-				"want a pool of the kind negative, which its owner has agreed to, or negative: false where it sends none", st.Name, src.flow.Accounts)
+				"want a pool of the kind negative, which its owner has agreed to%s", st.Name, src.flow.Accounts, st.use.orHarmless())
 		case accounts.Kind(p.set.Kind) == accounts.Negative && !f.between(st):
 			src.doc.Errorf(st.node, "the step %q sends a wrong credential; want a login that is accepted before it, and one between it "+
 				"and whatever wrong credential or end of the steps comes next, so that the target never counts two in a row", st.Name)
@@ -118,7 +118,10 @@ func (f *compiled) useOf() (u accounts.Use) {
 		if st.StepSettings == nil {
 			continue
 		}
-		asks := 1
+		asks := 1 // a repeat is charged when it is made, see [accounts.Lease.Charge]
+		if st.Within != nil {
+			asks = asksWithin(time.Duration(st.Within.Time))
+		}
 		if p := st.Poll; p != nil && p.Every > 0 {
 			asks += int(p.For / p.Every)
 		}
@@ -169,7 +172,7 @@ func (f *compiled) loggedIn(r *prober.Report) bool {
 // should not have. A 400 says so of a credential: as an OAuth error it is invalid_grant,
 // RFC 6749 section 5.2.
 func (st *step) result(r *prober.StepResult) accounts.Result {
-	refusal := r.Reason == prober.ReasonStatus4xx || r.Reason == prober.ReasonOAuthError
+	refusal := r.Reason == prober.ReasonStatus4xx || r.Reason == prober.ReasonOAuthError || r.Reason == prober.ReasonWrongRefusal
 	switch {
 	case refusal && r.Status == http.StatusLocked:
 		return accounts.Locked

@@ -48,6 +48,8 @@ type RequestStep struct {
 	JWS *JWSSettings `yaml:"jws"`
 	// Sign signs the request in a dialect of its own, such as that of draft-cavage-http-signatures.
 	Sign *SignSettings `yaml:"sign"`
+	// Misuse is what the request does wrong on purpose, where it must be refused: body_changed changes the body after it was signed.
+	Misuse string `yaml:"misuse"`
 	// FollowRedirects is how many redirects are followed; 0, the default, follows none and makes the redirect the answer.
 	FollowRedirects int `yaml:"follow_redirects"`
 	// MaxBody is the most that is read of the answer's body; a longer one fails the step. The default is 1MiB.
@@ -159,7 +161,12 @@ func (r *RequestStep) sign(req *http.Request, body []byte, s *Session) error {
 		}
 	}
 	if r.Signature != nil {
-		return r.Signature.sign(req, body, s)
+		if err := r.Signature.sign(req, body, s); err != nil {
+			return err
+		}
+	}
+	if r.Misuse == misuseBodyChanged {
+		setBody(req, r.spoilBody(body))
 	}
 	return nil
 }
@@ -190,12 +197,16 @@ func (s *Session) newRequest(ctx context.Context, method string, to *url.URL, bo
 	}).WithContext(ctx)
 	s.sent.body = body
 	if len(body) > 0 {
-		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		setBody(req, body)
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
 	return req
+}
+
+func setBody(req *http.Request, body []byte) {
+	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 }
 
 // url is where the request goes.

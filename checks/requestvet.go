@@ -15,6 +15,7 @@ func (r *RequestStep) Vet(s *Scope) {
 		s.doc.Errorf(r.Bearer.node, "bearer and basic are both set; a request has one Authorization")
 	}
 	r.vetSignatures(s)
+	r.vetMisuse(s)
 	if r.DPoP != nil {
 		r.DPoP.vet(s)
 		if r.FollowRedirects > 0 {

@@ -183,8 +183,10 @@ func (s *schemer) write(t reflect.Type) object {
 		return namedMapOf(identifier, s.of(reflect.TypeFor[Client]()))
 	case Counter:
 		return anyOf(namedTextSchema, s.structure(t))
-	case DPoPSettings:
+	case DPoPSettings, SameAsSettings:
 		return anyOf(textSchema, s.structure(t))
+	case WithinSettings:
+		return anyOf(s.of(reflect.TypeFor[Duration]()), s.structure(t))
 	case SecretRef:
 		return anyOf(textSchema, only("env"), only("file"))
 	case SecretRefs:
@@ -199,7 +201,7 @@ func (s *schemer) write(t reflect.Type) object {
 		return anyOf(object{{"const", "location"}}, s.structure(t))
 	case step:
 		return s.step()
-	case []step:
+	case Steps:
 		return object{{"type", "array"}, {"minItems", 1}, {"items", s.of(t.Elem())}}
 	case Pools:
 		return namedMapOf(flowName, s.of(reflect.TypeFor[Pool]()))
@@ -289,7 +291,23 @@ func (s *schemer) step() object {
 		}
 		told, each = append(told, is), append(each, object{{"if", is}, {"then", then}})
 	}
+	is, then := s.use()
+	properties = append(properties, member{"use", object{{"description", s.docs["UseSettings.Use"]}}})
+	told, each = append(told, is), append(each, object{{"if", is}, {"then", then}})
 	return object{{"type", "object"}, {"properties", properties}, {"anyOf", told}, {"allOf", each}}
+}
+
+// use is a step that includes a ready check, told by its key as the kinds are.
+func (s *schemer) use() (is, then object) {
+	names := sortedNames(readyChecks())
+	properties := object{
+		{"use", object{{"enum", names}}},
+		{"with", object{{"description", s.docs["UseSettings.With"]}, {"type", "object"}, {"additionalProperties", textSchema}}},
+	}
+	for _, key := range overrides() {
+		properties = append(properties, member{key, true})
+	}
+	return object{{"required", []string{"use"}}}, object{{"type", "object"}, {"additionalProperties", false}, {"properties", properties}}
 }
 
 func makeSchema(t *testing.T) []byte {
@@ -362,7 +380,7 @@ func TestSchemaIsCurrent(t *testing.T) {
 // beyondSchema are the bad files whose mistakes are not of form: the schema has
 // to accept them.
 var beyondSchema = []string{
-	"budget", "environment", "production", "negative", "negative-nobody", "pool-day", "pool-rules",
+	"misuse", "budget", "environment", "production", "negative", "negative-nobody", "pool-day", "pool-rules",
 	"follow-first", "follow-settings", "let", "poll", "submit-first", "submit-settings",
 	"account-fields", "alias-bomb", "alias-loop", "answer-before-request", "bad-types", "binary", "bodies", "confirm",
 	"confirm-budget", "confirm-rare", "duplicate-key",
@@ -523,13 +541,62 @@ func TestReferenceIsCurrent(t *testing.T) {
 	section("A capture", reflect.TypeFor[Capture]())
 	section("A counter", reflect.TypeFor[Counter]())
 	section("poll", reflect.TypeFor[PollSettings]())
+	section("within", reflect.TypeFor[WithinSettings]())
+	section("same_as", reflect.TypeFor[SameAsSettings]())
 	section("An accounts file", reflect.TypeFor[AccountsFile]())
 	section("A pool", reflect.TypeFor[Pool]())
+	b.WriteString("\n## use\n\n" + plainComment(docs["UseSettings"]) + " [Must-be-refused checks](refused.md) tells more.\n\n| key | what it is |\n|---|---|\n")
+	for _, s := range settings(t, docs, reflect.TypeFor[UseSettings]()) {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", s.key, s.doc)
+	}
+	b.WriteString("\n| ready check | what it sends | what must come of it | it needs |\n|---|---|---|---|\n")
+	for _, name := range sortedNames(readyChecks()) {
+		r := readyChecks()[name]
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s%s |\n", name, r.About, r.refusals(), r.Needs, r.parametersText())
+	}
 	b.WriteString("\n## Helpers in expressions\n\n| call | what it gives | example |\n|---|---|---|\n")
 	for _, h := range functions.All() {
 		fmt.Fprintf(&b, "| `%s` | %s | `%s` |\n", h.Usage, h.Doc, strings.ReplaceAll(h.Example, "|", `\|`))
 	}
 	current(t, "../docs/flow-reference.md", []byte(b.String()))
+}
+
+// TestRefusedTableIsCurrent keeps the table of docs/refused.md.
+func TestRefusedTableIsCurrent(t *testing.T) {
+	const begin, end = "<!-- the table is made by go generate ./checks -->\n", "<!-- end of the table -->"
+	text := readText(t, "../docs/refused.md")
+	before, rest, ok := strings.Cut(text, begin)
+	_, after, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		t.Fatal("docs/refused.md has no place for the table")
+	}
+	var b strings.Builder
+	b.WriteString(before + begin + "\n| check | what is sent | refused with | source | pool | how often |\n|---|---|---|---|---|---|\n")
+	for _, name := range sortedNames(readyChecks()) {
+		r := readyChecks()[name]
+		pool := r.Pool
+		if pool == "" {
+			pool = "any"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s |\n", name, r.About, r.refusals(), r.Source, pool, r.Often)
+	}
+	b.WriteString("\n" + end + after)
+	current(t, "../docs/refused.md", []byte(b.String()))
+}
+
+// parametersText lists the check's own parameters.
+func (r *readyCheck) parametersText() string {
+	var b strings.Builder
+	for _, p := range r.Parameters {
+		fmt.Fprintf(&b, "; `%s`: %s", p.Name, strings.TrimSuffix(p.About, "."))
+		switch {
+		case p.Required:
+			b.WriteString(" (required)")
+		case p.Default != "":
+			b.WriteString(" (`" + p.Default + "`)")
+		}
+	}
+	return b.String()
 }
 
 // plainComment drops the marks of links from a comment.

@@ -17,6 +17,7 @@ import (
 	"github.com/expr-lang/expr/vm"
 	"go.yaml.in/yaml/v4"
 
+	"github.com/authprober/authprober/checks/internal/functions"
 	"github.com/authprober/authprober/checks/internal/strict"
 )
 
@@ -41,6 +42,7 @@ type Scope struct {
 	steps      []string        // the names of the steps before this place
 	aside      bool            // the answer in reach is a mail
 	missSeen   bool            // one reads what may not be there
+	spoils     bool            // an expression makes what must be refused
 	choosy     bool            // the step at hand is only for some accounts
 }
 
@@ -145,6 +147,7 @@ func (s *Scope) compile(n *yaml.Node, offset int, source string, options ...expr
 		return nil
 	}
 	s.noteCodes(rw.mentions)
+	s.spoils = s.spoils || slices.ContainsFunc(helpers, func(h functions.Func) bool { return h.MustBeRefused && rw.mentions[h.Name] })
 	s.missSeen = s.missSeen || rw.misses()
 	p := &program{compiled, rw.mentions, rw.account > 0 || len(s.keptOf(rw.mentions)) > 0, rw.ofAnswer()}
 	s.tryCalls(n, offset, source, rw)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
@@ -17,7 +16,7 @@ import (
 
 // A SecretRef is a value of an account or a secret of a flow: text, or a
 // reference to where a secret is kept, {env: NAME} or {file: PATH}. A relative
-// path is taken from the folder of the file that names it.
+// path is taken from the folder of the file that names it; see secretPath.
 type SecretRef struct {
 	Text string // as written, unless Env or File is set
 	Env  string // name of an environment variable, which may not be empty
@@ -72,15 +71,16 @@ func (r *SecretRef) read(dir string, lookup func(string) (string, bool)) (value 
 		}
 		return secret.New(v), "", nil
 	case r.File != "":
-		return readSecretFile(dir, r.File)
+		path, err := secretPath(dir, r.File, lookup)
+		if err != nil {
+			return value, "", fmt.Errorf("reading the secret file %q: %w", r.File, err)
+		}
+		return readSecretFile(path)
 	}
 	return secret.New(r.Text), "", nil
 }
 
-func readSecretFile(dir, path string) (value secret.Secret, warning string, err error) {
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(dir, path)
-	}
+func readSecretFile(path string) (value secret.Secret, warning string, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return value, "", fmt.Errorf("reading the secret file %q: %w", path, plainPathError(err))

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"slices"
 	"strings"
@@ -30,6 +29,7 @@ type Session struct {
 	lease   *accounts.Lease // nil where the flow uses no accounts
 	wire    *wire
 	client  *http.Client
+	jar     *jar
 	vars    map[string]any // what expressions see
 	vm      vm.VM
 	start   time.Time
@@ -50,7 +50,11 @@ type Session struct {
 
 	inbox    *openInbox // nil where no mail server is connected to
 	answer   answer
-	previous answer // of the step before
+	previous answer               // of the step before
+	before   before               // what the must-be-refused step at hand found
+	refusals map[string]answer    // of the steps that later ones are compared with
+	ended    time.Time            // when the step before has ended; zero where nothing counts from there
+	ends     map[string]time.Time // the same by step
 	timing   *timing
 	result   *prober.StepResult // of the step at hand
 	tags     map[string]string
@@ -91,8 +95,8 @@ func (f *compiled) newSession(ctx context.Context, lease *accounts.Lease) *Sessi
 		s.report.Err = s.recall()
 	}
 	s.wire = newWire(ctx, config, f.secure, f.options)
-	jar, _ := cookiejar.New(nil) // it never errs
-	s.client = &http.Client{Transport: s.wire.transport, Jar: jar}
+	s.jar = newJar()
+	s.client = &http.Client{Transport: s.wire.transport, Jar: s.jar}
 	return s
 }
 

@@ -93,6 +93,12 @@ type StepSettings struct {
 	Expect []Expr `yaml:"expect"`
 	// Refuse makes this a must-be-refused step: the statuses with which the target has to refuse it. That it accepts is a fail-open.
 	Refuse []int `yaml:"refuse"`
+	// Within is for how long this must-be-refused step may be accepted, such as a token after it was revoked. It is asked again, each time over a new connection, until it is refused; how long that took is a metric, and acceptance is a fail-open only at the end of the time. The default is not at all.
+	Within *WithinSettings `yaml:"within"`
+	// SameAs says that the refusal must not differ from that of an earlier must-be-refused step, as those of an unknown user and of a wrong password must not.
+	SameAs *SameAsSettings `yaml:"same_as"`
+	// Repeat says whether a must-be-refused step that was accepted is asked for once more, over another connection, to tell how wide the door is open. The default is true; false is for what must not be done twice, such as a payment.
+	Repeat *bool `yaml:"repeat"`
 	// Negative says whether this must-be-refused step sends a wrong credential of the leased account, which an account in the pool has to be for. The default is whether it reads a field of the account other than its name, or a value that was kept of one.
 	Negative *bool `yaml:"negative"`
 	// Capture keeps values of the answer under names, for the steps that follow. They are secret unless shown.
@@ -128,8 +134,10 @@ type step struct {
 	misses   bool     // an expression reads what may not be there
 	usesCode bool     // it sends a one-time code, by the clock or a counter
 	usesBody bool     // an expression reads the answer's body as JSON
+	compared bool     // a later step's refusal is compared with its own
 	// credential says that its action sends what may be a credential of the account.
 	credential bool
+	use        *used // the ready check that it is of; nil for a step of the flow's own
 	// judged are the expectations, those on the status first: what the status
 	// says is the better reason.
 	judged []*Expr
@@ -148,7 +156,7 @@ func (st *step) DecodeYAML(d *strict.Document, n *yaml.Node) {
 	switch {
 	case n.Kind != yaml.MappingNode: // noted by Pairs
 	case len(found) == 0:
-		d.Errorf(n, "a step needs a key that tells its kind; the kinds are %s%s", strings.Join(names, ", "), near)
+		d.Errorf(n, "a step needs a key that tells its kind; the kinds are %s; or use, for a ready check%s", strings.Join(names, ", "), near)
 	case len(found) > 1:
 		d.Errorf(n, "a step has one kind, and this one has %v", found)
 	default:

@@ -12,7 +12,7 @@ import (
 // vet finds what is wrong with a step and compiles it.
 func (st *step) vet(s *Scope, runTimeout time.Duration) {
 	before := s
-	s.totpSeen, s.missSeen = false, false
+	s.totpSeen, s.missSeen, s.spoils = false, false, false
 	s.choosy = false
 	st.If.compileBool(before)
 	s.choosy = st.If.mentions("account")
@@ -20,6 +20,7 @@ func (st *step) vet(s *Scope, runTimeout time.Duration) {
 	st.ifNeeds = exprNeeds(&st.If, s.captured)
 	letNeeds := st.vetLet(s)
 	st.Vet(before)
+	st.vetSpoils(s)
 	st.usesTOTP, st.usesCode, st.credential = s.totpSeen, s.codeSeen, s.credential
 	after := s.withAnswer(st.isAside())
 	st.vetPoll(after, runTimeout)
@@ -37,6 +38,14 @@ func (st *step) vet(s *Scope, runTimeout time.Duration) {
 	st.needs = slices.DeleteFunc(st.needs, func(name string) bool { return st.lets(name) })
 	st.vetCaptures(s, after)
 	st.vetMemory(s, s.withAnswer(st.isAside()))
+}
+
+// vetSpoils allows what is made to be refused in a step that must be refused, and in no
+// other.
+func (st *step) vetSpoils(s *Scope) {
+	if s.spoils && len(st.Refuse) == 0 {
+		s.doc.Errorf(st.node, "the step %q sends what is made to be refused, and has no refuse", st.Name)
+	}
 }
 
 // conditions are those that the kind has of its own.
@@ -130,7 +139,7 @@ func (st *step) reasons() []prober.Reason {
 		}
 	}
 	if len(st.Refuse) > 0 {
-		rs = append(rs, prober.ReasonNotRefused)
+		rs = append(rs, prober.ReasonNotRefused, prober.ReasonWrongRefusal)
 	}
 	if slices.ContainsFunc(st.Expect, func(e Expr) bool { return e.mentions("took") }) {
 		rs = append(rs, prober.ReasonTooSlow)

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -41,10 +40,7 @@ func (f *compiled) setTLS(src *source) {
 	if src.flow.TLS.CA == "" {
 		return
 	}
-	path := src.flow.TLS.CA
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(src.dir, path)
-	}
+	path := under(src.dir, src.flow.TLS.CA)
 	pem, err := os.ReadFile(path)
 	if err != nil {
 		src.mistake("tls", "reading the certificates %q: %v", path, plainPathError(err))

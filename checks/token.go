@@ -104,6 +104,10 @@ func (st *TokenStep) Run(ctx context.Context, s *Session) error {
 // begun is why the grant has nothing to be asked with.
 func (st *TokenStep) begun(g *grant) error {
 	switch {
+	case st.Misuse == misuseCodeReplayed && g.spent.code == "":
+		return errNoCode
+	case st.Misuse == misuseCodeReplayed:
+		return nil
 	case st.Token == grantCode:
 		return g.authorized()
 	case st.Token == grantDevice && g.deviceCode == "":
@@ -122,9 +126,13 @@ func (st *TokenStep) values(s *Session, g *grant) (url.Values, error) {
 		if err != nil {
 			return nil, err
 		}
-		params.Set("code", g.code)
+		sent := codeAndVerifier{g.code, g.verifier}
+		if st.Misuse == misuseCodeReplayed {
+			sent = g.spent
+		}
+		params.Set("code", sent.code)
 		params.Set("redirect_uri", back)
-		params.Set("code_verifier", g.verifier)
+		params.Set("code_verifier", sent.verifier)
 	case grantRefresh:
 		token, err := st.RefreshToken.text(s, nil)
 		if err != nil {
@@ -176,6 +184,9 @@ func (st *TokenStep) Verify(s *Session) error {
 	s.hideTokens(object)
 	if err := vetTokens(object); err != nil {
 		return err
+	}
+	if g := s.grant(st.client); st.Token == grantCode {
+		g.spent = codeAndVerifier{g.code, g.verifier}
 	}
 	kind, err := textMember(object, "token_type")
 	if err != nil {

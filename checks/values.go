@@ -101,25 +101,32 @@ func (v *Frequency) DecodeYAML(d *strict.Document, n *yaml.Node) {
 	if !ok {
 		return
 	}
+	f, err := ParseFrequency(text)
+	if err != nil {
+		d.Errorf(n, "%v", err)
+		return
+	}
+	*v = f
+}
+
+// ParseFrequency reads a frequency. An error repeats the text.
+func ParseFrequency(text string) (Frequency, error) {
 	m := frequencyForm.FindStringSubmatch(strings.TrimSpace(text))
 	if m == nil {
-		d.Errorf(n, "%q is not a frequency; want one such as 6 per minute or 1 per 30d", text)
-		return
+		return Frequency{}, fmt.Errorf("%q is not a frequency; want one such as 6 per minute or 1 per 30d", text)
 	}
 	count, _ := strconv.Atoi(m[1]) // digits only, and few
 	per, named := unitsOfTime[m[2]]
 	if !named {
 		var err error
 		if per, err = parseDuration(m[2]); err != nil {
-			d.Errorf(n, "%q is not a frequency: %v", text, err)
-			return
+			return Frequency{}, fmt.Errorf("%q is not a frequency: %w", text, err)
 		}
 	}
 	if count < 1 || per <= 0 {
-		d.Errorf(n, "the frequency %q is not above zero", text)
-		return
+		return Frequency{}, fmt.Errorf("the frequency %q is not above zero", text)
 	}
-	*v = Frequency{count, per}
+	return Frequency{count, per}, nil
 }
 
 // A Size is a number of bytes, written "64KiB", "1MiB" or "1000000".

@@ -31,6 +31,9 @@ func (s *Session) judge(st *step) error {
 			return err
 		}
 	}
+	if st.SameAs != nil {
+		return s.judgeSame(st)
+	}
 	return nil
 }
 
@@ -46,27 +49,11 @@ func (s *Session) verify(st *step, v Verifier) error {
 	return v.Verify(s)
 }
 
-// judgeRefusal is for must-be-refused steps. Only an answer of class 2xx is an
-// acceptance; a server error or a rate limit is no refusal either, but a
-// failure.
-func (s *Session) judgeRefusal(st *step) error {
-	status := s.answer.status
-	want := "want a refusal with " + list(st.Refuse)
-	switch {
-	case slices.Contains(st.Refuse, status):
-		return nil
-	case status >= 200 && status < 300:
-		return Failf(prober.ReasonNotRefused, "%s, got %d: it was accepted", want, status)
-	}
-	return Failf(reasonOfStatus(status), "%s, got %d", want, status)
-}
-
-func list(statuses []int) string {
-	texts := make([]string, len(statuses))
-	for i, status := range statuses {
-		texts[i] = fmt.Sprint(status)
-	}
-	return strings.Join(texts, " or ")
+// isAccepted reports whether an answer of another class than 2xx is an acceptance, by
+// the kind of the step.
+func (st *step) isAccepted(s *Session) bool {
+	a, ok := st.Step.(interface{ accepted(*Session) bool })
+	return ok && a.accepted(s)
 }
 
 func (s *Session) judgeOne(st *step, e *Expr) error {
@@ -81,7 +68,7 @@ func (s *Session) judgeOne(st *step, e *Expr) error {
 		if !ok {
 			return err
 		}
-		if reason == prober.ReasonAssertion {
+		if reason == prober.ReasonAssertion || reason == prober.ReasonWrongRefusal {
 			reason = f.reason
 		}
 		return Failf(reason, "%s: %v%s", want, err, s.statusBeside(e))
@@ -102,6 +89,9 @@ func (s *Session) reasonOf(st *step, e *Expr) prober.Reason {
 	}
 	if e.mentions("took") {
 		return prober.ReasonTooSlow
+	}
+	if len(st.Refuse) > 0 { // refused it was
+		return prober.ReasonWrongRefusal
 	}
 	return prober.ReasonAssertion
 }

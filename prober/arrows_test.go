@@ -21,8 +21,10 @@ var arrows = []struct {
 }{
 	{"prober/detect", nil, []string{"."}}, // a dot: nothing but the standard library
 	{"prober/history", []string{"prober", "prober/detect"}, []string{"net/http", "go.yaml.in/", "github.com/expr-lang/"}},
+	{"prober/control", []string{"prober"}, []string{"go.yaml.in/", "github.com/expr-lang/"}},
 	{"prober/otlp", []string{"prober"}, []string{"go.yaml.in/", "github.com/expr-lang/", "os"}},
-	{"prober/web", []string{"prober", "prober/detect"}, []string{"go.yaml.in/", "github.com/expr-lang/"}},
+	{"prober/web/api", []string{"prober", "prober/detect"}, []string{"net/http", "net", "html/template"}},
+	{"prober/web", []string{"prober", "prober/detect", "prober/web/api"}, []string{"go.yaml.in/", "github.com/expr-lang/"}},
 	{"prober/alertmanager", []string{"prober", "prober/detect"}, []string{"go.yaml.in/", "github.com/expr-lang/"}},
 	{"prober", []string{"prober/detect"}, []string{"go.yaml.in/", "github.com/expr-lang/", "net/http", "net"}},
 	{"checks/internal", []string{"checks/internal/"}, nil},

@@ -26,6 +26,12 @@ type Check struct {
 	// RefuseSteps are the names of those steps whose acceptance by the target
 	// is a fail-open.
 	RefuseSteps []string
+	// RevokedSteps are the names of those of RefuseSteps that may be accepted for a while
+	// after something was revoked, and that measure for how long they are.
+	RevokedSteps []string
+	// SameAs has, for those of RefuseSteps whose refusal must not differ from that of an
+	// earlier one, the name of that one.
+	SameAs map[string]string
 	// DeliverySteps are the names of those steps that wait for a delivery, such as
 	// that of a one-time code by mail.
 	DeliverySteps []string

@@ -25,7 +25,9 @@ const (
 // passed or failed. It ends with the first run that passes. A recovery is a row of
 // passed runs, and at a tenth of the pace that row would take ten times as long; so
 // it costs the recovery the wait for one run, and nothing after it. A target that
-// fails again at once is governed again at once, as long as the check is firing.
+// fails again at once is governed again at once, as long as the check is firing. A run
+// in which something was let in that must be refused counts as one that passed here:
+// the target is up.
 type governor struct {
 	met        int // due times since the last run began, while governed
 	trickle    int // every so many of them is met
@@ -49,6 +51,9 @@ func trickleOf(every time.Duration) int {
 // observe takes account of a run that ended at the given time. It reports whether
 // the run has ended the governing.
 func (g *governor) observe(outcome Outcome, r *Report, end time.Time) (released bool) {
+	if failOpenOf(outcome, r) != nil { // a target that lets somebody in is up
+		outcome = Passed
+	}
 	switch outcome {
 	case Passed:
 		if g.why != "" {

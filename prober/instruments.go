@@ -13,7 +13,9 @@ type instruments struct {
 	due, runs, failed, inconclusive, missed *prometheus.CounterVec
 	confirmed, unconfirmed                  *prometheus.CounterVec
 	failures, failOpen                      *prometheus.CounterVec
+	compared, slower                        *prometheus.CounterVec
 	duration, step, phase, delivery         *prometheus.HistogramVec
+	refusal, propagation                    *prometheus.HistogramVec
 	lag                                     prometheus.Histogram
 	lastRun, lastPass                       *prometheus.GaugeVec
 	certificate, skew                       *prometheus.GaugeVec
@@ -48,6 +50,10 @@ func newInstruments() *instruments {
 			"Confirming runs that were wanted and could not begin, and why; they are neither due nor missed.", "check", "reason"),
 		failOpen: counters("fail_open_total",
 			"Runs in which the target accepted what it must refuse, by step.", "check", "step"),
+		compared: counters("refusals_compared_total",
+			"Runs in which a step and the one that it must be refused the same as were both refused, and that can be compared in time.", "check", "step"),
+		slower: counters("refusals_slower_total",
+			"Those of authprober_refusals_compared_total in which the step was refused later than the other: half of them, where time tells nothing.", "check", "step"),
 		duration: histograms("run_duration_seconds",
 			"Time that runs took that passed or failed, without their clean-up.",
 			[]float64{.1, .25, .5, 1, 2.5, 5, 10, 30}, "check", "outcome"),
@@ -63,6 +69,12 @@ func newInstruments() *instruments {
 		delivery: histograms("delivery_seconds",
 			"Time from the beginning of steps that wait for a delivery, such as that of a one-time code, until it was there; what never came is a run failure.",
 			[]float64{.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600}, "check", "step"),
+		refusal: histograms("refusal_seconds",
+			"Time from the request having been written to the first byte of the refusal, of steps that must be refused as one another and were, in one request.",
+			[]float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5}, "check", "step"),
+		propagation: histograms("revocation_propagation_seconds",
+			"Time from the end of the step that revoked until the target was asked and refused, of steps that may be accepted for a while; what is let in after that is a fail-open.",
+			[]float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}, "check", "step"),
 		lag: prometheus.NewHistogram(histogramOpts("schedule_lag_seconds",
 			"Time by which runs began after they were due: the prober's own lateness.",
 			[]float64{.001, .005, .01, .05, .1, .5, 1, 5, 10})),
@@ -101,7 +113,8 @@ func newInstruments() *instruments {
 
 func (in *instruments) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		in.due, in.runs, in.failed, in.inconclusive, in.missed, in.confirmed, in.unconfirmed, in.failures, in.failOpen, in.duration, in.step,
+		in.due, in.runs, in.failed, in.inconclusive, in.missed, in.confirmed, in.unconfirmed, in.failures, in.failOpen,
+		in.compared, in.slower, in.refusal, in.propagation, in.duration, in.step,
 		in.phase, in.delivery, in.lag, in.lastRun, in.lastPass, in.certificate, in.skew, in.governed, in.paused,
 		in.tolerate, in.detect, in.threshold, in.reloadOK, in.reloadAt, in.notified, in.unnotified, in.build,
 	}

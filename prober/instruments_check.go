@@ -21,6 +21,7 @@ type checkInstruments struct {
 	duration          map[Outcome]prometheus.Observer
 	steps             map[string]prometheus.Observer
 	deliveries        map[string]prometheus.Observer
+	refusals          refusalInstruments
 	phases            map[string]prometheus.Observer
 	lastRun, lastPass prometheus.Gauge
 	governed, paused  prometheus.Gauge
@@ -71,6 +72,7 @@ func (in *instruments) forCheck(c *Check, joint bool) *checkInstruments {
 		x.phases[phase] = in.phase.WithLabelValues(c.Name, phase)
 	}
 	x.zeroSteps(c, joint)
+	x.refusals = in.refusalsOf(c)
 	return x
 }
 
@@ -85,9 +87,6 @@ func (x *checkInstruments) zeroSteps(c *Check, joint bool) {
 	}
 	for _, step := range c.DeliverySteps {
 		x.deliveries[step] = x.all.delivery.WithLabelValues(c.Name, step)
-	}
-	for _, step := range c.RefuseSteps {
-		x.all.failOpen.WithLabelValues(c.Name, step)
 	}
 }
 
@@ -141,6 +140,7 @@ func (x *checkInstruments) run(r *Run) {
 		x.fail(r.FailedStep())
 	}
 	x.observeSteps(r.Steps)
+	x.refusals.observe(r)
 	if !r.CertificateExpiry.IsZero() {
 		x.all.certificate.WithLabelValues(x.name).Set(unix(r.CertificateExpiry))
 	}
@@ -152,9 +152,6 @@ func (x *checkInstruments) run(r *Run) {
 func (x *checkInstruments) fail(step *StepResult) {
 	x.failed.Inc()
 	x.failure(step.Name, step.Reason).Inc()
-	if step.Reason == ReasonNotRefused {
-		x.all.failOpen.WithLabelValues(x.name, step.Name).Inc()
-	}
 }
 
 func (x *checkInstruments) observeDuration(r *Run) {

@@ -1,6 +1,7 @@
 package prober
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,9 +34,13 @@ func (m *Metrics) forget(after []*Check) {
 func (in *instruments) forgetParts(before, after *Check) {
 	in.threshold.DeletePartialMatch(prometheus.Labels{"check": before.Name})
 	for of, steps := range map[deleter][2][]string{
-		in.step:     {before.Steps, after.Steps},
-		in.failOpen: {before.RefuseSteps, after.RefuseSteps},
-		in.delivery: {before.DeliverySteps, after.DeliverySteps},
+		in.step:        {before.Steps, after.Steps},
+		in.failOpen:    {before.RefuseSteps, after.RefuseSteps},
+		in.delivery:    {before.DeliverySteps, after.DeliverySteps},
+		in.propagation: {before.RevokedSteps, after.RevokedSteps},
+		in.compared:    {slices.Collect(maps.Keys(before.SameAs)), slices.Collect(maps.Keys(after.SameAs))},
+		in.slower:      {slices.Collect(maps.Keys(before.SameAs)), slices.Collect(maps.Keys(after.SameAs))},
+		in.refusal:     {before.compares(), after.compares()},
 	} {
 		for _, step := range steps[0] {
 			if !slices.Contains(steps[1], step) {

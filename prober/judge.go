@@ -15,6 +15,7 @@ import (
 // asked by any goroutine.
 type Judge struct {
 	changed []func(StateChange)
+	drilled []func(DrillChange)
 
 	mu     sync.RWMutex
 	checks []*judged // in the order in which they were given, and then the groups
@@ -39,6 +40,10 @@ type judged struct {
 	blipEnd  time.Time     // of the last counted failure
 	windows  []window      // one for each of Windows
 	status   CheckStatus
+	open     openings  // what was let in that must be refused, while that stands; none of a group
+	since    time.Time // of the last change of the state; zero before
+	drill    Drill
+	drilling bool // somebody has been told of drill, and not of its end
 	blaming
 }
 
@@ -87,13 +92,21 @@ func (j *Judge) ReplaceChecks(checks []*Check) {
 func (j *Judge) goOn(c *Check, params detect.Params, epoch time.Time, group bool) *judged {
 	g := j.of(c)
 	if g == nil || g.kind != kindOf(c) || g.params != params {
+		before := g
 		g = newJudged(c, params, epoch)
 		g.group = group
+		if before != nil {
+			before.mu.Lock()
+			defer before.mu.Unlock()
+			g.goOnOpen(before)
+			g.drill, g.drilling = before.drill, before.drilling
+		}
 		return g
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.check, g.status.Check = c, c
+	g.open = g.open.of(c)
 	return g
 }
 
@@ -167,6 +180,7 @@ func (j *Judge) ObserveRun(r *Run) {
 }
 
 func (j *Judge) observe(g *judged, r *Run) {
+	j.endDrill(g, time.Now())
 	if change, changed := g.observe(r); changed {
 		for _, f := range j.changed {
 			f(change)
@@ -184,6 +198,7 @@ func (j *Judge) ObserveMissed(m Missed) {
 			g.mu.Lock()
 			g.status.Counts.Missed += uint64(m.N)
 			g.mu.Unlock()
+			j.endDrill(g, m.At)
 		}
 	}
 }
@@ -205,7 +220,7 @@ func (j *Judge) Firing(c *Check) bool {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.detector.State() == detect.Firing
+	return g.state() == detect.Firing
 }
 
 // ConfirmAt implements [Confirmer].
@@ -288,6 +303,10 @@ func (g *judged) observe(r *Run) (StateChange, bool) {
 	for i := range g.windows {
 		g.windows[i].add(end.Sub(g.epoch), failed)
 	}
+	before, opened, stood := g.state(), "", len(g.open) > 0
+	if !g.group { // a group is judged by rates alone
+		opened = g.open.observe(r)
+	}
 	judgement := g.detector.Observe(end, failed)
 	if g.counted = judgement.Counted; g.counted {
 		if failed {
@@ -295,12 +314,25 @@ func (g *judged) observe(r *Run) (StateChange, bool) {
 		}
 		g.keep(r, g.group, g.detector.ChangePoint())
 	}
-	if !judgement.Changed() {
+	change := StateChange{Check: g.check, From: before, To: g.state(), At: end, Step: opened}
+	paged := judgement.Changed() && judgement.After == detect.Firing // as it may be for what was let in already
+	if change.From == change.To && opened == "" && !paged {
 		return StateChange{}, false
 	}
+	if change.Cause = CauseRate; opened != "" || stood && change.From != change.To {
+		change.Cause = CauseFailOpen
+	}
+	if change.From != change.To {
+		g.since = end
+	}
 	g.forget() // what was found before: who is woken sees what is known by now
-	return StateChange{Check: g.check, From: judgement.Before, To: judgement.After, At: end, Status: g.at(end)}, true
+	change.Status = g.at(end)
+	return change, true
 }
+
+// state is that of the detector, or Firing while something stands that was let in. It
+// holds g.mu.
+func (g *judged) state() detect.State { return g.open.stateWith(g.detector.State()) }
 
 // at fills in what depends on now or lives in the detector. It holds g.mu.
 func (g *judged) at(now time.Time) CheckStatus {
@@ -308,7 +340,13 @@ func (g *judged) at(now time.Time) CheckStatus {
 	if s.Pace.To == "" {
 		s.Pace.To = PaceScheduled
 	}
-	s.State, s.Since = d.State(), d.Since()
+	if s.State, s.Since = g.state(), g.since; s.Since.IsZero() {
+		s.Since = d.Since()
+	}
+	s.FailOpens = slices.Clone(g.open)
+	if g.drill.On(now) {
+		s.Drill = g.drill
+	}
 	s.Evidence, s.Recovery = d.Evidence(), d.Recovery()
 	s.ChangePoint, s.Bursts = d.ChangePoint(), d.Bursts()
 	s.ConfirmLeft = g.budget.Left(now)

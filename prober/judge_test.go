@@ -152,7 +152,7 @@ func TestLogLines(t *testing.T) {
 		log.ObserveRun(r)
 		log.ObserveMissed(Missed{Check: c, Reason: MissOverlap, N: 3, At: time.Now()})
 		log.ObserveMissed(Missed{Check: c, Reason: MissNoAccount, N: 1, At: time.Now(), Confirm: true})
-		log.ObserveStateChange(StateChange{Check: c, From: detect.Suspect, To: detect.Firing, Status: CheckStatus{
+		log.ObserveStateChange(StateChange{Check: c, From: detect.Suspect, To: detect.Firing, Cause: CauseRate, Status: CheckStatus{
 			State: detect.Firing, Evidence: 1.5, ChangePoint: time.Now(), LastFailed: r,
 			Blame:  detect.Finding{Runs: 9, Failed: 3, Tested: 2},
 			Bursts: detect.Bursts{Longest: time.Minute, Outgrown: 1},

@@ -67,6 +67,16 @@ func (o LogObserver) ObserveStateChange(c StateChange) {
 	}
 }
 
+// ObserveDrill writes that a drill has begun, or is over. It is for [Judge.OnDrill].
+func (o LogObserver) ObserveDrill(c DrillChange) {
+	if !c.On {
+		o.Log.Info("drill over", zap.String("check", c.Check.Name))
+		return
+	}
+	o.Log.Warn("drill", zap.String("check", c.Check.Name), zap.Time("until", c.Drill.Until),
+		zap.Object("labels", tags(c.Check.Labels)))
+}
+
 func runLevel(o Outcome) zapcore.Level {
 	switch o {
 	case Failed:
@@ -104,6 +114,9 @@ func runFields(r *Run) []zap.Field {
 	if d := slowestDelivery(r); d > 0 {
 		fields = append(fields, zap.Duration("delivery", d))
 	}
+	if d := slowestPropagation(r); d > 0 {
+		fields = append(fields, zap.Duration("propagation", d))
+	}
 	if r.TraceID != "" {
 		fields = append(fields, zap.String("trace_id", r.TraceID))
 	}
@@ -119,6 +132,9 @@ func appendStep(fields []zap.Field, s *StepResult) []zap.Field {
 	if s.Status != 0 {
 		fields = append(fields, zap.Int("status", s.Status))
 	}
+	if s.Repeat != "" {
+		fields = append(fields, zap.String("repeat", string(s.Repeat)))
+	}
 	return fields
 }
 
@@ -127,6 +143,14 @@ func appendStep(fields []zap.Field, s *StepResult) []zap.Field {
 func slowestDelivery(r *Run) (longest time.Duration) {
 	for i := range r.Steps {
 		longest = max(longest, r.Steps[i].Delivery)
+	}
+	return longest
+}
+
+// slowestPropagation is the longest that a revocation took to be seen; 0 where none was.
+func slowestPropagation(r *Run) (longest time.Duration) {
+	for i := range r.Steps {
+		longest = max(longest, r.Steps[i].Propagation)
 	}
 	return longest
 }
@@ -146,6 +170,7 @@ func changeFields(c StateChange) []zap.Field {
 		zap.String("check", c.Check.Name),
 		zap.Stringer("from", c.From),
 		zap.Stringer("to", c.To),
+		zap.String("cause", string(c.Cause)),
 		zap.Float64("evidence", s.Evidence),
 	}
 	for _, r := range s.Ratios {
@@ -162,6 +187,9 @@ func changeFields(c StateChange) []zap.Field {
 	if s.Bursts.Outgrown > 0 {
 		fields = append(fields, zap.Duration("longest_burst", s.Bursts.Longest),
 			zap.Duration("blip", c.Check.Objective.Blip))
+	}
+	if c.Step != "" {
+		fields = append(fields, zap.String("fail_open", c.Step))
 	}
 	if r := s.LastFailed; r != nil && c.To != detect.Healthy {
 		fields = appendStep(fields, r.FailedStep())

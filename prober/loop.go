@@ -15,19 +15,21 @@ type loop struct {
 	of        atomic.Pointer[Check]
 	log       *zap.Logger
 	tell      func(event)
-	seq       *atomic.Uint64 // shared with the loop that had the check before
-	slots     chan struct{}  // holds one element for each run in flight
-	confirmer Confirmer      // nil where the check does not confirm
-	cancel    func()         // ends the schedule, and no run; nil before the loop runs
-	idle      chan struct{}  // closed when no due time is met any more
-	over      chan struct{}  // closed when its last run has ended, too
+	seq       *atomic.Uint64                    // shared with the loop that had the check before
+	slots     chan struct{}                     // holds one element for each run in flight
+	excuse    func(context.Context, *Run) error // see Options.Excuse; may be nil
+	confirmer Confirmer                         // nil where the check does not confirm
+	cancel    func()                            // ends the schedule, and no run; nil before the loop runs
+	idle      chan struct{}                     // closed when no due time is met any more
+	over      chan struct{}                     // closed when its last run has ended, too
 	confirming
 	pacing
+	alarm
 }
 
 func newLoop(c *Check, log *zap.Logger) *loop {
 	l := &loop{log: log, seq: new(atomic.Uint64), slots: make(chan struct{}, c.Schedule.Concurrency),
-		idle: make(chan struct{}), over: make(chan struct{}), pacing: newPacing(c)}
+		idle: make(chan struct{}), over: make(chan struct{}), pacing: newPacing(c), alarm: alarm{epoch: time.Now()}}
 	l.of.Store(c)
 	return l
 }
@@ -64,6 +66,7 @@ func (l *loop) run(ctx, runs context.Context, start time.Time) {
 				}
 				wait = min(wait, at.Sub(now))
 			}
+			l.sleeps(wait)
 			timer.Reset(wait)
 			select {
 			case <-timer.C:

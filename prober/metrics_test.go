@@ -34,6 +34,10 @@ func judgeAndMetrics(t testing.TB, checks []*Check) (*Judge, *Metrics) {
 		History: func() HistoryStatus {
 			return HistoryStatus{Durable: true, Bytes: 4096, Limit: 1 << 30, Oldest: time.Unix(1000, 0), WritesFailed: 2, Dropped: 3}
 		},
+		Control: func() ControlStatus {
+			return ControlStatus{Targets: []ControlTarget{{Name: "loopback", Looks: 4, Up: true}, {Name: "one.example", Looks: 4, Failures: 1}},
+				Excused: map[ExcuseCause]uint64{ExcuseNetwork: 2}, Starved: 1.5, Throttled: 2.5, HasThrottled: true}
+		},
 		Pools: func() []PoolStatus {
 			return []PoolStatus{{Name: "retail", Free: 7, Leased: 1, Cooling: 2, Quarantined: 3, Logins: 40, Refusals: 5,
 				Budgets: []Budget{{Name: "codes", Left: 12}, {Name: "negative"}}}}
@@ -102,11 +106,12 @@ func goldenRuns(c *Check, now time.Time) []*Run {
 				CertificateExpiry: now.Add(90 * 24 * time.Hour), Tags: map[string]string{"release": "1.4", "backend": "b"},
 				Steps: []StepResult{
 					{Name: "login", Took: 200 * time.Millisecond, Status: 200, Polls: 3, Delivery: 150 * time.Millisecond, Phases: Phases{Resolve: 1e6, Connect: 2e6, TLS: 3e7, Processing: 1e8, Transfer: 4e6}},
-					{Name: "replay", Took: 90 * time.Millisecond, Phases: Phases{Processing: 8e7}}}}},
+					{Name: "replay", Took: 90 * time.Millisecond, Attempts: 1, Propagation: 1500 * time.Millisecond, Phases: Phases{Processing: 8e7}},
+					{Name: "unknown user", Took: 90 * time.Millisecond, Attempts: 1, Phases: Phases{Processing: 9e7}}}}},
 		{Check: c, Seq: 2, Due: at(1), Start: at(1), Took: 5 * time.Second, Outcome: Failed,
 			Report: Report{TraceID: "not a trace id", Steps: []StepResult{{Name: "login", Took: 5 * time.Second, Polls: 6, Reason: ReasonTimeout, Detail: "no answer in 5s"}}}},
 		{Check: c, Seq: 3, Due: at(2), Start: at(2), Took: time.Second, Outcome: Failed,
-			Report: Report{Steps: []StepResult{{Name: "login", Took: time.Second, Skipped: true}, {Name: "replay", Reason: ReasonNotRefused, Status: 200, Detail: "status 200, want 401"}}}},
+			Report: Report{Steps: []StepResult{{Name: "login", Took: time.Second, Skipped: true}, {Name: "replay", Reason: ReasonNotRefused, Status: 200, Detail: "status 200, want 401", Attempts: 2, Repeat: RepeatAccepted}}}},
 		{Check: c, Seq: 4, Due: at(3), Start: at(3), Took: time.Second, Outcome: Errored,
 			Report: Report{Err: os.ErrPermission, Steps: []StepResult{{Name: "login", Reason: ReasonTimeout}, {Name: "nonsense"}}}},
 		{Check: c, Seq: 5, Due: at(4), Start: at(4), Took: time.Second, Outcome: Aborted, Report: Report{Err: ErrShutdown}},
@@ -118,6 +123,9 @@ func goldenChecks() []*Check {
 	a.Labels = map[string]string{"team": "identity", "severity": "page"}
 	b.Labels = map[string]string{"team": "payments", "country": "at"}
 	a.DeliverySteps = []string{"login"}
+	a.Steps, a.Reasons = append(a.Steps, "unknown user"), append(a.Reasons, []Reason{ReasonNotRefused, ReasonWrongRefusal})
+	a.RefuseSteps, a.RevokedSteps = []string{"replay", "unknown user"}, []string{"replay"}
+	a.SameAs = map[string]string{"unknown user": "replay"}
 	a.Thresholds = []Threshold{
 		{Ratio: 0.05, Window: 15 * time.Minute, MinRuns: 3, Severity: "ticket"},
 		{Ratio: 0.05, Window: 24 * time.Hour, MinRuns: 4, Severity: "ticket"},
@@ -157,6 +165,11 @@ func TestExposition(t *testing.T) {
 		for _, r := range goldenRuns(checks[0], time.Now()) {
 			judge.ObserveRun(r)
 			metrics.ObserveRun(r)
+		}
+		for _, r := range []StepResult{ // neither is the time of a refusal
+			{Name: "replay", Attempts: 2, Phases: Phases{Processing: 1}}, {Name: "replay", Reason: ReasonStatus5xx, Attempts: 1, Phases: Phases{Processing: 1}},
+		} {
+			metrics.in.refusalsOf(checks[0]).observe(&Run{Check: checks[0], Outcome: Failed, Report: Report{Steps: []StepResult{r}}})
 		}
 		missed := Missed{Check: checks[0], Reason: MissOverlap, N: 3, At: time.Now()}
 		judge.ObserveMissed(missed)

@@ -130,7 +130,7 @@ func (c *collector) observeOne(o Observer, e event) {
 		if r, ok := o.(Replacer); ok {
 			r.ReplaceChecks(*e.checks)
 		}
-	default:
+	case e.missed.N > 0: // otherwise somebody wants to know whether we listen
 		o.ObserveMissed(e.missed)
 	}
 }

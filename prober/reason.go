@@ -21,6 +21,7 @@ const (
 	ReasonTokenInvalid Reason = "token_invalid" // a token that does not verify
 	ReasonClockSkew    Reason = "clock_skew"    // the target's clock is too far from ours
 	ReasonNotRefused   Reason = "not_refused"   // fail-open: something that must be refused was accepted
+	ReasonWrongRefusal Reason = "wrong_refusal" // refused, as it must be, but not in the way it has to be; no fail-open
 	ReasonChallenge    Reason = "challenge_loop"
 	ReasonUndelivered  Reason = "undelivered" // a one-time code never came
 	ReasonRedirect     Reason = "redirect"    // an unexpected redirect, or too many of them
@@ -30,7 +31,7 @@ const (
 var Reasons = []Reason{
 	ReasonDNS, ReasonConnect, ReasonTLS, ReasonTimeout, ReasonReset, ReasonStatus4xx, ReasonStatus5xx,
 	ReasonRateLimited, ReasonOAuthError, ReasonBadResponse, ReasonMissingValue, ReasonAssertion,
-	ReasonTooSlow, ReasonTokenInvalid, ReasonClockSkew, ReasonNotRefused, ReasonChallenge,
+	ReasonTooSlow, ReasonTokenInvalid, ReasonClockSkew, ReasonNotRefused, ReasonWrongRefusal, ReasonChallenge,
 	ReasonUndelivered, ReasonRedirect,
 }
 

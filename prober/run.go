@@ -143,6 +143,14 @@ type StepResult struct {
 	// as a one-time code in an inbox. Zero where it waits for no such thing, or
 	// in vain.
 	Delivery time.Duration
+	// Repeat is what came of the one confirming repeat of a step that was accepted and
+	// must be refused; "" where there was no call for one. The rest of the result is that
+	// of the acceptance, but for Attempts and Took, which have the repeat in them.
+	Repeat Repeat
+	// Propagation is how long after a revocation the target was seen to refuse, for a
+	// step that may be accepted for a while: zero where it does not measure that, or where
+	// the target has not refused.
+	Propagation time.Duration
 	// Exchange is what was sent and what came back; nil for most runs that passed, and
 	// for a step that sends nothing.
 	Exchange *Exchange

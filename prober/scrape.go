@@ -17,7 +17,8 @@ type statusCollector struct {
 	judge                     *Judge
 	evidence, recovery, state *prometheus.Desc
 	ratio, lower, upper, runs *prometheus.Desc
-	exceeded, blame           *prometheus.Desc
+	exceeded, blame, drill    *prometheus.Desc
+	failOpen                  *prometheus.Desc
 }
 
 func newStatusCollector(j *Judge) *statusCollector {
@@ -35,9 +36,12 @@ func newStatusCollector(j *Judge) *statusCollector {
 			"Upper end of the 95 % Wilson interval of authprober_failure_ratio; 1 without any run.", "check", "window"),
 		runs: desc("window_runs",
 			"Runs of the window that passed or failed: how much authprober_failure_ratio rests on.", "check", "window"),
+		drill: desc("drill", "1 while the check pages on purpose, to test the way to the pager: its runs have nothing to do with it.", "check"),
 		exceeded: desc("threshold_exceeded",
 			"1 while the failure ratio is above the check's own plain limit, with its least number of runs.",
 			"check", "window", "severity"),
+		failOpen: desc("fail_open_standing",
+			"1 while it stands that the target has accepted what it must refuse, until runs in a row have shown that it refuses again: a page.", "check", "step"),
 		blame: desc("blame",
 			"Failure ratio of the runs with a tag that is to blame, at most 3 a check, while it is suspect or firing.",
 			"check", "tag", "value"),
@@ -49,7 +53,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.evidence, c.recovery, c.state, c.ratio, c.lower, c.upper, c.runs, c.exceeded, c.blame} {
+	for _, d := range []*prometheus.Desc{c.evidence, c.recovery, c.state, c.ratio, c.lower, c.upper, c.runs, c.exceeded, c.failOpen, c.blame, c.drill} {
 		ch <- d
 	}
 }
@@ -67,6 +71,7 @@ func (c *statusCollector) collect(ch chan<- prometheus.Metric, s *CheckStatus) {
 	}
 	send(c.evidence, s.Evidence, name)
 	send(c.recovery, s.Recovery, name)
+	send(c.drill, one(!s.Drill.Until.IsZero()), name)
 	for _, state := range detect.States {
 		send(c.state, one(s.State == state), name, state.String())
 	}
@@ -83,6 +88,10 @@ func (c *statusCollector) collect(ch chan<- prometheus.Metric, s *CheckStatus) {
 	}
 	for _, t := range s.Thresholds {
 		send(c.exceeded, one(t.Exceeded), name, WindowName(t.Window), t.Severity)
+	}
+	for _, step := range s.Check.RefuseSteps {
+		stands := slices.ContainsFunc(s.FailOpens, func(f FailOpen) bool { return f.Step == step })
+		send(c.failOpen, one(stands), name, step)
 	}
 	for _, b := range blamedOf(s.Blame) {
 		send(c.blame, b.ratio, name, b.tag.Key, b.tag.Value)

@@ -24,6 +24,9 @@ type Snapshot struct {
 	// Epoch is where the windows begin, and Windows those of [Windows], in order.
 	Epoch   time.Time        `json:"epoch"`
 	Windows []WindowSnapshot `json:"windows"`
+	// FailOpens are those that stand, and Since is when the state last changed.
+	FailOpens []FailOpen `json:"fail_opens,omitempty"`
+	Since     time.Time  `json:"since,omitzero"`
 
 	// Evidence is that of the check after the run, and Counted says whether the run
 	// has moved it. Neither is kept.
@@ -56,7 +59,7 @@ func (g *judged) snapshot(s *Snapshot) {
 	*s = Snapshot{
 		Version: judgeVersion, At: g.seen.Round(0), Detector: g.detector.Snapshot(), Budget: g.budget,
 		LastPass: g.status.LastPass.Round(0), Epoch: g.epoch.Round(0), Windows: s.Windows[:0],
-		Evidence: g.detector.Evidence(), Counted: g.counted,
+		FailOpens: g.open.wall(), Since: g.since.Round(0), Evidence: g.detector.Evidence(), Counted: g.counted,
 	}
 	for i, length := range Windows {
 		w := &g.windows[i]
@@ -76,8 +79,8 @@ func (g *judged) snapshot(s *Snapshot) {
 // However old a snapshot is its evidence stands: runs move it, not time. Windows
 // empty by time.
 //
-// It is an error, and the check begins afresh but for its windows, if the objective is
-// another one, or the snapshot is none that a judge can have made.
+// It is an error, and the check begins afresh but for its windows and what stands open,
+// if the objective is another one, or the snapshot is none that a judge can have made.
 func (j *Judge) Restore(c *Check, s Snapshot, now time.Time) error {
 	g := j.of(c)
 	if g == nil {
@@ -90,10 +93,13 @@ func (j *Judge) Restore(c *Check, s Snapshot, now time.Time) error {
 	defer g.mu.Unlock()
 	g.restoreWindows(s, now)
 	s.notAfter(now)
+	if g.open = openings(s.FailOpens).of(c); len(g.open) > 0 {
+		g.since = s.Since
+	}
 	if err := g.detector.Restore(s.Detector); err != nil {
 		return fmt.Errorf("restoring %q: %w", c.Name, err)
 	}
-	g.seen = s.At
+	g.since, g.seen = s.Since, s.At
 	g.status.LastPass = s.LastPass
 	s.Budget.Limit = g.budget.Limit
 	g.budget = s.Budget
@@ -130,9 +136,12 @@ func (g *judged) restoreWindows(s Snapshot, now time.Time) {
 
 // notAfter takes times that lie ahead, since the clock was put back, to be now.
 func (s *Snapshot) notAfter(now time.Time) {
-	times := []*time.Time{&s.At, &s.LastPass, &s.Detector.Since, &s.Detector.FailedAt, &s.Detector.Bursts.Ended}
+	times := []*time.Time{&s.At, &s.LastPass, &s.Since, &s.Detector.Since, &s.Detector.FailedAt, &s.Detector.Bursts.Ended}
 	for i := range s.Detector.Components {
 		times = append(times, &s.Detector.Components[i].Since)
+	}
+	for i := range s.FailOpens {
+		times = append(times, &s.FailOpens[i].Since, &s.FailOpens[i].Last)
 	}
 	for _, t := range times {
 		if t.After(now) {

@@ -15,9 +15,14 @@ type CheckStatus struct {
 	State detect.State
 	// Since is when the state last changed; zero if it never has.
 	Since time.Time
+	// Drill is the drill that is on; zero where none is. State is that of the runs.
+	Drill Drill
 	// Evidence is how near the check is to a page; 1 or more exactly while it is
-	// firing. Recovery is how near a firing check is to being healthy, in [0, 1).
+	// firing by its rate. Recovery is how near such a check is to being healthy, in [0, 1).
 	Evidence, Recovery float64
+	// FailOpens are the steps that the target has let in and must refuse, while that
+	// stands. The check is firing as long as there is one, whatever the evidence.
+	FailOpens []FailOpen
 	// ChangePoint is since when, by the likeliest account, the failure rate is
 	// what it is now; zero if nothing speaks for a change.
 	ChangePoint time.Time
@@ -57,13 +62,17 @@ func (s *CheckStatus) Ratio(window time.Duration) Ratio {
 	return newRatio(window, 0, 0)
 }
 
-// BlameText says in a sentence whom to blame, or that there is no single culprit;
-// "" while the check is healthy.
+// BlameText says in a sentence what was let in that must be refused, and whom to
+// blame, or that there is no single culprit; "" while the check is healthy.
 func (s *CheckStatus) BlameText() string {
-	if s.State == detect.Healthy || s.Blame.Runs == 0 {
-		return ""
+	said := openings(s.FailOpens).text()
+	switch {
+	case s.State == detect.Healthy || s.Blame.Runs == 0:
+		return said
+	case said == "":
+		return s.Blame.String()
 	}
-	return s.Blame.String()
+	return said + "; " + s.Blame.String()
 }
 
 // Counts count due times by what they came to. A confirming run that began is one
@@ -170,10 +179,24 @@ func (t Threshold) status(failed, runs int) ThresholdStatus {
 	return ThresholdStatus{Threshold: t, Ratio: r, Exceeded: runs >= t.MinRuns && value > t.Ratio}
 }
 
-// A StateChange is the moment at which a judge changed its mind about a check.
+// A StateChange is the moment at which a judge changed its mind about a check. From
+// and To are the same, Firing, where a check that fires has one more reason to: a step
+// was let in that must be refused, or its rate has now risen too.
 type StateChange struct {
 	Check    *Check
 	From, To detect.State
+	Cause    Cause
+	Step     string      // what was let in, of a change to Firing with CauseFailOpen; else ""
 	At       time.Time   // end of the run that changed it
 	Status   CheckStatus // as it is from then on
 }
+
+// A Cause says why a state has changed. The list is closed.
+type Cause string
+
+const (
+	CauseRate Cause = "rate" // the sequential test of the failure rate
+	// CauseFailOpen is that a step was let in that must be refused, at the first event;
+	// or, of a change from Firing, that it has been refused again for long enough.
+	CauseFailOpen Cause = "fail_open"
+)

@@ -3,6 +3,7 @@ package prober
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -52,6 +53,7 @@ func (c *Check) mistakes() (errs []error) {
 	if len(c.Steps) != len(c.Reasons) {
 		add(fmt.Errorf("reasons are for %d steps, want %d", len(c.Reasons), len(c.Steps)))
 	}
+	add(c.vetRefusals())
 	add(c.Schedule.validate())
 	add(c.Objective.Validate())
 	for i, t := range c.Thresholds {
@@ -67,6 +69,16 @@ func (c *Check) mistakes() (errs []error) {
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errs
+}
+
+// vetRefusals holds the names of must-be-refused steps to each other: each is a series.
+func (c *Check) vetRefusals() error {
+	for _, step := range slices.Concat(c.RevokedSteps, slices.Sorted(maps.Keys(c.SameAs)), slices.Sorted(maps.Values(c.SameAs))) {
+		if !slices.Contains(c.RefuseSteps, step) {
+			return fmt.Errorf("step %q is compared or measured as one that must be refused, and is none of those", step)
+		}
+	}
+	return nil
 }
 
 func (t Threshold) validate() error {

@@ -14,11 +14,23 @@ type Lease struct {
 	before   Record // of the account
 	day      int64
 	need     Use
-	released bool // guarded by ledger.mu
+	halt     Why // guarded by ledger.mu, as what follows
+	released bool
 }
 
 // Account returns the account that was leased.
 func (l *Lease) Account() *Account { return l.account }
+
+// Halt tells that the bank has said something for which the account is to be left
+// alone at once, [WhyLocked] or [WhyCaptcha], whatever the run comes to. The first of
+// several counts.
+func (l *Lease) Halt(why Why) {
+	l.ledger.mu.Lock()
+	defer l.ledger.mu.Unlock()
+	if l.halt == "" {
+		l.halt = why
+	}
+}
 
 // CodeUsed tells that a one-time code of the time at is being sent: its step is
 // used, as well as the one in which the account was leased. A run that is leased

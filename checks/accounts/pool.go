@@ -19,6 +19,7 @@ type Pool struct {
 	accounts []Account
 	states   []*state // of the accounts, in the same order
 	ledger   *ledger
+	throttle *throttle // of all pools; nil where nothing limits them together
 }
 
 // NewPool returns a pool of accounts, none of them leased. limit holds for each
@@ -127,6 +128,8 @@ func (p *Pool) Lease(now time.Time, need Need) (*Lease, prober.MissReason) {
 		}
 	}
 	switch {
+	case best >= 0 && !p.throttle.take(now):
+		return nil, prober.MissBudget
 	case best >= 0:
 		return p.lease(best, at, now, need), ""
 	case leased == len(p.states):
@@ -180,7 +183,8 @@ func (p *Pool) lease(i int, at time.Duration, now time.Time, need Need) *Lease {
 }
 
 // Status returns how the pool stands at now. An account counts as cooling if a
-// run with the same need as its last one could not lease it.
+// run with the same need as its last one could not lease it. What limits all pools
+// together is left out.
 func (p *Pool) Status(now time.Time) prober.PoolStatus {
 	l := p.ledger
 	l.mu.Lock()

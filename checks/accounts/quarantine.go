@@ -51,6 +51,9 @@ const (
 func (l *Lease) settle(now time.Time, result Result) (e Event, tell bool) {
 	e = Event{Pool: l.pool.name, Account: l.account.Name}
 	r := &l.state.record
+	if l.halt != "" {
+		result = Locked
+	}
 	switch result {
 	case Accepted:
 		tell, e.Kind = l.before.Why != "", EventBack
@@ -82,6 +85,8 @@ func (l *Lease) settle(now time.Time, result Result) (e Event, tell bool) {
 func (l *Lease) refused(now time.Time, result Result) bool {
 	r, rules := &l.state.record, l.pool.rules
 	switch {
+	case l.halt != "":
+		r.Why = l.halt
 	case result == Locked:
 		r.Why = WhyLocked
 	case r.Attempts < rules.Attempts:

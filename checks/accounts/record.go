@@ -37,10 +37,11 @@ const (
 	WhyRefused Why = "refused" // refused too many times in a row
 	WhyLocked  Why = "locked"  // the bank says that it has locked the account
 	WhyCutOff  Why = "cut off" // too many attempts ended with the process, so that nobody knows
+	WhyCaptcha Why = "captcha" // the bank wants to see a human
 	WhyOutage  Why = "outage"  // refused as most accounts are: it rests, and is tried again
 )
 
-var whys = []Why{"", WhyRefused, WhyLocked, WhyCutOff, WhyOutage}
+var whys = []Why{"", WhyRefused, WhyLocked, WhyCaptcha, WhyCutOff, WhyOutage}
 
 // Quarantined reports whether the account is left alone until it is released.
 func (r *Record) Quarantined() bool { return r.Why != "" && r.Until.IsZero() }

@@ -13,7 +13,8 @@ import (
 // A Set is the pools of a configuration, by name. It is immutable and so safe
 // for concurrent use, apart from [Set.Inherit]. A nil Set has no pools.
 type Set struct {
-	pools []*Pool // sorted by name
+	pools    []*Pool // sorted by name
+	throttle *throttle
 }
 
 // NewSet returns a set of pools. It is an error if two have the same name.
@@ -25,6 +26,19 @@ func NewSet(pools ...*Pool) (*Set, error) {
 		}
 	}
 	return s, nil
+}
+
+// Limit limits the logins of all pools together, as [Limit] does those of one account.
+// Call it before the first lease. The zero value is no limit.
+func (s *Set) Limit(l Limit) error {
+	if err := l.check(); err != nil {
+		return fmt.Errorf("all pools together: %w", err)
+	}
+	s.throttle = newThrottle(l)
+	for _, p := range s.pools {
+		p.throttle = s.throttle
+	}
+	return nil
 }
 
 // Pool returns the pool of the given name, or nil.
@@ -92,6 +106,9 @@ func (s *Set) Inherit(old *Set) {
 		if o := old.Pool(p.name); o != nil {
 			p.inherit(o.ledger)
 		}
+	}
+	if s != nil && old != nil {
+		s.throttle.inherit(old.throttle)
 	}
 }
 

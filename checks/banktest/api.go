@@ -3,7 +3,6 @@ package banktest
 import (
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -26,6 +25,15 @@ const (
 	StepLogout          = "logout"
 	StepRevoke          = "revoke"
 	StepStatus          = "status"
+	StepKeys            = "keys"
+	StepMetadata        = "metadata"
+	StepAuthorize       = "authorize"
+	StepSignIn          = "sign_in"
+	StepToken           = "token"
+	StepStepUp          = "step_up"
+	StepTransfer        = "transfer"
+	StepPayment         = "payment"
+	StepSettings        = "settings"
 
 	stepAdmin = "admin" // the paths below /-/; not counted
 	stepOther = "other" // any other path; counted, but no fault meets it
@@ -35,7 +43,7 @@ const (
 func Steps() []string {
 	return []string{
 		StepLogin, StepOTP, StepDeviceChallenge, StepDeviceLogin, StepAccounts, StepDeviceEnrol, StepDeviceRemove,
-		StepRefresh, StepLogout, StepRevoke, StepStatus,
+		StepRefresh, StepLogout, StepRevoke, StepStatus, StepKeys, StepMetadata, StepAuthorize, StepSignIn, StepToken, StepStepUp, StepTransfer, StepPayment, StepSettings,
 	}
 }
 
@@ -56,6 +64,16 @@ var routes = map[string]route{
 	"/v1/logout":        {StepLogout, "POST", (*Bank).logout},
 	"/v1/revoke":        {StepRevoke, "POST", (*Bank).revoke},
 	"/v1/status":        {StepStatus, "GET", (*Bank).status},
+	"/v1/step-up":       {StepStepUp, "POST", (*Bank).stepUp},
+	"/v1/transfers":     {StepTransfer, "POST", (*Bank).transfer},
+	"/v1/settings":      {StepSettings, "POST", (*Bank).settings},
+
+	"/.well-known/jwks.json": {StepKeys, "GET", (*Bank).keys},
+	"/oauth/authorize":       {StepAuthorize, "GET", (*Bank).authorize},
+	"/oauth/sign-in":         {StepSignIn, "POST", (*Bank).signIn},
+	"/oauth/token":           {StepToken, "POST", (*Bank).token},
+
+	"/.well-known/oauth-authorization-server": {StepMetadata, "GET", (*Bank).metadata},
 }
 
 // A call is one request to an endpoint, read and given to a backend.
@@ -74,6 +92,8 @@ type call struct {
 	// caught is the fault, of those that meet some requests alone, that has changed the
 	// answer to this one; "" if none has.
 	caught Kind
+	// lax are what faults accept, words of [Flaws].
+	lax []string
 }
 
 // refusesForeign reports whether the challenge of another backend is unknown to this
@@ -100,7 +120,7 @@ func (b *Bank) login(c *call) answer {
 		return why.answer()
 	}
 	if b.options.PasswordOnly {
-		return answerJSON(200, b.vault.login(who, c.now))
+		return answerJSON(200, b.vault.login(c, who))
 	}
 	return answerJSON(200, b.challengeAnswer(b.vault.challenge(who, c.backend.Name, c.now)))
 }
@@ -120,13 +140,16 @@ func (b *Bank) otp(c *call) answer {
 	if why != nil {
 		return why.answer()
 	}
-	return answerJSON(200, b.vault.login(who, c.now))
+	return answerJSON(200, b.vault.login(c, who))
 }
 
 func (b *Bank) accounts(c *call) answer {
-	who, _, why := b.bearer(c)
+	who, session, why := b.bearer(c)
 	if why != nil {
 		return why.answer()
+	}
+	if !session.hasScope("accounts") && !c.accepts("scope") {
+		return refuseScope.answer()
 	}
 	return answer{status: 200, body: who.accounts}
 }
@@ -141,7 +164,7 @@ func (b *Bank) refresh(c *call) answer {
 	if why := want("refresh_token", in.Token); why != nil {
 		return why.answer()
 	}
-	granted, opened, why := b.vault.refresh(in.Token, c.now, c.failOpen)
+	granted, opened, why := b.vault.refresh(c, in.Token)
 	if why != nil {
 		return why.answer()
 	}
@@ -174,24 +197,10 @@ func (b *Bank) revoke(c *call) answer {
 	if why := want("token", form.Get("token")); why != nil {
 		return why.answer()
 	}
-	b.vault.revoke(form.Get("token"), c.now)
+	b.vault.revoke(c, form.Get("token"))
 	return answerJSON(200, struct{}{})
 }
 
 func (b *Bank) status(*call) answer {
 	return answerJSON(200, map[string]string{"status": "ok"})
-}
-
-// bearer returns who a request's token (RFC 6750 section 2.1) speaks for, and
-// the session, which is nil for a dead token that a fault has accepted.
-func (b *Bank) bearer(c *call) (*customer, *session, *refusal) {
-	scheme, text, _ := strings.Cut(c.request.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return nil, nil, refuseNoToken
-	}
-	who, session := b.vault.bearer(c, strings.TrimSpace(text))
-	if who == nil {
-		return nil, nil, refuseBadToken
-	}
-	return who, session, nil
 }

@@ -45,6 +45,9 @@ type Options struct {
 	// PasswordOnly answers a right password with the tokens at once, as the code
 	// step would.
 	PasswordOnly bool
+	// JWT makes the access tokens of /v1 signed JWTs (RFC 9068), whose keys are at
+	// /.well-known/jwks.json. Otherwise they are opaque.
+	JWT bool
 
 	// Now is the bank's clock; nil is [time.Now]. The faults delay and hang, and
 	// certificates, go by real time whatever it says.
@@ -81,9 +84,13 @@ func New(o Options) (*Bank, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bank: %w", err)
 	}
+	vault, err := newVault(o, customers)
+	if err != nil {
+		return nil, fmt.Errorf("bank: %w", err)
+	}
 	b := &Bank{
 		options:  o,
-		vault:    newVault(o, customers),
+		vault:    vault,
 		ledger:   newLedger(),
 		backends: slices.Clone(o.Backends),
 		balancer: newRand(o.Seed, "balancer", 0),

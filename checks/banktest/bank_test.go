@@ -154,7 +154,7 @@ func TestAccessLog(t *testing.T) {
 		}
 	}
 	want := map[string]int64{"login": 0, "otp": 0, "device_challenge": 0, "device_login": 0, "accounts": 1, "device_enrol": 0, "device_remove": 0,
-		"refresh": 0, "logout": 0, "revoke": 0, "status": 1, "other": 1}
+		"refresh": 0, "logout": 0, "revoke": 0, "status": 1, "other": 1, "keys": 0, "metadata": 0, "authorize": 0, "sign_in": 0, "token": 0, "step_up": 0, "transfer": 0, "payment": 0, "settings": 0}
 	if got := s.Stats().Requests; !reflect.DeepEqual(got, want) {
 		t.Errorf("requests are %v, want %v", got, want)
 	}

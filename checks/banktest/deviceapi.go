@@ -13,6 +13,7 @@ const devicesPath = "/v1/devices/"
 var deviceRoutes = map[string]route{
 	"":           {StepDeviceRemove, "DELETE", (*Bank).removeDevice},
 	"/challenge": {StepDeviceChallenge, "POST", (*Bank).deviceChallenge},
+	"/payments":  {StepPayment, "POST", (*Bank).payment},
 }
 
 // routeOf finds what a path is for.
@@ -114,5 +115,5 @@ func (b *Bank) deviceLogin(c *call) answer {
 	if why != nil {
 		return why.answer()
 	}
-	return answerJSON(200, b.vault.login(who, c.now))
+	return answerJSON(200, b.vault.login(c, who))
 }

@@ -25,6 +25,15 @@
 //	logout            POST /v1/logout, bearer                               204
 //	revoke            POST /v1/revoke, form with token (RFC 7009)           200 {}
 //	status            GET  /v1/status                                       200 {status: "ok"}
+//	keys              GET  /.well-known/jwks.json                           200 {keys: [...]}, of the tokens that are JWTs
+//	metadata          GET  /.well-known/oauth-authorization-server          200, RFC 8414
+//	authorize         GET  /oauth/authorize                                 200, a page to log in on, or 302 with a code
+//	sign_in           POST /oauth/sign-in, the page's form                  302 with a code
+//	token             POST /oauth/token                                     200 as otp
+//	step_up           POST /v1/step-up {password}, bearer                   200 {acr: "strong", csrf_token}
+//	transfer          POST /v1/transfers, bearer after a step_up            201 {transfer}
+//	payment           POST /v1/devices/ID/payments, bearer, x-jws-signature 201 {payment}
+//	settings          POST /v1/settings, form with csrf_token, bearer       204
 //
 // and these are its refusals, all of them {error, error_description}, the
 // latter where it helps:
@@ -35,7 +44,12 @@
 //	401 invalid_code                          wrong, or used before
 //	401 invalid_signature                     of another key, another text or in another form
 //	401 unauthorized, invalid_token           no token, a bad token, with WWW-Authenticate as in RFC 6750
+//	400 invalid_grant, 401 invalid_client     of the token endpoint, RFC 6749 section 5.2
+//	401 invalid_dpop_proof                    no proof, or one that is not of this request and this token
+//	403 insufficient_scope                    a token for something else
+//	401 insufficient_user_authentication      a transfer without a step-up, as in RFC 9470
 //	401 invalid_grant                         a refresh token that is unknown, expired, revoked or used
+//	403 csrf                                  a form without the session's token
 //	404 unknown_device                        not enrolled, removed, or another customer's
 //	404 not_found, 405 method_not_allowed     with Allow
 //	413 body_too_large                        above 64 KiB
@@ -55,6 +69,18 @@
 // algorithm is ES256-DER for P-256 and the ASN.1 form of phones' key stores, ES256
 // for P-256 and r and s one after the other, 32 bytes each, or EdDSA for Ed25519. A
 // customer has at most 100 devices, the oldest making room.
+//
+// The authorization server (RFC 6749, with PKCE, RFC 9207 and RFC 8707) has three
+// clients: app, public; dpop-app, public, whose tokens are bound to a key (RFC 9449); and
+// service, with client_secret_jwt, whose secret is [ClientSecret]. Its scopes are accounts
+// and payments; GET /v1/accounts needs the first. A code that comes a second time ends the
+// session of the first. A browser that has logged in has a cookie, and gets a code
+// without a page for an hour. Its access tokens are JWTs and good in all of /v1.
+//
+// A payment's x-jws-signature is a detached JWS of ES256 over its body (RFC 7515
+// appendix F), by the key of the device. With [Options].JWT the access tokens are JWTs (RFC
+// 9068) with iss, the bank's URL, and aud, bank-api; they are good for as long as their
+// session is, whatever their exp says.
 //
 // A session has one access
 // token and one refresh token at a time; a refresh replaces both, and a
@@ -101,6 +127,7 @@
 //	empty         200 without a body                                                      no
 //	padding       a right signature of a device refused for the zeros in front            no
 //	foreign       a challenge refused that another backend has issued                     no
+//	accepts       what must be refused accepted                         what=alg_none     yes
 //	lockout       423 to a login, and from then on: the account is locked                   yes
 //	captcha       403 captcha_required in place of a login                                no
 //	account_limit 429 to logins of one account, above so many           limit=5 per=1m    no
@@ -116,8 +143,8 @@
 // by a fault that fails open. The bug of padding meets the signatures on P-256 of
 // which r or s begins with a zero byte, in either form: one in 128. Delays, skews,
 // failing open, padding and foreign go together with one fault of the other kinds,
-// the first. A skewed clock alone never counts
-// towards a lock. That an account is locked after five wrong passwords is no fault, but
+// the first; and so does one that accepts one of [Flaws]. A skewed clock alone never
+// counts towards a lock. That an account is locked after five wrong passwords is no fault, but
 // Options.LockAfter; lockout locks the account of a right password too, for
 // Options.LockFor. The limiters answer with the Retry-After that is right, and count
 // what they let pass, whatever becomes of it. With backend=b2 in front, a stale token is

@@ -29,6 +29,7 @@ const (
 	KindEmpty       Kind = "empty"
 	KindPadding     Kind = "padding"
 	KindForeign     Kind = "foreign"
+	KindAccepts     Kind = "accepts"
 
 	// Those that meet a login, or what comes after its end.
 	KindLockout      Kind = "lockout"
@@ -45,7 +46,7 @@ func Kinds() []Kind {
 	return []Kind{
 		KindStatus, KindDelay, KindHang, KindReset, KindTruncate, KindHTML, KindWrongType,
 		KindRateLimit, KindClockSkew, KindFailOpen, KindHuge, KindInvalidUTF8, KindEmpty,
-		KindPadding, KindForeign, KindLockout, KindCaptcha, KindAccountLimit, KindIPLimit, KindStaleToken,
+		KindPadding, KindForeign, KindAccepts, KindLockout, KindCaptcha, KindAccountLimit, KindIPLimit, KindStaleToken,
 		KindTiming, KindEnumeration,
 	}
 }
@@ -86,6 +87,7 @@ type Fault struct {
 	By         time.Duration // clock_skew: not 0, at most ten years either way; above 0 is fast; timing: at most a minute either way, 0 is 300 ms
 	After      int64         // reset: bytes of the body sent before; 0 is no answer at all
 	Size       int64         // huge: bytes, at most 1 GB; 0 is 1 GB
+	What       string        // accepts: one of [Flaws]
 	Limit      int           // account_limit, ip_limit: requests, at most 1000; 0 is 5 of an account, 60 of an address
 	Per        time.Duration // account_limit, ip_limit: in which time, a second to a day; 0 is a minute
 }
@@ -100,7 +102,7 @@ const (
 // parameters names the words that belong to some kinds alone.
 var parameters = map[string][]Kind{
 	"status": {KindStatus}, "for": {KindDelay, KindStaleToken}, "retry_after": {KindRateLimit},
-	"by": {KindClockSkew, KindTiming}, "after": {KindReset}, "size": {KindHuge},
+	"by": {KindClockSkew, KindTiming}, "after": {KindReset}, "size": {KindHuge}, "what": {KindAccepts},
 	"limit": {KindAccountLimit, KindIPLimit}, "per": {KindAccountLimit, KindIPLimit},
 }
 
@@ -195,7 +197,9 @@ func (f Fault) checkParameter() error {
 	case KindAccountLimit, KindIPLimit:
 		return f.checkLimit()
 	case KindFailOpen:
-		return f.onlyAt("which takes no token", StepAccounts, StepDeviceEnrol, StepDeviceRemove, StepRefresh, StepLogout)
+		return f.onlyAt("which takes no token", StepAccounts, StepDeviceEnrol, StepDeviceRemove, StepRefresh, StepLogout, StepToken)
+	case KindAccepts:
+		return f.checkWhat()
 	case KindPadding:
 		return f.onlyAt("which takes no signature", StepDeviceLogin)
 	case KindForeign:

@@ -12,7 +12,7 @@ import (
 // written.
 var faultKeys = []string{
 	"step", "backend", "release", "method", "path", "rate", "every", "kind",
-	"status", "for", "retry_after", "by", "after", "size", "limit", "per",
+	"status", "for", "retry_after", "by", "after", "size", "what", "limit", "per",
 }
 
 // ParseFault reads the text form of a fault: words like
@@ -89,6 +89,8 @@ func (f *Fault) set(key, value string) (err error) {
 		f.After, err = parseSize(value)
 	case "size":
 		f.Size, err = parseSize(value)
+	case "what":
+		f.What, err = nonEmpty(value)
 	case "limit":
 		f.Limit, err = parseCount(value)
 	case "per":
@@ -143,6 +145,7 @@ func (f Fault) fields() []faultField {
 	duration("by", f.By)
 	count("after", f.After)
 	count("size", f.Size)
+	name("what", f.What)
 	count("limit", int64(f.Limit))
 	duration("per", f.Per)
 	return fields

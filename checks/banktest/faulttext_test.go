@@ -53,9 +53,9 @@ func TestFaultTexts(t *testing.T) {
 }
 
 const (
-	allKinds = "status, delay, hang, reset, truncate, html, wrong_type, rate_limit, clock_skew, fail_open, huge, invalid_utf8, empty, padding, foreign, lockout, captcha, account_limit, ip_limit, stale_token, timing, enumeration"
-	allSteps = "login, otp, device_challenge, device_login, accounts, device_enrol, device_remove, refresh, logout, revoke, status or *"
-	allWords = "step, backend, release, method, path, rate, every, kind, status, for, retry_after, by, after, size, limit, per"
+	allKinds = "status, delay, hang, reset, truncate, html, wrong_type, rate_limit, clock_skew, fail_open, huge, invalid_utf8, empty, padding, foreign, accepts, lockout, captcha, account_limit, ip_limit, stale_token, timing, enumeration"
+	allSteps = "login, otp, device_challenge, device_login, accounts, device_enrol, device_remove, refresh, logout, revoke, status, keys, metadata, authorize, sign_in, token, step_up, transfer, payment, settings or *"
+	allWords = "step, backend, release, method, path, rate, every, kind, status, for, retry_after, by, after, size, what, limit, per"
 )
 
 func TestParseFaultErrors(t *testing.T) {
@@ -88,7 +88,7 @@ func TestParseFaultErrors(t *testing.T) {
 		"kind=reset after=-1":                 "fault: after=-1: want bytes, at least 1, like 512, 64KB or 1GB",
 		"kind=huge size=2GB":                  "fault: size is 2000000000, want at most 1GB",
 		"kind=huge size=99999999999GB":        "fault: size=99999999999GB: want bytes, at least 1, like 512, 64KB or 1GB",
-		"kind=fail_open step=login":           `fault: fail_open does nothing at step "login", which takes no token; want accounts, device_enrol, device_remove, refresh, logout or *`,
+		"kind=fail_open step=login":           `fault: fail_open does nothing at step "login", which takes no token; want accounts, device_enrol, device_remove, refresh, logout, token or *`,
 		"kind=captcha step=accounts":          `fault: captcha does nothing at step "accounts", which takes no credential; want login, otp, device_login or *`,
 		"kind=lockout step=otp":               `fault: lockout does nothing at step "otp", which takes no password; want login or *`,
 		"kind=account_limit step=refresh":     `fault: account_limit does nothing at step "refresh", which names no account; want login, device_login or *`,

@@ -17,6 +17,7 @@ type meeting struct {
 	delay, skew      time.Duration
 	failOpen         bool
 	padding, foreign bool
+	lax              []string
 	limits           []Fault // that count requests, and may refuse this one
 	flaws            flaws
 	felt             []Fault // those that decide, delay or skew; the others are felt only where they change the answer
@@ -33,6 +34,9 @@ func combine(hits []Fault) (m meeting) {
 			continue // and these only if they refuse what is right
 		case f.Kind == KindForeign:
 			m.foreign = true
+			continue
+		case f.Kind == KindAccepts:
+			m.lax = append(m.lax, f.What)
 			continue
 		case f.Kind == KindAccountLimit || f.Kind == KindIPLimit:
 			m.limits = append(m.limits, f)
@@ -57,7 +61,8 @@ func combine(hits []Fault) (m meeting) {
 func (b *Bank) perform(w http.ResponseWriter, c *call, to route, a *Access) {
 	meet := combine(b.hits(sight{c.step, c.backend, c.request.Method, c.request.URL.Path}))
 	deciding := meet.deciding
-	c.failOpen, c.padding, c.foreign, c.skew, c.flaws = meet.failOpen, meet.padding, meet.foreign, meet.skew, meet.flaws
+	c.failOpen, c.padding, c.foreign, c.skew = meet.failOpen, meet.padding, meet.foreign, meet.skew
+	c.flaws, c.lax = meet.flaws, meet.lax
 	for _, f := range meet.felt {
 		b.noteFault(c, f.Kind, a)
 	}

@@ -18,6 +18,11 @@ type session struct {
 	customer                  *customer
 	generation                uint32
 	accessUntil, refreshUntil time.Time
+	strong                    bool // the customer has stepped up
+
+	client, scope string // of OAuth; "" for the bank's own API
+	resource      string // the aud of its access token (RFC 8707); "" for this bank's own
+	key           string // the thumbprint of the key that its tokens are bound to; "" for none
 }
 
 // A tokenKind is the first byte of a token.
@@ -80,33 +85,46 @@ type tokens struct {
 }
 
 // login completes a login: it opens a session and counts it.
-func (v *vault) login(c *customer, now time.Time) tokens {
+func (v *vault) login(c *call, who *customer) tokens {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	c.stats.Logins++
-	return v.open(c, now)
+	who.stats.Logins++
+	return v.open(c, who)
 }
 
 // open begins a session. The caller holds mu.
-func (v *vault) open(c *customer, now time.Time) tokens {
+func (v *vault) open(c *call, who *customer) tokens {
+	return v.grant(c, v.begin(who, c.now))
+}
+
+// begin begins a session without tokens. The caller holds mu.
+func (v *vault) begin(who *customer, now time.Time) *session {
 	v.sweep(now)
-	if len(c.sessions) == maxSessions {
-		v.end(c.sessions[0])
+	if len(who.sessions) == maxSessions {
+		v.end(who.sessions[0])
 	}
-	s := &session{id: sessionID(randomBytes(16)), customer: c}
+	s := &session{id: sessionID(randomBytes(16)), customer: who}
 	v.sessions[s.id] = s
-	c.sessions = append(c.sessions, s)
-	return v.grant(s, now)
+	who.sessions = append(who.sessions, s)
+	return s
 }
 
 // grant returns the tokens of the session's current generation. The caller
 // holds mu.
-func (v *vault) grant(s *session, now time.Time) tokens {
-	s.accessUntil, s.refreshUntil = now.Add(v.options.AccessFor), now.Add(v.options.RefreshFor)
+func (v *vault) grant(c *call, s *session) tokens {
+	s.accessUntil, s.refreshUntil = c.now.Add(v.options.AccessFor), c.now.Add(v.options.RefreshFor)
 	t := token{customer: s.customer.index, session: s.id, generation: s.generation}
 	access, refresh := t, t
 	access.kind, refresh.kind = accessToken, refreshToken
-	return tokens{v.seal(access), v.seal(refresh), "Bearer", int(v.options.AccessFor / time.Second)}
+	text := v.seal(access)
+	if v.options.JWT || s.client != "" {
+		text = v.mint(c, s, access)
+	}
+	kind := "Bearer"
+	if s.key != "" {
+		kind = "DPoP"
+	}
+	return tokens{text, v.seal(refresh), kind, int(v.options.AccessFor / time.Second)}
 }
 
 // end forgets a session, and with it kills its tokens. The caller holds mu.
@@ -116,9 +134,9 @@ func (v *vault) end(s *session) {
 }
 
 // refresh makes the next generation of a session. A token of an earlier one
-// has been used before, by its owner or by a thief, and ends the session. With
-// failOpen a dead token gets a new session, and opened is true.
-func (v *vault) refresh(text string, now time.Time, failOpen bool) (granted tokens, opened bool, why *refusal) {
+// has been used before, by its owner or by a thief, and ends the session. Where the call
+// fails open a dead token gets a new session, and opened is true.
+func (v *vault) refresh(c *call, text string) (granted tokens, opened bool, why *refusal) {
 	t, ok := v.unseal(text)
 	if !ok || t.kind != refreshToken {
 		return tokens{}, false, refuseRefresh
@@ -127,12 +145,12 @@ func (v *vault) refresh(text string, now time.Time, failOpen bool) (granted toke
 	defer v.mu.Unlock()
 	s := v.sessions[t.session]
 	switch {
-	case s != nil && s.generation == t.generation && now.Before(s.refreshUntil):
+	case s != nil && s.generation == t.generation && c.now.Before(s.refreshUntil):
 		v.refreshes++
 		s.generation++
-		return v.grant(s, now), false, nil
-	case failOpen:
-		return v.open(v.customers[t.customer], now), true, nil
+		return v.grant(c, s), false, nil
+	case c.failOpen:
+		return v.open(c, v.customers[t.customer]), true, nil
 	case s != nil && s.generation != t.generation:
 		v.reuses++
 		v.end(s)
@@ -142,9 +160,8 @@ func (v *vault) refresh(text string, now time.Time, failOpen bool) (granted toke
 
 // bearer returns the customer an access token speaks for, and the session.
 // A dead token may speak too, by a fault of the call, and the session is nil.
-func (v *vault) bearer(c *call, text string) (*customer, *session) {
-	t, ok := v.unseal(text)
-	if !ok || t.kind != accessToken {
+func (v *vault) bearer(c *call, t token) (*customer, *session) {
+	if t.kind != accessToken {
 		return nil, nil
 	}
 	v.mu.Lock()
@@ -176,15 +193,18 @@ func (v *vault) logout(s *session, now time.Time) {
 
 // revoke ends the session that a token of either kind belongs to, whatever its
 // generation. Unknown tokens are nothing to do.
-func (v *vault) revoke(text string, now time.Time) {
+func (v *vault) revoke(c *call, text string) {
 	t, ok := v.unseal(text)
+	if !ok {
+		t, ok = v.openJWT(c, text)
+	}
 	if !ok {
 		return
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if s := v.sessions[t.session]; s != nil {
-		v.ended[s.id] = now
+		v.ended[s.id] = c.now
 		v.end(s)
 		v.revocations++
 	}

@@ -21,20 +21,25 @@ const (
 type vault struct {
 	options   Options
 	tokenKey  []byte
+	issuer    *issuer           // of the tokens that are JWTs
 	nobody    [sha256.Size]byte // the password hash of unknown users: matched by nothing
 	customers []*customer
 	byName    map[string]*customer
 
-	mu           sync.Mutex
-	challenges   map[string]*challenge
-	devices      map[string]*device
-	sessions     map[sessionID]*session
-	ended        map[sessionID]time.Time // those that were logged out or revoked, for maxFaultDelay
-	swept        time.Time
-	unknownUsers int64
-	refreshes    int64
-	reuses       int64
-	revocations  int64
+	mu         sync.Mutex
+	challenges map[string]*challenge
+	devices    map[string]*device
+	sessions   map[sessionID]*session
+	seen       map[string]time.Time // ids of proofs and assertions
+	// authorizations are those of OAuth under way, by the name of a page or a code.
+	authorizations map[string]*authorization
+	inOrder        []string                // their names
+	ended          map[sessionID]time.Time // those that were logged out or revoked, for maxFaultDelay
+	swept          time.Time
+	unknownUsers   int64
+	refreshes      int64
+	reuses         int64
+	revocations    int64
 }
 
 // A challenge is a login whose password was right and whose code is missing.
@@ -45,22 +50,30 @@ type challenge struct {
 	until    time.Time
 }
 
-func newVault(o Options, customers []*customer) *vault {
+func newVault(o Options, customers []*customer) (*vault, error) {
+	issuer, err := newIssuer()
+	if err != nil {
+		return nil, err
+	}
 	v := &vault{
 		options:    o,
 		tokenKey:   randomBytes(32),
+		issuer:     issuer,
 		customers:  customers,
 		byName:     make(map[string]*customer, len(customers)),
 		challenges: map[string]*challenge{},
 		devices:    map[string]*device{},
 		sessions:   map[sessionID]*session{},
-		ended:      map[sessionID]time.Time{},
+		seen:       map[string]time.Time{},
+
+		authorizations: map[string]*authorization{},
+		ended:          map[sessionID]time.Time{},
 	}
 	copy(v.nobody[:], randomBytes(len(v.nobody)))
 	for _, c := range customers {
 		v.byName[c.Username] = c
 	}
-	return v
+	return v, nil
 }
 
 // password checks a password. It does the same work for known and unknown

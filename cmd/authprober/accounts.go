@@ -28,9 +28,10 @@ func (a *app) accountsCommand() *cobra.Command {
   POOL/ACCOUNT  the account
   STATE         free; in quarantine, until somebody releases it; or resting
   SINCE         since when it is left alone
-  WHY           refused: too often in a row · locked: the target says so · cut off: too
-                many attempts ended with the process, so that nobody knows ·
-                outage: refused as most accounts were; it is tried again
+  WHY           refused: too often in a row · locked: the target says so · captcha: the
+                target wants to see a human · cut off: too many attempts ended with
+                the process, so that nobody knows · outage: refused as most accounts
+                were; it is tried again
   ROW           logins in a row of which none is known to have been accepted
   REFUSALS      logins that were refused without being meant to be, ever
   TODAY         logins since midnight, UTC, then codes, mails and wrong credentials

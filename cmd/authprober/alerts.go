@@ -121,7 +121,7 @@ func (a *app) notifying(s settings, listener net.Listener, log logger) (*alertma
 		Labels:       s.AlertLabels.labels(at),
 		GeneratorURL: s.WebConfig.scheme() + "://" + at + "/",
 		Log:          log.Logger,
-		Grace:        time.Duration(s.Grace),
+		Grace:        min(time.Duration(s.Grace), 5*time.Second), // one that is away must not hold up the end
 	}, nil
 }
 

@@ -22,6 +22,7 @@ type bankFlags struct {
 	faults       []string
 	accountsFile string
 	inFrontOf    string
+	jwt          bool
 	passHost     bool
 }
 
@@ -69,6 +70,7 @@ expression.`,
 	flags.IntVar(&f.backends, "backends", 5, "how many backends there are: b1, b2, …")
 	flags.StringArrayVar(&f.faults, "fault", nil, "a `FAULT` to begin with; may be given more than once")
 	flags.StringVar(&f.accountsFile, "accounts-file", "", "write a pool named retail of all customers to `PATH`")
+	flags.BoolVar(&f.jwt, "jwt", false, "make the access tokens signed JWTs")
 	flags.StringVar(&f.inFrontOf, "in-front-of", "", "no bank, but a proxy that passes requests on to `URL`")
 	flags.BoolVar(&f.passHost, "pass-host", false, "let the server behind the proxy see the Host that the client asked for")
 	return cmd
@@ -98,7 +100,7 @@ func (f *bankFlags) bank() (*banktest.Bank, error) {
 	if err != nil {
 		return nil, err
 	}
-	return banktest.New(banktest.Options{Seed: f.seed, Users: f.users, Backends: backends(f.backends, "1.0.0"), Faults: faults})
+	return banktest.New(banktest.Options{Seed: f.seed, Users: f.users, Backends: backends(f.backends, "1.0.0"), Faults: faults, JWT: f.jwt})
 }
 
 func (f *bankFlags) checkListen() error {

@@ -16,7 +16,8 @@ import (
 )
 
 func (a *app) checkCommand() *cobra.Command {
-	return &cobra.Command{
+	var expand bool
+	cmd := &cobra.Command{
 		Use:   "check PATH...",
 		Short: "Look for mistakes in flows, without network",
 		Long: `Read flows and accounts as run would, with the same environment, and print every
@@ -24,8 +25,11 @@ mistake to standard error, a line each: file:line:column: message. Warnings are
 printed there too, and are no mistakes.
 
 Without mistakes, print what each flow asks of its target. Ends with 0, or with 2
-if there are mistakes.`,
-		Example: "  authprober check flows/ accounts.yaml",
+if there are mistakes.
+
+With --expand, print instead the steps that stand in the place of each use: of a
+ready check, as a list in YAML that could stand in the flow itself.`,
+		Example: "  authprober check flows/ accounts.yaml\n  authprober check --expand flows/refused.yaml accounts.yaml",
 		Args:    somePaths,
 		RunE: action(func(_ *cobra.Command, args []string) error {
 			_, config, err := a.load(args)
@@ -33,9 +37,27 @@ if there are mistakes.`,
 				return err
 			}
 			a.printWarnings(config)
+			if expand {
+				return printExpansions(a.stdout, config)
+			}
 			return printPlan(a.stdout, config, time.Now())
 		}),
 	}
+	cmd.Flags().BoolVar(&expand, "expand", false, "print the steps that ready checks become")
+	return cmd
+}
+
+// printExpansions prints what the flows include, with its place.
+func printExpansions(w io.Writer, config *checks.Config) error {
+	for i, e := range config.Expansions {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if _, err := fmt.Fprintf(w, "# %s:%d: %s\n%s", e.File, e.Line, e.Check, e.Steps); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // printWarnings prints what is not as it should be, to standard error.

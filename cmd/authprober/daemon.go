@@ -4,27 +4,34 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/prober"
 	"github.com/authprober/authprober/prober/alertmanager"
+	"github.com/authprober/authprober/prober/control"
 	"github.com/authprober/authprober/prober/history"
 	"github.com/authprober/authprober/prober/web"
+	"github.com/authprober/authprober/prober/web/api"
 )
 
 // daemonOptions are what a daemon is made of.
 type daemonOptions struct {
-	config    *checks.Config
-	listener  net.Listener // the daemon's once it runs
+	config    *checks.Config // at the start; see daemon.replace
+	listener  net.Listener   // the daemon's once it runs
 	webConfig webConfig
 	log       logger
+	adminOn   bool // whether there are admin endpoints
 	grace     time.Duration
 	paused    func() bool // whether all checks are paused; nil for never
 	otel      otelSettings
+	control   *control.Control // looks at ourselves; nil for not at all
+	manager   manager
 	first     []prober.Observer          // told before all others
 	changed   []func(prober.StateChange) // told by the judge
+	pages     func(*web.Options)         // changes what is served; nil leaves it
+	shown     []api.Setting              // of the settings
 	notify    *alertmanager.Options      // how to give alerts directly; nil for not at all
 	history   *history.Store             // what has happened; whoever made it closes it
 }
@@ -35,13 +42,18 @@ type daemon struct {
 	judge   *prober.Judge
 	metrics *prober.Metrics
 	prober  *prober.Prober
+	recent  *web.Recent
 	export  *export
+	current atomic.Pointer[checks.Config]
+	read    atomic.Pointer[api.Reload] // how the configuration was read last; nil before it was read again
+	reload  func() error               // reads the configuration again; nil where nobody can
 
 	notifier *alertmanager.Notifier // nil where alerts are not given directly
 }
 
 func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	d := &daemon{options: o, export: newExport(o)}
+	d.current.Store(o.config)
 	var err error
 	if d.notifier, err = d.newNotifier(o); err != nil {
 		return nil, err
@@ -55,15 +67,20 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	if d.judge, err = prober.NewJudge(o.config.Checks, append(changed, logs.ObserveStateChange)...); err != nil {
 		return nil, err
 	}
+	d.judge.OnDrill(logs.ObserveDrill)
+	if d.notifier != nil {
+		d.judge.OnDrill(d.notifier.Drilled)
+	}
 	d.restore(ctx)
 	d.metrics, err = prober.NewMetrics(prober.MetricsOptions{
 		Checks:        o.config.Checks,
 		Registry:      prober.NewRegistry(),
 		Judge:         d.judge,
-		Pools:         func() []prober.PoolStatus { return o.config.Accounts.Status(time.Now()) },
+		Pools:         func() []prober.PoolStatus { return d.config().Accounts.Status(time.Now()) },
 		History:       o.history.Status,
 		Alertmanagers: o.alertmanagers(),
 		Exports:       d.export.status,
+		Control:       o.controlStatus(),
 		Version:       version().Version,
 		Revision:      version().Revision,
 	})
@@ -72,12 +89,14 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	}
 	d.metrics.ObserveReload(true, time.Now())
 	d.export.pushFrom(o, d.metrics)
+	d.recent = web.NewRecent(o.config.Checks, nil)
 	d.prober, err = prober.New(prober.Options{
 		Checks:    o.config.Checks,
-		Observers: append(append(first, d.metrics, d.judge, o.history, logs), d.export.observers()...),
+		Observers: append(append(first, d.metrics, d.judge, o.history, logs, d.recent), d.export.observers()...),
 		Log:       o.log.Logger,
 		Grace:     o.grace,
 		Paused:    o.paused,
+		Excuse:    o.excuse(),
 	})
 	return d, err
 }
@@ -101,25 +120,17 @@ func (d *daemon) run(ctx context.Context) error {
 		defer cancel() // without its metrics nobody would know of a failure
 		served <- web.Serve(serving, d.options.listener, tidyAfter(d.handler()), string(d.options.webConfig), d.options.log.Logger)
 	}()
+	stopLooking := d.options.look(ctx)
 	stopTelling := d.tell(ctx)
 	err := d.export.start(ctx)
 	if err == nil {
+		said := d.supervised().ready(ctx, len(d.options.config.Checks))
 		err = d.prober.Run(ctx)
+		said()
 	}
+	stopLooking()
 	stopTelling()
 	d.export.stop(context.WithoutCancel(ctx), d.options.grace)
 	stopServing()
 	return errors.Join(err, <-served)
-}
-
-// handler serves what the daemon knows.
-func (d *daemon) handler() http.Handler {
-	return web.Handler(web.Options{
-		Gatherer: d.metrics,
-		Checks:   func() []prober.CheckStatus { return d.judge.All(time.Now()) },
-		Ready:    d.prober.Running,
-		Level:    d.options.log.level,
-		Version:  version().Version,
-		Log:      d.options.log.Logger,
-	})
 }

@@ -84,7 +84,9 @@ func TestHistoryThatCannotBe(t *testing.T) {
 		log   string
 		want  string
 	}{
-		"damaged": {func(path string) error { return os.WriteFile(path, []byte(strings.Repeat("no database ", 1000)), 0o600) },
+		"damaged": {func(path string) error {
+			return os.WriteFile(path, []byte(strings.Repeat("no database ", 1000)), 0o600)
+		},
 			"the history was damaged or of another program: it is set aside, and a new one begun", "authprober_history_durable 1"},
 		"no file": {func(path string) error { return os.Mkdir(path, 0o700) },
 			"the history cannot be kept: it is in memory, and is forgotten when this process ends", "authprober_history_writes_failed_total 1"},

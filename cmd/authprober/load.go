@@ -8,6 +8,7 @@ import (
 
 	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/checks/accounts"
+	"github.com/authprober/authprober/checks/remember"
 )
 
 // somePaths is what commands want that read flows.
@@ -51,6 +52,15 @@ func (a *app) loadFor(paths []string, set func(*checks.Options)) (settings, *che
 // loadToRun is loadFor for the commands that run flows: with the folder in which
 // flows keep what they remember, which is the caller's until close is called.
 func (a *app) loadToRun(paths []string, set func(*checks.Options)) (s settings, config *checks.Config, close func() error, err error) {
+	s, store, config, err := a.loadAndOpen(paths, set)
+	if err != nil {
+		return s, nil, nil, err
+	}
+	return s, config, store.Close, nil
+}
+
+// loadAndOpen is loadToRun for whoever loads again: the store is the caller's to close.
+func (a *app) loadAndOpen(paths []string, set func(*checks.Options)) (s settings, store *remember.Store, config *checks.Config, err error) {
 	if s, err = a.settings(); err != nil {
 		return s, nil, nil, err
 	}
@@ -58,13 +68,26 @@ func (a *app) loadToRun(paths []string, set func(*checks.Options)) (s settings, 
 	if err != nil {
 		return s, nil, nil, err
 	}
-	s, config, err = a.loadFor(paths, func(o *checks.Options) {
-		o.Remembered = store
-		set(o)
-	})
+	config, err = a.loadWith(s, store, paths, set)
 	if err != nil {
 		return s, nil, nil, errors.Join(err, store.Close())
 	}
+	for _, w := range warnings {
+		config.Warnings = append(config.Warnings, checks.Mistake{Message: w})
+	}
+	return s, store, config, nil
+}
+
+// loadWith loads flows that keep in the store what they remember.
+func (a *app) loadWith(s settings, store *remember.Store, paths []string, set func(*checks.Options)) (*checks.Config, error) {
+	o := a.options(s)
+	o.Remembered = store
+	set(&o)
+	config, err := checks.Load(paths, o)
+	if err != nil {
+		return nil, misconfigured(err)
+	}
+	var warnings []string
 	if len(config.Remembers) > 0 && !store.Durable() {
 		warnings = append(warnings, "what "+strings.Join(config.Remembers, ", ")+" remembers ends with this process, for "+
 			envPrefix+"STATE_DIR is not set")
@@ -76,7 +99,7 @@ func (a *app) loadToRun(paths []string, set func(*checks.Options)) (s settings, 
 	for _, w := range warnings {
 		config.Warnings = append(config.Warnings, checks.Mistake{Message: w})
 	}
-	return s, config, store.Close, nil
+	return config, nil
 }
 
 // guarded names the pools with daily caps, which a process that begins anew must not

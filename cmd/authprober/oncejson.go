@@ -26,18 +26,21 @@ type jsonRun struct {
 }
 
 type jsonStep struct {
-	Name     string             `json:"name"`
-	Request  string             `json:"request,omitempty"`
-	Skipped  bool               `json:"skipped,omitempty"`
-	Reason   prober.Reason      `json:"reason,omitempty"`
-	Detail   string             `json:"detail,omitempty"`
-	Status   int                `json:"status,omitempty"`
-	Remote   string             `json:"remote,omitempty"`
-	Attempts int                `json:"attempts,omitempty"`
-	Polls    int                `json:"polls,omitempty"`
-	Delivery float64            `json:"delivery_seconds,omitempty"`
-	Took     float64            `json:"took_seconds"`
-	Phases   map[string]float64 `json:"phases_seconds,omitempty"`
+	Name     string        `json:"name"`
+	Request  string        `json:"request,omitempty"`
+	Skipped  bool          `json:"skipped,omitempty"`
+	Reason   prober.Reason `json:"reason,omitempty"`
+	Detail   string        `json:"detail,omitempty"`
+	Status   int           `json:"status,omitempty"`
+	Remote   string        `json:"remote,omitempty"`
+	Attempts int           `json:"attempts,omitempty"`
+	Polls    int           `json:"polls,omitempty"`
+	Delivery float64       `json:"delivery_seconds,omitempty"`
+	// Repeat is what came of asking again for what was accepted and must be refused.
+	Repeat      prober.Repeat      `json:"repeat,omitempty"`
+	Propagation float64            `json:"propagation_seconds,omitempty"`
+	Took        float64            `json:"took_seconds"`
+	Phases      map[string]float64 `json:"phases_seconds,omitempty"`
 }
 
 // printRunJSON returns a function that prints a run in a line of JSON.
@@ -64,7 +67,7 @@ func jsonSteps(steps []prober.StepResult) []jsonStep {
 		one := jsonStep{
 			Name: s.Name, Request: s.Request, Skipped: s.Skipped, Reason: s.Reason, Detail: s.Detail,
 			Status: s.Status, Remote: s.Remote, Attempts: s.Attempts,
-			Polls: s.Polls, Delivery: s.Delivery.Seconds(), Took: s.Took.Seconds(),
+			Polls: s.Polls, Delivery: s.Delivery.Seconds(), Repeat: s.Repeat, Propagation: s.Propagation.Seconds(), Took: s.Took.Seconds(),
 		}
 		s.Phases.Each(func(name string, d time.Duration) {
 			if one.Phases == nil {

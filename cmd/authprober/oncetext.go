@@ -108,6 +108,9 @@ func waitOf(s *prober.StepResult) (facts []string) {
 	if s.Delivery > 0 {
 		facts = append(facts, "delivered in "+human(s.Delivery))
 	}
+	if s.Propagation > 0 {
+		facts = append(facts, "refused within "+human(s.Propagation))
+	}
 	return facts
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,10 @@ func (a *app) runCommand() *cobra.Command {
 		Short: "Run flows on their schedules, with /metrics",
 		Long: `Run flows on their schedules until a signal comes, and serve metrics, health and a
 status page. Each run is a line of the log on standard error.
+
+SIGHUP, or POST /-/reload with AUTHPROBER_ADMIN=on, has flows, accounts and secrets read
+again. With any mistake in them all goes on as it was, and the log has the mistakes. Checks that stay the same keep their schedule
+and their evidence. Write files elsewhere and rename them: half of a flow can be a flow.
 
 The first SIGINT or SIGTERM ends it gracefully: no run begins any more, those in
 flight log out, and then it ends with 0. A second one ends it at once. Mistakes in
@@ -38,15 +43,24 @@ Environment:
 // daemon runs the flows until ctx is done.
 func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	settle := frugal()
-	s, config, closeState, err := a.loadToRun(paths, sampling)
+	hup, stop := hangups()
+	defer stop()
+	s, store, config, err := a.loadAndOpen(paths, sampling)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeState()) }()
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if err := s.checkAdmin(); err != nil {
+		return err
+	}
 	log := a.logger(s)
 	defer zap.RedirectStdLog(log.Logger)() // net/http speaks to it
-	a.logWarnings(log, config)
-	watchAccounts(log.Logger, config.Accounts)
+	a.limitMemory(s.MemoryLimit, log.Logger)
+	begin := func(config *checks.Config) {
+		a.logWarnings(log, config)
+		watchAccounts(log.Logger, config.Accounts)
+	}
+	begin(config)
 	// Before anything is probed, so that a second daemon does not use the accounts
 	// of the first.
 	listener, err := web.Listen(ctx, string(s.Listen))
@@ -64,10 +78,16 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, past.Close()) }()
+	looks, err := s.control(log.Logger)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	defer func() { err = errors.Join(err, looks.Close()) }()
 	d, err := newDaemon(ctx, daemonOptions{
-		otel:   s.OTel,
+		otel: s.OTel, manager: a.manager(), control: looks,
 		config: config, listener: listener, webConfig: s.WebConfig, log: log, grace: time.Duration(s.Grace),
-		paused: s.PauseFile.paused(log.Logger), notify: notify, history: past,
+		paused: s.PauseFile.paused(log.Logger), notify: notify, history: past, shown: s.shown(), adminOn: bool(s.Admin),
 	})
 	if err != nil {
 		listener.Close()
@@ -76,6 +96,15 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	log.Info("running", zap.String("version", version().Version), zap.String("url", d.url()),
 		zap.Strings("checks", checkNames(config.Checks)))
 	settle()
+	again := &reloader{daemon: d, begin: begin, log: log.Logger, load: func() (*checks.Config, error) {
+		return a.loadWith(s, store, paths, sampling)
+	}}
+	d.reload = again.reload
+	var reloading sync.WaitGroup
+	defer reloading.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	reloading.Go(func() { again.reloadOn(ctx, hup) })
 	err = d.run(ctx)
 	log.Info("stopped", zap.Error(err))
 	return err

@@ -21,7 +21,8 @@ const envPrefix = "AUTHPROBER_"
 type settings struct {
 	Listen       address      `env:"LISTEN" envDefault:"127.0.0.1:9870" about:"Where the daemon serves metrics, health and the status page, as host:port. Port 0 is any free one, which the log names. An empty host is every interface."`
 	WebConfig    webConfig    `env:"WEB_CONFIG_FILE" about:"A web configuration file of Prometheus' exporter-toolkit, for TLS and basic authentication. Without one the daemon serves plain HTTP to whoever asks."`
-	LogLevel     level        `env:"LOG_LEVEL" envDefault:"info" about:"debug, info, warn or error: the least that is logged. /-/log-level changes it while the daemon runs: curl -X PUT -d level=debug."`
+	Admin        onOff        `env:"ADMIN" envDefault:"off" about:"on or off: whether the daemon has endpoints that change something, /-/drill and PUT /-/log-level. They answer only where AUTHPROBER_WEB_CONFIG_FILE asks everybody for a password or a client certificate, or where AUTHPROBER_LISTEN is a loopback address, and none of them answers a page of another origin."`
+	LogLevel     level        `env:"LOG_LEVEL" envDefault:"info" about:"debug, info, warn or error: the least that is logged. With AUTHPROBER_ADMIN=on, /-/log-level changes it while the daemon runs: curl -X PUT -d level=debug."`
 	LogFormat    logFormat    `env:"LOG_FORMAT" envDefault:"auto" about:"json, console, or auto: console on a terminal and json elsewhere. Logs go to standard error."`
 	AllowEnv     names        `env:"ALLOW_ENV" about:"Names of environment variables, separated by commas, that flows may read as env.NAME. Secrets need no mention here: {env: NAME} reads any."`
 	Contact      contact      `env:"CONTACT" about:"Whom the target's owners may ask, such as a mail address or a URL. It is put into the User-Agent: authprober/VERSION (+CONTACT)."`
@@ -29,10 +30,13 @@ type settings struct {
 	PauseFile    pauseFile    `env:"PAUSE_FILE" about:"The kill switch: an absolute path. While a file is there, whatever is in it, no check runs; what is due is missed, as paused. It is looked for every second, runs in flight go on to their end, and all is as before when the file is gone. once and gate run nothing either."`
 	PauseHeader  fieldName    `env:"PAUSE_HEADER" envDefault:"X-Synthetic-Probe-Pause" about:"A header field of an answer with which the target itself pauses the check, for so many seconds as its value says, an hour at the most. Only answers from the origin of the flow's target count. Set and empty, none does."`
 	Grace        period       `env:"GRACE" envDefault:"10s" about:"How long runs may go on, after a signal and beyond the time of their clean-up, before they are given up."`
+	MemoryLimit  memoryLimit  `env:"MEMORY_LIMIT" envDefault:"auto" about:"The memory that the process tries to stay below, like 200MiB; auto is 90 % of what its cgroup allows, which is the container or the unit, and none where nothing is limited; off is none. GOMEMLIMIT, where it is set, goes before it."`
 	StateDir     stateDir     `env:"STATE_DIR" about:"A folder, which has to be there, for what flows remember between runs: single-use refresh tokens, counters of one-time codes, and how often each account was refused and used today, each account in a file below remember/; and for what has happened, in history.db. Only their owner can read the files. Each process needs a folder of its own, one that outlives it. Without one, all of that ends with the process."`
+	ControlURLs  controlURLs  `env:"CONTROL_URLS" about:"URLs separated by commas of what can be reached unless the prober's own network is sick: independent of the target and of each other, two or more. All are asked every 10 seconds, over new connections, and each time a run fails for a reason that can be the network's; any answer will do. While none of them answers, runs that fail so are errored, not failed. Without any, only loopback is looked at."`
 	Shard        shard        `env:"SHARD" about:"The share of every pool's accounts that this instance uses, such as 2/3, the second of three: no account is ever in two of them. Each instance runs every flow. Without one, all accounts are its own. To change how many shares there are, stop all instances first."`
 	HistoryAge   keepFor      `env:"HISTORY_AGE" envDefault:"90d" about:"How long the daemon remembers what has happened: runs, failures, changes of state, in days or hours, such as 90d or 36h; an hour at the least."`
 	HistorySize  keepSize     `env:"HISTORY_SIZE" envDefault:"1GiB" about:"How many bytes of that there may be, such as 500MiB or 2GiB; 16MiB at the least. Beyond, what is oldest goes, and failures are kept eight times as long as what passed. The history is history.db in AUTHPROBER_STATE_DIR; without that it is in memory, ends with the process, and has 16MiB at the most."`
+	MaxLogins    maxLogins    `env:"MAX_LOGINS" about:"The most logins of all accounts of all pools together, such as 60 per minute, in a sliding window. Flows whose schedules could exceed it are refused; beyond those, a run too many is missed, with the reason budget. Each of several instances has its own. Without one, each pool has its limits alone."`
 	StateKeyFile stateKeyFile `env:"STATE_KEY_FILE" about:"A file of age identities, AGE-SECRET-KEY-1… as age-keygen writes them, one a line, with which what flows remember is encrypted. The first encrypts, all decrypt: to change keys, put the new one on top. Files that are not encrypted yet are when they are next written."`
 
 	Alertmanagers      alertmanagers `env:"ALERTMANAGER_URLS" about:"Alertmanagers that get the alerts of checks directly, without Prometheus, as URLs separated by commas, like http://127.0.0.1:9093; each gets every alert. See docs/alerting.md. Without one, none is sent."`
@@ -148,6 +152,7 @@ func (a *app) options(s settings) checks.Options {
 		AllowEnv:    s.AllowEnv,
 		LookupEnv:   a.lookupEnv,
 		Shard:       s.Shard.Shard,
+		MaxLogins:   s.MaxLogins.Limit,
 	}
 }
 

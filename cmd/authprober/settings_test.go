@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/authprober/authprober/checks/accounts"
 )
 
 func TestSettingsByDefault(t *testing.T) {
@@ -30,9 +32,9 @@ func TestSettingsByDefault(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	a := &app{environ: []string{
-		"AUTHPROBER_LISTEN=[::1]:0", "AUTHPROBER_LOG_LEVEL=DEBUG", "AUTHPROBER_LOG_FORMAT=console",
+		"AUTHPROBER_LISTEN=[::1]:0", "AUTHPROBER_LOG_LEVEL=DEBUG", "AUTHPROBER_ADMIN=on", "AUTHPROBER_LOG_FORMAT=console",
 		"AUTHPROBER_ALLOW_ENV=BANK_URL, REGION,", "AUTHPROBER_CONTACT=sre@bank.example",
-		"AUTHPROBER_MARKER_HEADER=X-Probe:  yes, please ", "AUTHPROBER_GRACE=1m30s", "AUTHPROBER_PAUSE_HEADER=X-Stop",
+		"AUTHPROBER_MARKER_HEADER=X-Probe:  yes, please ", "AUTHPROBER_GRACE=1m30s", "AUTHPROBER_MAX_LOGINS=90 per 1m30s", "AUTHPROBER_PAUSE_HEADER=X-Stop",
 		"AUTHPROBER_HISTORY_AGE=36h", "AUTHPROBER_HISTORY_SIZE=500MiB",
 	}}
 	s, err := a.settings()
@@ -40,10 +42,11 @@ func TestSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := settings{
-		Listen: "[::1]:0", LogLevel: level(zapcore.DebugLevel), LogFormat: "console",
+		Listen: "[::1]:0", Admin: true, LogLevel: level(zapcore.DebugLevel), LogFormat: "console",
 		AllowEnv: names{"BANK_URL", "REGION"}, Contact: "sre@bank.example",
 		MarkerHeader: headerLine{"X-Probe", "yes, please"}, PauseHeader: "X-Stop", Grace: period(90 * time.Second),
 		HistoryAge: keepFor(36 * time.Hour), HistorySize: 500 << 20,
+		MaxLogins: maxLogins{accounts.Limit{Logins: 90, Per: 90 * time.Second}},
 	}
 	if diff := cmp.Diff(want, s, cmp.AllowUnexported(headerLine{})); diff != "" {
 		t.Error(diff)
@@ -88,6 +91,7 @@ func TestWrongSettings(t *testing.T) {
 		{"LISTEN", sesame + ":99999", "want a port from 0 to 65535"},
 		{"LISTEN", sesame + ":+1", "want a port from 0 to 65535"},
 		{"WEB_CONFIG_FILE", sesame, "want a file that can be read: no such file or directory"},
+		{"ADMIN", sesame, "want on or off"},
 		{"LOG_LEVEL", sesame, "want debug, info, warn or error"},
 		{"LOG_LEVEL", "fatal", "want debug, info, warn or error"},
 		{"LOG_FORMAT", sesame, "want auto, json or console"},
@@ -104,10 +108,15 @@ func TestWrongSettings(t *testing.T) {
 		{"GRACE", sesame, "want a time above 0s and at most 1h, like 10s"},
 		{"GRACE", "0s", "want a time above 0s and at most 1h, like 10s"},
 		{"GRACE", "10", "want a time above 0s and at most 1h, like 10s"},
+		{"MEMORY_LIMIT", sesame, "want auto, off, or 16MiB and more, like 200MiB"},
+		{"MEMORY_LIMIT", "1MiB", "want auto, off, or 16MiB and more, like 200MiB"},
 		{"SHARD", sesame, "want a shard such as 2/3, the second of three"},
 		{"SHARD", "4/3", "want a shard such as 2/3, the second of three"},
 		{"SHARD", "0/3", "want a shard such as 2/3, the second of three"},
 		{"SHARD", "+1/3", "want a shard such as 2/3, the second of three"},
+		{"CONTROL_URLS", sesame, "want URLs separated by commas, like https://one.example/,https://two.example/"},
+		{"CONTROL_URLS", "http://a/" + sesame + ",http://a/", "want URLs of different hosts: they are to be independent of each other"},
+		{"CONTROL_URLS", "http://u:" + sesame + "@a/", "want no user and no password in a URL: any answer will do"},
 		{"ALERTMANAGER_URLS", sesame, "want URLs of Alertmanagers separated by commas, like http://127.0.0.1:9093"},
 		{"ALERTMANAGER_URLS", "http://a:9093, http://a:9093/", "want URLs of Alertmanagers separated by commas, like http://127.0.0.1:9093, each once"},
 		{"ALERTMANAGER_URLS", "http://a:9093/api/v2/alerts", "want URLs of Alertmanagers separated by commas, like http://127.0.0.1:9093, without /api/v2/alerts"},
@@ -125,6 +134,9 @@ func TestWrongSettings(t *testing.T) {
 		{"HISTORY_SIZE", sesame, "want a size from 16MiB to 1024GiB, like 500MiB or 2GiB"},
 		{"HISTORY_SIZE", "15MiB", "want a size from 16MiB to 1024GiB, like 500MiB or 2GiB"},
 		{"HISTORY_SIZE", "1025GiB", "want a size from 16MiB to 1024GiB, like 500MiB or 2GiB"},
+		{"MAX_LOGINS", sesame, "want 1 to 10000 logins in a time from a second to a day, like 60 per minute"},
+		{"MAX_LOGINS", "20000 per hour", "want 1 to 10000 logins in a time from a second to a day, like 60 per minute"},
+		{"MAX_LOGINS", "1 per 2d", "want 1 to 10000 logins in a time from a second to a day, like 60 per minute"},
 		{"STATE_DIR", sesame, "want a folder that is there: no such file or directory"},
 		{"STATE_DIR", os.Args[0], "want a folder that is there: it is none"},
 		{"STATE_KEY_FILE", sesame, "want a file that can be read: no such file or directory"},
@@ -238,8 +250,7 @@ OTEL_EXPORTER_OTLP_ also go for one signal alone, as OTEL_EXPORTER_OTLP_TRACES_ 
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", strings.ReplaceAll(v.Name, ", ", "`, `"), v.Default, v.About)
 	}
 	b.WriteString(`
-Go's own variables work as always, such as GOMEMLIMIT, the memory that the process tries
-to stay below.
+Go's own variables work as always, such as GOMEMLIMIT and GOGC.
 
 This file is generated from the settings in cmd/authprober.
 `)

@@ -13,6 +13,8 @@ import (
 
 	"go.uber.org/zap/zapcore"
 
+	"github.com/authprober/authprober/checks"
+	"github.com/authprober/authprober/checks/accounts"
 	"github.com/authprober/authprober/prober/web"
 )
 
@@ -140,6 +142,18 @@ func (h *headerLine) UnmarshalText(text []byte) error {
 	if slices.Contains(reserved, strings.ToLower(h.name)) {
 		return errors.New("want a header field that requests do not have anyway, like X-Synthetic-Probe: authprober")
 	}
+	return nil
+}
+
+// A maxLogins is how often accounts may log in; the zero value is no limit.
+type maxLogins struct{ accounts.Limit }
+
+func (l *maxLogins) UnmarshalText(text []byte) error {
+	f, err := checks.ParseFrequency(string(text))
+	if err != nil || f.Count > 10_000 || f.Per < time.Second || f.Per > 24*time.Hour {
+		return errors.New("want 1 to 10000 logins in a time from a second to a day, like 60 per minute")
+	}
+	l.Limit = accounts.Limit{Logins: f.Count, Per: f.Per}
 	return nil
 }
 

@@ -22,57 +22,6 @@ func readYAML(t *testing.T, path string, into any) {
 	}
 }
 
-// TestRunbooks holds the alerts against their runbooks, both ways.
-func TestRunbooks(t *testing.T) {
-	var rules struct {
-		Groups []struct {
-			Rules []struct {
-				Alert       string
-				Labels      map[string]string
-				Annotations map[string]string
-			}
-		}
-	}
-	readYAML(t, deployed("prometheus", "authprober.rules.yaml"), &rules)
-	books := filepath.Join(repository(), "docs", "runbooks")
-	alerts := map[string]bool{}
-	for _, g := range rules.Groups {
-		for _, r := range g.Rules {
-			if r.Alert == "" {
-				continue
-			}
-			alerts[r.Alert] = true
-			for _, name := range []string{"summary", "description", "runbook_url"} {
-				if r.Annotations[name] == "" {
-					t.Errorf("%s has no %s", r.Alert, name)
-				}
-			}
-			if r.Labels["severity"] == "" {
-				t.Errorf("%s has no severity", r.Alert)
-			}
-			want := "https://github.com/authprober/authprober/blob/main/docs/runbooks/" + r.Alert + ".md"
-			if got := r.Annotations["runbook_url"]; got != want {
-				t.Errorf("%s: runbook_url is %s, want %s", r.Alert, got, want)
-			}
-			if _, err := os.Stat(filepath.Join(books, r.Alert+".md")); err != nil {
-				t.Errorf("%s has no runbook: %v", r.Alert, err)
-			}
-		}
-	}
-	if len(alerts) == 0 {
-		t.Fatal("no alert in the rules")
-	}
-	files, err := filepath.Glob(filepath.Join(books, "*.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		if name := strings.TrimSuffix(filepath.Base(file), ".md"); name != "README" && !alerts[name] {
-			t.Errorf("%s is the runbook of no alert", file)
-		}
-	}
-}
-
 // A compose file, as far as it is looked at here.
 type compose struct {
 	Services map[string]struct {

@@ -170,13 +170,13 @@ func TestFormPost(t *testing.T) {
 // TestGalleryBank runs the flows of the staging bank against it, a customer once in
 // 30 s, as one-time codes want it.
 func TestGalleryBank(t *testing.T) {
-	for _, flow := range []string{"retail-login", "session-refresh", "expired-token"} {
+	for _, flow := range []string{"retail-login", "session-refresh", "expired-token", "refused", "refused-hourly", "refused-dpop"} {
 		t.Run(flow, func(t *testing.T) {
 			t.Parallel()
 			bank, accounts := "http://"+freeAddresses(t, 1)[0], filepath.Join(t.TempDir(), "accounts.yaml")
 			start(t, nil, authprober(t), "bank", "--listen", strings.TrimPrefix(bank, "http://"), "--users", "100", "--accounts-file", accounts).
 				ready(t, bank+"/v1/status")
-			passed(t, ranWith(t, 100, []string{"BANK_URL=" + bank}, deployed("flows", flow+".yaml"), accounts))
+			passed(t, ranWith(t, 100, []string{"BANK_URL=" + bank, "BANK_CLIENT_SECRET=the-secret-of-a-service-of-the-staging-bank"}, deployed("flows", flow+".yaml"), accounts))
 		})
 	}
 }

@@ -23,6 +23,7 @@ const alertName = "AuthProberIntermittentFailure"
 // the prober, the shipped rules in Prometheus, the shipped routes in
 // Alertmanager. Only their intervals are shortened, and the receivers replaced.
 func TestPage(t *testing.T) {
+	t.Parallel()
 	prometheus := installed(t, "prometheus", "prometheus")
 	alertmanager := installed(t, "prometheus-alertmanager", "prometheus-alertmanager", "alertmanager")
 	dir := t.TempDir()
@@ -111,6 +112,15 @@ func fastScrapes(t *testing.T, dir, prober, alertmanager string) string {
 // fastRoutes is the shipped alertmanager.yml with short waits, and each receiver
 // replaced by the inbox.
 func fastRoutes(t *testing.T, dir, inbox string) string {
+	return routesTo(t, dir, func(name string) map[string]any {
+		return map[string]any{"name": name, "webhook_configs": []any{
+			map[string]any{"url": inbox + "/" + name, "send_resolved": true},
+		}}
+	})
+}
+
+// routesTo is the shipped alertmanager.yml with short waits, and each receiver replaced.
+func routesTo(t *testing.T, dir string, receiver func(name string) map[string]any) string {
 	var config map[string]any
 	readYAML(t, deployed("alertmanager", "alertmanager.yml"), &config)
 	config["templates"] = []string{deployed("alertmanager", "authprober.tmpl")}
@@ -118,10 +128,7 @@ func fastRoutes(t *testing.T, dir, inbox string) string {
 	route["group_wait"], route["group_interval"] = "1s", "1s"
 	receivers := config["receivers"].([]any)
 	for i, r := range receivers {
-		name := r.(map[string]any)["name"].(string)
-		receivers[i] = map[string]any{"name": name, "webhook_configs": []any{
-			map[string]any{"url": inbox + "/" + name, "send_resolved": true},
-		}}
+		receivers[i] = receiver(r.(map[string]any)["name"].(string))
 	}
 	return writeYAML(t, dir, "alertmanager.yml", config)
 }
@@ -163,7 +170,8 @@ func atLeast(prometheus, query string, want float64) error {
 
 // An alert is what Alertmanager tells a webhook.
 type alert struct {
-	Receiver    string `json:"-"`
+	Receiver    string    `json:"-"`
+	At          time.Time `json:"-"` // when it came
 	Status      string
 	Labels      map[string]string
 	Annotations map[string]string
@@ -219,7 +227,7 @@ func (in *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for _, a := range message.Alerts {
-		a.Receiver = strings.TrimPrefix(r.URL.Path, "/")
+		a.Receiver, a.At = strings.TrimPrefix(r.URL.Path, "/"), time.Now()
 		in.got = append(in.got, a)
 	}
 	select {
@@ -239,6 +247,24 @@ func (in *inbox) find(receiver, status string) (alert, bool) {
 		}
 	}
 	return alert{}, false
+}
+
+// told is when a receiver was first told of an alert of the name with the status, and, if
+// that is "resolved", after it had fired; zero if never.
+func (in *inbox) told(receiver, name, status string) time.Time {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	fired := false
+	for _, a := range in.got {
+		if a.Receiver != receiver || a.Labels["alertname"] != name {
+			continue
+		}
+		fired = fired || a.Status == "firing"
+		if a.Status == status && fired {
+			return a.At
+		}
+	}
+	return time.Time{}
 }
 
 // wait waits for such a page.

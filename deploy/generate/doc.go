@@ -2,7 +2,8 @@
 //
 //   - deploy/grafana/dashboards, one file for each dashboard;
 //   - the chart's copies of them and of the rules, in deploy/helm/authprober/files:
-//     a chart is installed from its own folder alone.
+//     a chart is installed from its own folder alone;
+//   - the chart's values.schema.json, in which the daemon's settings are named.
 //
 // Its tests hold the files to what it would write, and the dashboards to what
 // Grafana, the metrics and somebody who is woken by one ask of them. That each

@@ -45,15 +45,19 @@ func TestWriteAll(t *testing.T) {
 	if err := writeAll(dir); err == nil {
 		t.Error("no error without rules to copy")
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "deploy", "prometheus"), 0o755); err != nil {
-		t.Fatal(err)
-	}
 	const rules = "groups: []\n"
-	if err := os.WriteFile(filepath.Join(dir, "deploy", "prometheus", rulesFile), []byte(rules), 0o644); err != nil {
-		t.Fatal(err)
+	put(t, filepath.Join(dir, "deploy", "prometheus", rulesFile), rules)
+	put(t, filepath.Join(dir, "docs", "environment.md"), "no table\n")
+	if err := writeAll(dir); err == nil {
+		t.Error("no error without settings to name")
 	}
+	put(t, filepath.Join(dir, "docs", "environment.md"), "| `AUTHPROBER_LISTEN` |  | Where. |\n| `AUTHPROBER_CONTACT` |  | Whom. |\n")
 	if err := writeAll(dir); err != nil {
 		t.Fatal(err)
+	}
+	schema, err := os.ReadFile(filepath.Join(dir, chartDir, "values.schema.json"))
+	if err != nil || !json.Valid(schema) || !strings.Contains(string(schema), `"CONTACT": {`) || strings.Contains(string(schema), `"LISTEN"`) {
+		t.Errorf("want a schema that has the setting CONTACT and leaves LISTEN to the chart (%v)", err)
 	}
 	if got, err := os.ReadFile(filepath.Join(dir, chartFiles+rulesFile)); err != nil || string(got) != rules {
 		t.Errorf("the chart has the rules %q (%v), want %q", got, err, rules)
@@ -64,5 +68,15 @@ func TestWriteAll(t *testing.T) {
 		if err1 != nil || err2 != nil || !json.Valid(one) || !bytes.Equal(one, two) || !strings.Contains(string(one), `"uid": "`+d.UID+`"`) {
 			t.Errorf("%s: the dashboard and the chart's copy are not one and the same (%v, %v)", d.UID, err1, err2)
 		}
+	}
+}
+
+func put(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -38,7 +38,8 @@ func writeAll(root string) error {
 
 const (
 	dashboardsDir = "deploy/grafana/dashboards/"
-	chartFiles    = "deploy/helm/authprober/files/"
+	chartDir      = "deploy/helm/authprober/"
+	chartFiles    = chartDir + "files/"
 	rulesFile     = "authprober.rules.yaml"
 )
 
@@ -58,7 +59,8 @@ func generated(root string) (map[string][]byte, error) {
 		return nil, err
 	}
 	files[chartFiles+rulesFile] = rules
-	return files, nil
+	files[chartDir+"values.schema.json"], err = chartSchema(root)
+	return files, err
 }
 
 // dashboards are all there are, the first one first.

@@ -35,9 +35,9 @@ func TestAlerts(t *testing.T) {
 			n.ObserveRun(&prober.Run{Check: login, Start: now.Add(time.Duration(i) * time.Second), Outcome: prober.Failed,
 				Report: prober.Report{Steps: []prober.StepResult{{Name: "login", Reason: reason}}}})
 		}
-		n.decide()
+		n.decide(endHold)
 		time.Sleep(suspectHold)
-		n.decide()
+		n.decide(endHold)
 		alerts, _ := n.board.read(now, n.o.GeneratorURL)
 		var got bytes.Buffer
 		enc := json.NewEncoder(&got)
@@ -86,6 +86,7 @@ func kinds(now time.Time) []prober.CheckStatus {
 			Thresholds: []prober.ThresholdStatus{limit("page", true), limit("", true), limit("warning", false)}},
 		{Check: check("hardly", "", nil), State: detect.Suspect, Evidence: 0.09, Ratios: ratios},
 		{Check: check("fine", "", nil), Ratios: ratios},
+		{Check: check("drilled", "", map[string]string{"team": "payments"}), Ratios: ratios, Drill: prober.Drill{Since: now, Until: now.Add(5 * time.Minute)}},
 	}
 }
 

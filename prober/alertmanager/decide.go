@@ -15,6 +15,7 @@ const (
 	nameSuspect   = "AuthProberSuspect"
 	nameThreshold = "AuthProberThresholdExceeded"
 	nameFailOpen  = "AuthProberFailOpen"
+	nameDrill     = "AuthProberDrill"
 
 	runbooks        = "https://github.com/authprober/authprober/blob/main/docs/runbooks/"
 	suspectEvidence = 0.1             // a check is suspect after almost any failure
@@ -24,13 +25,14 @@ const (
 
 // Names are the alerts that can be given directly. They are a part of those that the
 // rules know.
-var Names = []string{nameFiring, nameSuspect, nameThreshold, nameFailOpen}
+var Names = []string{nameFiring, nameSuspect, nameThreshold, nameFailOpen, nameDrill}
 
 // alertsOf returns the alerts that ought to be out for one check, or a group, at now.
 func (n *Notifier) alertsOf(s *prober.CheckStatus, now time.Time) (all []alert) {
 	c := s.Check
 	team, severity := c.Labels["team"], c.Labels["severity"]
 	switch {
+	case len(s.FailOpens) > 0 && s.Evidence < 1: // it fires for a fail-open alone, which is an alert of its own
 	case s.State == detect.Firing:
 		all = append(all, n.alert(nameFiring, s.Since,
 			map[string]string{"check": c.Name, "team": team, "group": c.Group, "severity": or(severity, "page")},
@@ -42,6 +44,13 @@ func (n *Notifier) alertsOf(s *prober.CheckStatus, now time.Time) (all []alert) 
 		a.hold = suspectHold
 		all = append(all, a)
 	}
+	if !s.Drill.Until.IsZero() {
+		a := n.alert(nameDrill, s.Drill.Since,
+			map[string]string{"check": c.Name, "team": team, "drill": "true", "severity": or(severity, "page")},
+			"DRILL: "+c.Name+" pages on purpose, and nothing is wrong", drillText)
+		a.until = s.Drill.Until
+		all = append(all, a)
+	}
 	for i := range s.Thresholds {
 		if t := &s.Thresholds[i]; t.Exceeded {
 			window := prober.WindowName(t.Window)
@@ -50,14 +59,25 @@ func (n *Notifier) alertsOf(s *prober.CheckStatus, now time.Time) (all []alert) 
 				c.Name+" is above its limit over "+window, limitText(t)))
 		}
 	}
-	for step, o := range n.failures.open(c.Name, now) {
-		a := n.alert(nameFailOpen, o.first,
-			map[string]string{"check": c.Name, "step": step, "team": team, "severity": or(severity, "page")},
-			c.Name+`: step "`+step+`" was accepted and must be refused`, failOpenText(s, step))
+	recent := n.failures.open(c.Name, now)
+	for i := range s.FailOpens { // what stands for longer than after the last event
+		if f := &s.FailOpens[i]; recent[f.Step].last.IsZero() {
+			all = append(all, n.failOpen(s, f.Step, f.Since))
+		}
+	}
+	for step, o := range recent {
+		a := n.failOpen(s, step, o.first)
 		a.until = o.last.Add(failOpenStays)
 		all = append(all, a)
 	}
 	return all
+}
+
+func (n *Notifier) failOpen(s *prober.CheckStatus, step string, since time.Time) alert {
+	c := s.Check
+	return n.alert(nameFailOpen, since,
+		map[string]string{"check": c.Name, "step": step, "team": c.Labels["team"], "severity": or(c.Labels["severity"], "page")},
+		c.Name+`: step "`+step+`" was accepted and must be refused`, failOpenText(s, step))
 }
 
 func (n *Notifier) alert(name string, since time.Time, labels map[string]string, summary, description string) alert {

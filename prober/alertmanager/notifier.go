@@ -102,7 +102,7 @@ func validate(o Options) error {
 }
 
 // owned are the labels that the alerts themselves have.
-var owned = []string{"alertname", "check", "group", "severity", "step", "window"}
+var owned = []string{"alertname", "check", "drill", "group", "severity", "step", "window"}
 
 var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 
@@ -119,6 +119,9 @@ func ValidLabel(name string) error {
 
 // Changed has the alerts worked out anew.
 func (n *Notifier) Changed(prober.StateChange) { poke(n.wake) }
+
+// Drilled is Changed for drills.
+func (n *Notifier) Drilled(prober.DrillChange) { poke(n.wake) }
 
 // ObserveRun implements [prober.Observer].
 func (n *Notifier) ObserveRun(r *prober.Run) {
@@ -149,7 +152,7 @@ func (n *Notifier) Run(ctx context.Context) {
 		senders.Go(func() { s.run(telling) })
 	}
 	n.decideUntil(ctx)
-	n.decide() // what the last runs came to
+	n.decide(0) // what the last runs came to
 	stop()
 	senders.Wait()
 }
@@ -158,7 +161,7 @@ func (n *Notifier) decideUntil(ctx context.Context) {
 	tick := time.NewTicker(decideEvery)
 	defer tick.Stop()
 	for {
-		n.decide()
+		n.decide(endHold)
 		select {
 		case <-ctx.Done():
 			return
@@ -168,14 +171,15 @@ func (n *Notifier) decideUntil(ctx context.Context) {
 	}
 }
 
-// decide works out what ought to be out, and has it told if that is news.
-func (n *Notifier) decide() {
+// decide works out what ought to be out, and has it told if that is news; what has not
+// been wanted for as long as the hold is over.
+func (n *Notifier) decide(hold time.Duration) {
 	now := time.Now()
 	var wanted []alert
 	for _, s := range n.o.Status() {
 		wanted = append(wanted, n.alertsOf(&s, now)...)
 	}
-	if n.board.update(now, wanted) {
+	if n.board.update(now, wanted, hold) {
 		for _, s := range n.senders {
 			poke(s.wake)
 		}

@@ -22,7 +22,7 @@ func (n *Notifier) figures(s *prober.CheckStatus, now time.Time) string {
 		fmt.Fprintf(&b, " Most of it: step %s, reason %s.", step, reason)
 	}
 	if s.Blame.Runs > 0 && len(s.Blame.Culprits) > 0 {
-		fmt.Fprintf(&b, " Suspected: %s.", s.BlameText())
+		fmt.Fprintf(&b, " Suspected: %s.", s.Blame.String())
 	}
 	return b.String()
 }
@@ -34,10 +34,13 @@ func limitText(t *prober.ThresholdStatus) string {
 }
 
 func failOpenText(s *prober.CheckStatus, step string) string {
-	return fmt.Sprintf("In the last hour the target let through at least once what step %q expects it to refuse. "+
+	return fmt.Sprintf("The target has let through at least once what step %q expects it to refuse, and has not yet been shown to refuse it again. "+
 		"One event is a security finding: a ratio does not make it smaller. Runs in the last hour: %d.",
 		step, s.Ratio(time.Hour).Runs)
 }
+
+const drillText = "Somebody tests the way from the prober to you. It ends by itself. " +
+	"The check's runs go on, and what they find is told by alerts of its own, as ever."
 
 func ratioText(r prober.Ratio) string {
 	value, ok := r.Value()

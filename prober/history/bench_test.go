@@ -68,7 +68,7 @@ func fill(b *testing.B, s *Store, runs int, now time.Time) {
 		exec(buckets+`, k(n) AS (SELECT 0 UNION ALL SELECT n+1 FROM k WHERE n < 5), y(step, reason) AS (VALUES (0, 0), (102, 104))
 			INSERT INTO cause SELECT c.id, ?2, at, (c.id - 1) * 24 + 1 + n, step, reason, 5 FROM c, t, k, y`, begin, width, now.Unix())
 	}
-	exec("INSERT INTO change (at_us, check_id, was, now, evidence, failed, runs) SELECT id, check_id, 'healthy', 'suspect', 0.2, 3, 100 FROM run WHERE id % 977 = 0 LIMIT 20000")
+	exec("INSERT INTO change (at_us, check_id, was, now, cause, evidence, failed, runs) SELECT id, check_id, 'healthy', 'suspect', 'rate', 0.2, 3, 100 FROM run WHERE id % 977 = 0 LIMIT 20000")
 	exec("PRAGMA wal_checkpoint(TRUNCATE)")
 	exec("PRAGMA cache_size = -2000")
 	db.SetMaxOpenConns(8)

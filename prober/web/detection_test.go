@@ -31,23 +31,22 @@ func TestPageShowsWhatTheDetectorsDo(t *testing.T) {
 	}
 	body := request(Handler(opts), "GET", "/", "").Body.String()
 	for _, want := range []string{
-		`<small class="blame">release=&lt;1.4&gt;: 4 of 4 runs failed, 0 of 8 elsewhere (p = 0.002)</small>`,
-		`login<small>production authorised by OPS-4711</small>`,
-		`<small>7 confirming runs, 137 left</small>`,
-		`<td>passed 0s ago (confirming)</td>`,
-		`group:identity<small>The runs of login, transfer</small>`,
-		`<td>login passed 0s ago (confirming)</td>`,
-		`<small class="pace">governed 1m0s ago: the target has more to do than it can</small>`,
-		`<small class="pace">paused 0s ago: the target has asked for it; for another 59m59s</small>`,
+		`<p class="blame">release=&lt;1.4&gt;: 4 of 4 runs failed, 0 of 8 elsewhere (p = 0.002)</p>`,
+		`<p class="labels">production authorised by OPS-4711</p>`,
+		`7 confirming runs, 137 left; 0 missed, 0 inconclusive`,
+		`<a href="/checks/group:identity">group:identity</a>`,
+		`<p class="noted">governed 1m0s ago: the target has more to do than it can</p>`,
+		`<p class="noted">paused 0s ago: the target has asked for it; for another 59m59s</p>`,
+		`<h1>down is firing</h1><p>1 suspect, 1 not measured, 1 healthy</p>`,
 	} {
 		if !strings.Contains(body, want) {
-			t.Errorf("no %s", want)
+			t.Errorf("no %s in\n%s", want, body)
 		}
 	}
-	if !strings.Contains(body, " 1.30<small>recovery 99 %</small>") || strings.Count(body, "<small>recovery") != 1 {
+	if !strings.Contains(body, "<b>1.3</b> <small>recovery 99 %</small>") || strings.Count(body, "<small>recovery") != 1 {
 		t.Error("the recovery is not that of the firing check alone")
 	}
-	if strings.Count(body, `class="pace"`) != 2 {
+	if strings.Count(body, `class="noted"`) != 2 {
 		t.Error("a check that keeps its schedule has a word about it")
 	}
 	if strings.Count(body, "confirming runs") != 1 || strings.Count(body, `class="blame"`) != 1 {

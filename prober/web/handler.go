@@ -8,35 +8,59 @@ import (
 	"net/http"
 
 	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/web/api"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 )
 
-// Options are what a handler serves.
+// Options are what a handler serves. Its functions may be called by any goroutine.
 type Options struct {
 	// Gatherer is what /metrics shows, such as a [prober.Metrics].
 	Gatherer prometheus.Gatherer
-	// Checks returns how the checks stand now, to be shown in that order.
+	// Checks returns how the checks stand now, groups among them.
 	Checks func() []prober.CheckStatus
+	// Recent has the last runs. It has to be told of runs after the judge that Checks
+	// asks, and after the history. Nil stands for one that is told nothing.
+	Recent *Recent
+	// Pools returns how the pools of accounts stand. Nil is none.
+	Pools func() []prober.PoolStatus
+	// Prober says how the prober itself is. Nil knows nothing but the version.
+	Prober func() api.Prober
+	// Flow returns the source of a check's flow, without secrets; "" where there is
+	// none, as for a group. Nil knows none.
+	Flow func(check string) string
+	// Controls, unless nil, returns what the overview shows above the checks, such as
+	// the demo's faults.
+	Controls func() template.HTML
 	// Ready reports whether checks are being run, such as [prober.Prober.Running].
 	Ready func() bool
 	// Level is the level of the log, which may be changed.
 	Level zap.AtomicLevel
-	// Version is shown on the page; it may be empty.
+	// Admin says who may change something.
+	Admin Admin
+	// Drills begins and ends drills, for those who may. Nil serves none.
+	Drills Drills
+	// Reload reads the configuration again, all or nothing; its error is every mistake, a
+	// line each. Nil serves no reload.
+	Reload func() error
+	// Version is shown on the pages; it may be empty.
 	Version string
 	// Log gets what goes wrong while serving. Nil discards it.
 	Log *zap.Logger
 }
 
-//go:embed page.html style.css
+//go:embed assets templates api/openapi.json
 var files embed.FS
 
 // Handler returns the handler of everything that the package comment lists. It
-// may be called by any goroutine, as may be the functions of opts.
+// may be called by any goroutine. It starts none but for streams that are under way.
 func Handler(opts Options) http.Handler {
 	if opts.Log == nil {
 		opts.Log = zap.NewNop()
+	}
+	if opts.Recent == nil {
+		opts.Recent = NewRecent(nil, nil)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(opts.Gatherer, promhttp.HandlerOpts{
@@ -52,9 +76,9 @@ func Handler(opts Options) http.Handler {
 			answer(w, http.StatusServiceUnavailable, "not ready: no checks are being run")
 		}
 	})
-	mux.Handle("/-/log-level", opts.Level)
-	mux.Handle("GET /style.css", http.FileServerFS(files))
-	mux.Handle("GET /{$}", &page{opts, template.Must(template.ParseFS(files, "page.html"))})
+	serveAdmin(mux, opts)
+	p := newPages(opts)
+	p.serve(mux)
 	return secured(mux)
 }
 
@@ -70,14 +94,17 @@ func answer(w http.ResponseWriter, status int, text string) {
 	io.WriteString(w, text+"\n") // nobody is left to tell if it fails
 }
 
-// secured lets no page do more than show itself.
+// secured lets no page do more than show itself, ask its own origin and run the
+// script that is a file of its own.
 func secured(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
-		header.Set("Content-Security-Policy",
-			"default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "+
+			"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types authprober")
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Cross-Origin-Opener-Policy", "same-origin")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.ServeHTTP(w, r)
 	})
 }

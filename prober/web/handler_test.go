@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+const traceID = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 // testOptions are those of one check that has passed once, and failed after.
 func testOptions(t *testing.T) Options {
@@ -33,6 +33,7 @@ func testOptions(t *testing.T) Options {
 		Begin:     func(time.Time) (prober.Attempt, prober.MissReason) { return prober.Attempt{}, prober.MissPaused },
 	}
 	checks := []*prober.Check{c}
+	recent := NewRecent(checks, nil)
 	judge, err := prober.NewJudge(checks)
 	if err != nil {
 		t.Fatal(err)
@@ -42,15 +43,16 @@ func testOptions(t *testing.T) Options {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	for _, o := range []prober.Observer{judge, metrics} {
+	for _, o := range []prober.Observer{judge, metrics, recent} {
 		o.ObserveRun(&prober.Run{Check: c, Start: now, Due: now, Took: time.Second, Outcome: prober.Passed,
-			Report: prober.Report{TraceID: trace, Steps: []prober.StepResult{{Name: "login"}}}})
+			Report: prober.Report{TraceID: traceID, Steps: []prober.StepResult{{Name: "login"}}}})
 		o.ObserveRun(&prober.Run{Check: c, Start: now, Due: now, Took: time.Second, Outcome: prober.Failed,
 			Report: prober.Report{Steps: []prober.StepResult{{Name: "login", Reason: prober.ReasonStatus5xx}}}})
 	}
 	return Options{
 		Gatherer: metrics,
 		Checks:   func() []prober.CheckStatus { return judge.All(now) },
+		Recent:   recent,
 		Ready:    func() bool { return true },
 		Level:    zap.NewAtomicLevelAt(zap.InfoLevel),
 		Version:  "1.2.3",
@@ -69,6 +71,7 @@ func request(h http.Handler, method, path, body string, header ...string) *httpt
 
 func TestHandler(t *testing.T) {
 	ready, notReady := testOptions(t), testOptions(t)
+	ready.Admin = Admin{On: true, Authenticated: func() bool { return true }}
 	notReady.Ready = func() bool { return false }
 	for _, c := range []struct {
 		name         string
@@ -90,12 +93,18 @@ func TestHandler(t *testing.T) {
 		{"post", ready, "POST", "/metrics", "", 405, "Method Not Allowed\n"},
 		{"unknown", ready, "GET", "/admin", "", 404, "404 page not found\n"},
 		{"no profiles", ready, "GET", "/debug/pprof/", "", 404, "404 page not found\n"},
-		{"style", ready, "GET", "/style.css", "", 200, "light-dark(…"},
-		{"page", ready, "GET", "/", "", 200, "login<small>Log in &amp; out &lt;daily&gt;</small>…"},
-		{"page: ratio", ready, "GET", "/", "", 200, "<td>50%<small>9.5%-91%, 2 runs</small></td>…"},
-		{"page: last", ready, "GET", "/", "", 200, " ago: login, status_5xx</td>…"},
-		{"page: state", ready, "GET", "/", "", 200, `<span class="state healthy">healthy</span>…`},
+		{"style", ready, "GET", "/assets/style.css", "", 200, "light-dark(…"},
+		{"script", ready, "GET", "/assets/page.js", "", 200, "EventSource(…"},
+		{"page", ready, "GET", "/", "", 200, `<a href="/checks/login">login</a>…`},
+		{"page: ratio", ready, "GET", "/", "", 200, "<b>50%</b><small>9.5%-91%</small><small>of 2 runs</small>…"},
+		{"page: summary", ready, "GET", "/", "", 200, `<h1>All is well</h1><p>1 healthy</p>…`},
+		{"page: state", ready, "GET", "/", "", 200, `<b>healthy</b>…`},
+		{"page: run", ready, "GET", "/", "", 200, `: login, status_5xx"></a>…`},
 		{"page: not ready", notReady, "GET", "/", "", 200, `No checks are being run.…`},
+		{"check", ready, "GET", "/checks/login", "", 200, `<p class="lead">Log in &amp; out &lt;daily&gt;</p>…`},
+		{"no check", ready, "GET", "/checks/x", "", 404, "There is no such check.…"},
+		{"no run", ready, "GET", "/runs/17", "", 404, "There is no such run…"},
+		{"no query", ready, "GET", "/?%zz", "", 400, "cannot be read…"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := request(Handler(c.opts), c.method, c.path, c.body)
@@ -127,7 +136,7 @@ func TestOpenMetricsHasExemplars(t *testing.T) {
 	if !strings.HasPrefix(w.Header().Get("Content-Type"), "application/openmetrics-text") || !strings.HasSuffix(body, "# EOF\n") {
 		t.Errorf("not OpenMetrics: %s", w.Header().Get("Content-Type"))
 	}
-	if want := `# {trace_id="` + trace + `"} 1.0 `; !strings.Contains(body, want) {
+	if want := `# {trace_id="` + traceID + `"} 1.0 `; !strings.Contains(body, want) {
 		t.Errorf("no exemplar %q in\n%s", want, body)
 	}
 }
@@ -142,12 +151,12 @@ func TestGatheringFails(t *testing.T) {
 	}
 }
 
-func TestAgo(t *testing.T) {
+func TestLength(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		-time.Second: "0s ago", 0: "0s ago", 59*time.Second + 9e8: "59s ago", 61 * time.Second: "1m1s ago",
-		time.Hour + 5*time.Second: "1h0m0s ago", 47*time.Hour + 59*time.Minute: "47h59m0s ago", 480 * time.Hour: "20 days ago",
+		-time.Second: "0s", 0: "0s", 59*time.Second + 9e8: "59s", 61 * time.Second: "1m1s",
+		time.Hour + 5*time.Second: "1h0m", 47*time.Hour + 59*time.Minute: "47h59m", 480 * time.Hour: "20 days",
 	} {
-		if got := ago(d); got != want {
+		if got := length(d); got != want {
 			t.Errorf("%v: got %s, want %s", d, got, want)
 		}
 	}

@@ -61,7 +61,10 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, configFile strin
 	if err := Validate(configFile); err != nil {
 		return err
 	}
+	requests, closeStreams := withClosing(context.WithoutCancel(ctx))
+	defer closeStreams()
 	server := &http.Server{
+		BaseContext:       func(net.Listener) context.Context { return requests },
 		Handler:           h,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
@@ -78,9 +81,26 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, configFile strin
 		return fmt.Errorf("serving on %s: %w", l.Addr(), err)
 	case <-ctx.Done():
 	}
+	closeStreams() // they would never end by themselves
 	shutdown(ctx, server)
 	<-served // the listener is closed: it has ended, or is about to
 	return nil
+}
+
+type closingKey struct{}
+
+// withClosing returns a context for requests, and what tells streams among them that
+// the server closes; other answers go on.
+func withClosing(ctx context.Context) (context.Context, func()) {
+	closed, closeStreams := context.WithCancel(context.Background())
+	return context.WithValue(ctx, closingKey{}, closed.Done()), closeStreams
+}
+
+// closing is closed once the server of a request is about to close; nil, which never
+// is, for a request of another server.
+func closing(ctx context.Context) <-chan struct{} {
+	done, _ := ctx.Value(closingKey{}).(<-chan struct{})
+	return done
 }
 
 func shutdown(ctx context.Context, server *http.Server) {

@@ -40,6 +40,8 @@ type Func struct {
 	// for the type checker of expressions. It tells what is wrong with a call by
 	// the last of them, so that is the one with the fewest arguments.
 	Types []any
+	// MustBeRefused says that what it returns is made to be refused.
+	MustBeRefused bool
 	// Call calls it. The arguments fit one of Types, but for those whose type is
 	// not known before; of them, a wrong one is an error.
 	Call func(args ...any) (any, error)
@@ -50,7 +52,7 @@ type Func struct {
 // All returns every function, in the order in which the reference has them. Each
 // is safe for concurrent use.
 func All() []Func {
-	all := slices.Concat(codes(), encodings(), tokens(), keys(), passkeys(), texts(), values())
+	all := slices.Concat(codes(), encodings(), tokens(), spoiled(), keys(), passkeys(), texts(), values())
 	for i := range all {
 		all[i].blameArguments()
 	}

@@ -53,7 +53,9 @@ func env(t *testing.T) map[string]any {
 		},
 		"secrets": map[string]string{"certificate": certificate},
 		"access":  "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDAsInN1YiI6InVzZXIifQ.",
-		"body": map[string]any{"payload": "aGVsbG8", "document": "abc", "n": 6, "half": 0.5, "list": []any{},
+		"body": map[string]any{"key_set": map[string]any{"keys": []any{
+			map[string]any{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}, // of RFC 8037 appendix A.2
+		}}, "payload": "aGVsbG8", "document": "abc", "n": 6, "half": 0.5, "list": []any{},
 			"registration": map[string]any{
 				"challenge": "AAEC", "rp": map[string]any{"id": "bank.example"}, "user": map[string]any{"id": "AQ"},
 				"pubKeyCredParams": []any{map[string]any{"type": "public-key", "alg": -7}},
@@ -303,6 +305,12 @@ func TestErrors(t *testing.T) {
 		`passkey_get(body.authentication, "https://bank.example", canary + "!", account.key, 0)`: "passkey_get: the passkey: its id: it is not base64url",
 		`passkey_get(body.authentication, "https://bank.example", "AQ", account.key, body.half)`: "passkey_get: argument 5 is a number, want a whole number",
 		`passkey_get(body.authentication, "https://bank.example", "AQ", account.key, -1)`:        "passkey_get: the passkey: its counter is -1, want 0 to 4294967295",
+		`jwt_tampered(canary, "none")`:                         "jwt_tampered: the token is no signed JWT: it has not three parts, or is too long",
+		`jwt_tampered(access, canary)`:                         "jwt_tampered: how is none of payload, signature, none, unknown_kid, other_key, issuer, audience",
+		`jwt_tampered(access, "signature")`:                    "jwt_tampered: the token has no signature to be spoiled",
+		`jwt_confused(access, {"keys": []})`:                   "jwt_confused: the key set has no public key with the token's kid",
+		`jwt_confused(access, {"keys": canary})`:               "jwt_confused: the key set has no list of keys",
+		`jwt_confused(canary, body.key_set)`:                   "jwt_confused: the token is no signed JWT: it has not three parts, or is too long",
 		`jwt_claims(canary)`:                                   "jwt_claims: token is no JWT: it has no dots",
 		`jwt_claims(canary + ".x.y")`:                          "jwt_claims: token's header is not base64url without padding",
 		`jwt_sign({}, account.key, canary)`:                    "jwt_sign: algorithm is none of RS256, PS256, ES256, ES384, EdDSA, HS256, HS384, HS512",

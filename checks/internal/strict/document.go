@@ -107,6 +107,15 @@ func (d *Document) At(line, column int, format string, args ...any) {
 	d.Mistakes = append(d.Mistakes, Mistake{d.File, line, column, fmt.Sprintf(format, args...)})
 }
 
+// Within does something, and adds to each mistake that it notes where that is.
+func (d *Document) Within(place string, do func()) {
+	before := len(d.Mistakes)
+	do()
+	for i := before; i < len(d.Mistakes); i++ {
+		d.Mistakes[i].Message += place
+	}
+}
+
 // Inside returns the position of the byte at offset within a scalar's value:
 // exact where the value stands on one line of the file letter by letter, and
 // the scalar's own position otherwise.

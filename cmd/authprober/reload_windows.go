@@ -1,0 +1,5 @@
+package main
+
+import "os"
+
+var reloadSignals []os.Signal // there are none

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// A supervisor is told how the daemon stands. It is systemd's service manager, sd_notify(3),
+// where NOTIFY_SOCKET says so, and otherwise nobody.
+type supervisor struct {
+	tell  func(state string)
+	every time.Duration // between two signs of life; 0 where none is wanted
+	alive func(ctx context.Context, slack time.Duration) error
+	log   *zap.Logger
+	wrong error // with what the manager wants
+}
+
+// A manager is the service manager, as it tells of itself in the environment.
+type manager struct {
+	socket string        // "" where there is none
+	within time.Duration // the time within which it wants a sign of life; 0 for none
+	err    error         // what is wrong with that
+}
+
+func (a *app) manager() (m manager) {
+	m.socket = a.value("NOTIFY_SOCKET")
+	m.within, m.err = watchdogWithin(a.value("WATCHDOG_USEC"), a.value("WATCHDOG_PID"))
+	return m
+}
+
+// supervised returns the supervisor of a daemon.
+func (d *daemon) supervised() supervisor {
+	log := d.options.log.Logger
+	manager := d.options.manager
+	return supervisor{
+		tell: func(state string) {
+			if err := notifySystemd(manager.socket, state); err != nil {
+				log.Warn("systemd", zap.Error(err))
+			}
+		},
+		every: manager.within / 2, alive: d.prober.Alive, log: log, wrong: manager.err,
+	}
+}
+
+// ready says that checks are about to be run, and gives signs of life until ctx is done,
+// when it says that the daemon stops. What it returns waits for that.
+func (s supervisor) ready(ctx context.Context, checks int) (wait func()) {
+	if s.wrong != nil {
+		s.log.Warn("systemd", zap.Error(s.wrong))
+	}
+	s.tell(running(checks))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.watch(ctx)
+		s.tell("STOPPING=1\nSTATUS=Letting runs in flight log out")
+	}()
+	return func() { <-ended }
+}
+
+// reloading says that the configuration is read again; what it returns, that this is done.
+func (s supervisor) reloading(checks func() int) (done func()) {
+	s.tell("RELOADING=1\nSTATUS=Reading the configuration again")
+	return func() { s.tell(running(checks())) }
+}
+
+// running is what is told while checks are run.
+func running(checks int) string { return fmt.Sprintf("READY=1\nSTATUS=Running %d checks", checks) }
+
+// watch gives a sign of life, again and again, as long as the prober makes progress.
+func (s supervisor) watch(ctx context.Context) {
+	if s.every <= 0 {
+		<-ctx.Done()
+		return
+	}
+	tick := time.NewTicker(s.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.sign(ctx)
+		}
+	}
+}
+
+// sign gives one sign of life, or logs why there is none.
+func (s supervisor) sign(ctx context.Context) {
+	asking, cancel := context.WithTimeout(ctx, s.every)
+	defer cancel()
+	switch err := s.alive(asking, s.every); {
+	case err == nil:
+		s.tell("WATCHDOG=1")
+	case ctx.Err() == nil:
+		s.log.Error("no sign of life is given to systemd", zap.Error(err))
+	}
+}

@@ -1,0 +1,65 @@
+package chart
+
+import (
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v3/pkg/chartutil"
+)
+
+// TestMistakes: what is no value is refused, and the error says where it is.
+func TestMistakes(t *testing.T) {
+	c := loadChart(t)
+	const flow = "flows: {configMaps: [flows]}\n"
+	for _, test := range []struct{ name, values, want string }{
+		{"no flow", "{}", "there is no flow: name ConfigMaps in flows.configMaps"},
+		{"slip", flow + "replicas: 3", "additional properties 'replicas' not allowed"},
+		{"slip within", flow + "image: {tags: v1}", "'/image'"},
+		{"shards", flow + "shards: 0", "'/shards': minimum: got 0, want 1"},
+		{"half a shard", flow + "shards: 1.5", "'/shards'"},
+		{"setting that is none", flow + "settings: {LOG_LEVLE: debug}", "additional properties 'LOG_LEVLE' not allowed"},
+		{"setting of the chart", flow + "settings: {SHARD: 1/2}", "additional properties 'SHARD' not allowed"},
+		{"setting as a variable", flow + "env: {AUTHPROBER_SHARD: 1/2}", "AUTHPROBER_SHARD"},
+		{"secret as a value", flow + "secrets: {env: [{variable: PASSWORD, value: sesame}]}", "'/secrets/env/0'"},
+		{"half a reference", flow + "secrets: {env: [{variable: PASSWORD, name: retail}]}", "missing property 'key'"},
+		{"digest", flow + "image: {digest: sha256:abc}", "'/image/digest'"},
+		{"root", flow + "user: 0", "'/user': minimum: got 0, want 1"},
+		{"monitor", flow + "monitor: {kind: servicemonitor}", "'/monitor/kind'"},
+		{"network without a target", flow + "networkPolicy: {enabled: true}", "'/networkPolicy/targets': minItems: got 0, want 1"},
+		{"target without ports", flow + "networkPolicy: {enabled: true, targets: [{to: [{podSelector: {}}]}]}", "missing property 'ports'"},
+		{"flow that is no YAML", "flows: {files: {login.json: x}}", "login.json"},
+		{"file of a flow, empty", `flows: {files: {login.yaml: ""}}`, "'/flows/files/login.yaml'"},
+		{"budget", flow + "podDisruptionBudget: {maxUnavailable: most}", "'/podDisruptionBudget/maxUnavailable'"},
+		{"name", flow + "fullnameOverride: Prober_1", "'/fullnameOverride'"},
+	} {
+		values, err := chartutil.ReadValues([]byte(test.values))
+		if err != nil {
+			t.Fatalf("%s: %v", test.name, err)
+		}
+		_, err = render(c, "wrong", "probes", values)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q in it", test.name, err, test.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "sesame") {
+			t.Errorf("%s: the error repeats the value: %v", test.name, err)
+		}
+	}
+}
+
+// TestDefaultsAreNamed: each value that has a default is one that the schema knows, and
+// the file says of each what it is for.
+func TestDefaultsAreNamed(t *testing.T) {
+	c := loadChart(t)
+	values := map[string]any{"flows": map[string]any{"configMaps": []any{"flows"}}}
+	all, err := chartutil.CoalesceValues(c, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := chartutil.ValidateAgainstSchema(c, all); err != nil {
+		t.Error(err)
+	}
+	if !chartutil.IsCompatibleRange(c.Metadata.KubeVersion, "v1.28.0") || !chartutil.IsCompatibleRange(c.Metadata.KubeVersion, "v1.34.1-gke.100") ||
+		chartutil.IsCompatibleRange(c.Metadata.KubeVersion, "v1.27.9") {
+		t.Errorf("it is for %s", c.Metadata.KubeVersion)
+	}
+}

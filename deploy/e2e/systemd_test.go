@@ -1,0 +1,174 @@
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// TestSystemdService installs the service below a folder with the README's own commands,
+// and runs it as its unit says, with its credentials where systemd puts them, until
+// it has logged in. Only what systemd alone can do, the sandbox, is not there.
+func TestSystemdService(t *testing.T) {
+	root, bank := t.TempDir(), freeAddresses(t, 1)[0]
+	accounts := filepath.Join(t.TempDir(), "accounts.yaml")
+	start(t, nil, authprober(t), "bank", "--listen", bank, "--seed", "1", "--users", "3", "--accounts-file", accounts).
+		ready(t, "http://"+bank+"/v1/status")
+	installService(t, root, accounts)
+
+	unit := readUnit(t, filepath.Join(root, "etc/systemd/system/authprober.service"))
+	for key, want := range map[string]string{"Type": "notify", "LoadCredential": "secrets:/etc/authprober-secrets",
+		"EnvironmentFile": "-/etc/default/authprober", "Environment": "AUTHPROBER_STATE_DIR=%S/authprober"} {
+		if unit[key] != want {
+			t.Fatalf("the unit's %s is %q, want %q", key, unit[key], want)
+		}
+	}
+	environ := append(readEnvironment(t, filepath.Join(root, "etc/default/authprober")), // as systemd would set it
+		"BANK_URL=http://"+bank, "AUTHPROBER_LISTEN=127.0.0.1:0", "AUTHPROBER_LOG_FORMAT=json",
+		"AUTHPROBER_STATE_DIR="+t.TempDir(), "CREDENTIALS_DIRECTORY="+credentials(t, root))
+	socket, told := notifySocket(t)
+	args := strings.Fields(unit["ExecStart"])
+	p := start(t, append(environ, "NOTIFY_SOCKET="+socket, "WATCHDOG_USEC=1000000"), filepath.Join(root, args[0]), args[1], filepath.Join(root, args[2]))
+	for _, want := range []string{"READY=1", "WATCHDOG=1"} {
+		if got := told(); !strings.HasPrefix(got, want) {
+			t.Fatalf("systemd is told %q, want %s\n%s", got, want, p.log)
+		}
+	}
+	eventually(t, 30*time.Second, "a run that passed", func() error {
+		if log := p.log.String(); !strings.Contains(log, `"outcome":"passed"`) {
+			return fmt.Errorf("the log is %s", log)
+		}
+		return nil
+	})
+}
+
+// installService runs the README's commands, below root.
+func installService(t *testing.T, root, accounts string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(repository(), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "### As a service of systemd\n")
+	section, _, _ = strings.Cut(section, "\nThe [unit]")
+	commands, systemctl := "", 0
+	for line := range strings.Lines(section) {
+		if strings.Contains(line, "systemctl") {
+			systemctl++
+			continue
+		}
+		commands += strings.ReplaceAll(regexp.MustCompile(` (/(?:etc|usr)/)`).ReplaceAllString(line, " "+root+"$1"), "sudo ", "")
+	}
+	if systemctl != 2 || !strings.Contains(commands, "install") {
+		t.Fatalf("the README has no commands for systemd:\n%s", section)
+	}
+	commands = strings.ReplaceAll(commands, "755 authprober ", "755 "+authprober(t)+" ")
+	cmd := exec.Command("bash", "-euo", "pipefail", "-c", commands)
+	cmd.Dir, cmd.Stdin = repository(), strings.NewReader(answers(t, accounts))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s\n%v: %s", commands, err, out)
+	}
+}
+
+// answers are the secrets of the bank's customers, a line each.
+func answers(t *testing.T, accounts string) string {
+	t.Helper()
+	var file struct {
+		Pools map[string]struct {
+			Accounts []struct {
+				Username, Password string
+				TOTP               string `yaml:"totp_secret"`
+			}
+		}
+	}
+	text, err := os.ReadFile(accounts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil || len(file.Pools["retail"].Accounts) != 3 {
+		t.Fatalf("the bank's accounts are %s: %v", text, err)
+	}
+	all := ""
+	for _, a := range file.Pools["retail"].Accounts {
+		all += a.Username + "\n" + a.Password + "\n" + a.TOTP + "\n"
+	}
+	return all
+}
+
+// credentials does what systemd does with LoadCredential=secrets:FOLDER.
+func credentials(t *testing.T, root string) string {
+	t.Helper()
+	to, from := t.TempDir(), filepath.Join(root, "etc/authprober-secrets")
+	files, err := os.ReadDir(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(filepath.Join(from, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, to, "secrets_"+f.Name(), string(text))
+	}
+	return to
+}
+
+// readUnit are the settings of a unit; of one that is there twice the last.
+func readUnit(t *testing.T, path string) map[string]string {
+	t.Helper()
+	unit := map[string]string{}
+	for _, line := range readEnvironment(t, path) {
+		key, value, _ := strings.Cut(line, "=")
+		unit[key] = value
+	}
+	return unit
+}
+
+// readEnvironment are the lines of a file that are settings.
+func readEnvironment(t *testing.T, path string) (lines []string) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if line := s.Text(); line != "" && !strings.HasPrefix(line, "#") && strings.Contains(line, "=") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// notifySocket is one that a service tells things to; told waits for the next.
+func notifySocket(t *testing.T) (path string, told func() string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "sd") // a socket's path is short
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(dir, "notify")
+	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = socket.Close(); _ = os.RemoveAll(dir) })
+	return path, func() string {
+		buffer := make([]byte, 1000)
+		_ = socket.SetReadDeadline(time.Now().Add(30 * time.Second))
+		n, err := socket.Read(buffer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(buffer[:n])
+	}
+}

@@ -1,0 +1,199 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+const (
+	liveEvery     = time.Second      // between two messages, at the least
+	liveHeartbeat = 15 * time.Second // between two of them, at the most
+	liveBacklog   = 8                // messages that may wait for a client before it is dropped
+	mostClients   = 200
+)
+
+// A broadcaster tells pages what has changed, as server-sent events. One goroutine
+// makes each message once, for all of them; it is there while anybody listens. A
+// client that does not keep up is dropped, and comes back by itself.
+type broadcaster struct {
+	recent *Recent
+	rows   func(names []string) ([]byte, error) // what a page shows of these checks
+	log    *zap.Logger
+
+	mu      sync.Mutex
+	clients map[*liveClient]struct{}
+	stop    chan struct{} // ends the goroutine; nil while there is none
+	done    chan struct{} // closed when it has ended
+}
+
+// A liveClient is one page.
+type liveClient struct {
+	check    string      // whose changes alone it wants to know of; "" for the rows of all
+	messages chan []byte // closed when it is dropped
+}
+
+// ServeHTTP serves the stream until the client goes, or is too slow, or the server
+// closes.
+func (b *broadcaster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	stream := http.NewResponseController(w)
+	c := &liveClient{check: r.FormValue("check"), messages: make(chan []byte, liveBacklog)}
+	since := b.since(r)
+	if !b.join(c) {
+		w.Header().Set("Retry-After", "10")
+		answer(w, http.StatusServiceUnavailable, "too many pages are open")
+		return
+	}
+	defer b.leave(c)
+	stream.SetReadDeadline(time.Time{}) // the server's limits are for answers that end
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	send := func(message []byte) bool {
+		stream.SetWriteDeadline(time.Now().Add(writeTimeout))
+		_, err := w.Write(message)
+		return err == nil && stream.Flush() == nil
+	}
+	if !send(b.message(c, b.recent.touchedSince(since), time.Now(), nil)) {
+		return
+	}
+	for {
+		select {
+		case message, ok := <-c.messages:
+			if !ok || !send(message) {
+				return
+			}
+		case <-r.Context().Done():
+			return
+		case <-closing(r.Context()):
+			return
+		}
+	}
+}
+
+// since is how far the client's page is up to date: what it was made with, or the
+// last message that it has got.
+func (b *broadcaster) since(r *http.Request) time.Time {
+	for _, text := range []string{r.Header.Get("Last-Event-ID"), r.FormValue("since")} {
+		if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return time.UnixMilli(ms)
+		}
+	}
+	return time.Now()
+}
+
+func (b *broadcaster) join(c *liveClient) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.clients) >= mostClients {
+		return false
+	}
+	if b.clients == nil {
+		b.clients = map[*liveClient]struct{}{}
+	}
+	b.clients[c] = struct{}{}
+	if b.stop == nil {
+		b.stop, b.done = make(chan struct{}), make(chan struct{})
+		go b.run(b.stop, b.done)
+	}
+	return true
+}
+
+// leave forgets a client. The last one waits for the goroutine to end.
+func (b *broadcaster) leave(c *liveClient) {
+	b.mu.Lock()
+	delete(b.clients, c)
+	if len(b.clients) > 0 || b.stop == nil {
+		b.mu.Unlock()
+		return
+	}
+	close(b.stop)
+	done := b.done
+	b.stop, b.done = nil, nil
+	b.mu.Unlock()
+	<-done
+}
+
+func (b *broadcaster) run(stop, done chan struct{}) {
+	defer close(done)
+	tick := time.NewTicker(liveEvery)
+	defer tick.Stop()
+	last := time.Now()
+	spoke := last
+	for {
+		select {
+		case <-stop:
+			return
+		case now := <-tick.C:
+			names := b.recent.touchedSince(last)
+			last = now
+			if len(names) > 0 || now.Sub(spoke) >= liveHeartbeat {
+				spoke = now
+				b.tell(names, now)
+			}
+		}
+	}
+}
+
+// tell hands the changes to every client, and drops those that have not taken in
+// what they were told before.
+func (b *broadcaster) tell(names []string, now time.Time) {
+	rows := b.render(names)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for c := range b.clients {
+		select {
+		case c.messages <- b.message(c, names, now, rows):
+		default:
+			delete(b.clients, c)
+			close(c.messages)
+		}
+	}
+}
+
+// render makes the rows that all clients of the overview share; nil if there are none
+// or they cannot be made.
+func (b *broadcaster) render(names []string) []byte {
+	if len(names) == 0 {
+		return nil
+	}
+	rows, err := b.rows(names)
+	if err != nil {
+		b.log.Error("page", zap.Error(err))
+		return nil
+	}
+	return rows
+}
+
+// message is what a client is told; a comment where nothing concerns it. The rows are
+// made where they are not given.
+func (b *broadcaster) message(c *liveClient, names []string, now time.Time, rows []byte) []byte {
+	var m bytes.Buffer
+	fmt.Fprintf(&m, "id: %d\n", now.UnixMilli())
+	switch {
+	case c.check == "":
+		if rows == nil {
+			rows = b.render(names)
+		}
+		if rows != nil {
+			fmt.Fprintf(&m, "event: checks\ndata: %s\n", rows)
+		}
+	default:
+		for _, name := range names {
+			if name == c.check {
+				text, _ := json.Marshal(name) // a string always can be
+				fmt.Fprintf(&m, "event: check\ndata: %s\n", text)
+			}
+		}
+	}
+	if bytes.Count(m.Bytes(), []byte("\n")) == 1 {
+		m.WriteString(": nothing new\n")
+	}
+	m.WriteByte('\n')
+	return m.Bytes()
+}

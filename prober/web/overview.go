@@ -1,0 +1,437 @@
+package web
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/detect"
+)
+
+// manyChecks is how many checks are shown with a link for each run of theirs; the
+// strips of more are drawn, and lead to the list of runs.
+const manyChecks = 50
+
+// A row is how one check stands, as the overview and the head of its own page show it.
+type row struct {
+	Name, Class, State string
+	Rank               int
+	Since              *ago
+	About, Labels      string
+	Ratios             []rowRatio
+	Evidence, Recovery string
+	Bar                int // of evidence, 0 to 100
+	Facts              string
+	Next               *ago
+	Strip              strip
+	Says               []saying
+	LinkText           string
+
+	group, team string
+}
+
+// A rowRatio is a ratio with what is needed to trust it.
+type rowRatio struct {
+	Window, Percent, Interval, Of string
+	Runs                          int
+}
+
+// A saying is a sentence on a check in trouble.
+type saying struct{ Class, Text, Link string }
+
+// Ranks of trouble, the worst first.
+const (
+	rankFiring = iota + 1
+	rankSuspect
+	rankExceeded
+	rankBlind // nothing is being learnt of it
+	rankHealthy
+)
+
+func rankOf(s *prober.CheckStatus) int {
+	switch {
+	case s.State == detect.Firing:
+		return rankFiring
+	case s.State == detect.Suspect:
+		return rankSuspect
+	case slices.ContainsFunc(s.Thresholds, func(t prober.ThresholdStatus) bool { return t.Exceeded }):
+		return rankExceeded
+	case s.LastRun != nil && !s.LastRun.Outcome.Counted() || s.Pace.To != prober.PaceScheduled && s.Pace.To != "":
+		return rankBlind
+	}
+	return rankHealthy
+}
+
+// newRow shows a check. All says that each run of the strip is to be a link.
+func (p *pages) newRow(s *prober.CheckStatus, now time.Time, all bool) row {
+	c := s.Check
+	r := row{
+		Name: c.Name, State: s.State.String(), Class: s.State.String(), Rank: rankOf(s), About: c.About,
+		Evidence: evidenceText(s.Evidence), Bar: evidenceShare(s.Evidence),
+		Facts: factsText(s), LinkText: "see it", group: c.Group, team: c.Labels["team"],
+	}
+	if r.Rank == rankExceeded || r.Rank == rankBlind {
+		r.Class += " noted"
+	}
+	if s.State == detect.Firing && (s.Evidence >= 1 || len(s.FailOpens) == 0) { // by its rate: a fail-open has its own end
+		r.Recovery = fmt.Sprintf("recovery %.0f %%", math.Floor(100*s.Recovery))
+	}
+	if !s.Since.IsZero() {
+		r.Since = newAgo(s.Since, now, "for")
+	}
+	if next := p.opts.Recent.nextDue(c.Name, now); !next.IsZero() && s.Pace.To == prober.PaceScheduled && c.Schedule.Every >= 2*time.Second {
+		r.Next = newAgo(next, now, "in")
+	}
+	r.Labels = labelsText(c)
+	for _, ratio := range s.Ratios {
+		r.Ratios = append(r.Ratios, rowRatio{prober.WindowName(ratio.Window), ratio.Percent(), ratio.PercentInterval(),
+			fmt.Sprintf("of %s", counted(ratio.Runs, "run")), ratio.Runs})
+	}
+	r.Strip = newStrip(c.Name, p.opts.Recent.strip(c.Name), all)
+	r.Says = p.sayings(s, now)
+	return r
+}
+
+// sayings are what there is to say of a check that is not as it should be: whom to
+// blame, its last failure, what it does not measure.
+func (p *pages) sayings(s *prober.CheckStatus, now time.Time) (all []saying) {
+	last, failed := p.opts.Recent.lastIDs(s)
+	if s.Drill.On(now) {
+		all = append(all, saying{Class: "noted", Text: fmt.Sprintf("DRILL: it pages on purpose, for another %s", s.Drill.Until.Sub(now).Truncate(time.Second))})
+	}
+	if text := s.BlameText(); text != "" {
+		all = append(all, saying{Class: "blame", Text: text})
+	}
+	for _, t := range s.Thresholds {
+		if t.Exceeded {
+			all = append(all, saying{Class: "noted", Text: fmt.Sprintf("over its limit of %s in %s: %s (%s)", share(t.Threshold.Ratio), prober.WindowName(t.Window), t.Ratio, t.Severity)})
+		}
+	}
+	if s.Pace.Why != "" {
+		all = append(all, saying{Class: "noted", Text: paceText(s.Pace, now)})
+	}
+	if r := s.LastFailed; r != nil && s.State != detect.Healthy {
+		all = append(all, saying{Text: "last failed " + agoText(now.Sub(r.End())) + ": " + failureText(s.Check, r), Link: runPath(failed)})
+	}
+	if r := s.LastRun; r != nil && !r.Outcome.Counted() {
+		text := fmt.Sprintf("the last run %s: says nothing of the target", r.Outcome)
+		if r.Err != nil {
+			text = fmt.Sprintf("the last run %s: %s", r.Outcome, r.Err)
+		}
+		all = append(all, saying{Class: "noted", Text: text, Link: runPath(last)})
+	}
+	return all
+}
+
+// failureText says which step failed and how.
+func failureText(c *prober.Check, r *prober.Run) string {
+	step := r.FailedStep()
+	text := fmt.Sprintf("%s, %s", step.Name, step.Reason)
+	if r.Check != c { // of a group
+		text = r.Check.Name + ", " + text
+	}
+	if step.Detail != "" {
+		text += ": " + step.Detail
+	}
+	return text
+}
+
+func runPath(id int64) string {
+	if id == 0 {
+		return ""
+	}
+	return fmt.Sprintf("/runs/%d", id)
+}
+
+func labelsText(c *prober.Check) string {
+	var parts []string
+	for _, name := range []string{"team", "severity"} {
+		if v := c.Labels[name]; v != "" {
+			parts = append(parts, v)
+		}
+	}
+	if c.Group != "" && c.Begin != nil {
+		parts = append(parts, "group "+c.Group)
+	}
+	if c.AuthorisedBy != "" {
+		parts = append(parts, strings.TrimSpace(c.Labels["environment"]+" authorised by ")+" "+c.AuthorisedBy)
+	}
+	return strings.Join(parts, " · ")
+}
+
+func factsText(s *prober.CheckStatus) string {
+	text := fmt.Sprintf("%d missed, %d inconclusive", s.Counts.Missed, s.Counts.Errored+s.Counts.Aborted)
+	if s.Check.Schedule.Confirm > 0 {
+		text = fmt.Sprintf("%s, %d left; ", counted(int(s.Confirmed), "confirming run"), s.ConfirmLeft) + text
+	}
+	return text
+}
+
+// A strip is the last runs of a check at a glance: links where there are few checks,
+// and otherwise paths.
+type strip struct {
+	Label, All string
+	Links      []stripLink
+	Paths      []stripPath
+}
+
+type stripLink struct {
+	ID           int64
+	Class, Title string
+	Dull         bool // it passed: not on the way of who goes by keyboard
+}
+
+type stripPath struct{ Class, D string }
+
+var outcomeClass = map[prober.Outcome]string{prober.Passed: "p", prober.Failed: "f", prober.Errored: "e", prober.Aborted: "e"}
+
+func newStrip(check string, runs []trace, links bool) strip {
+	s := strip{Label: stripLabel(runs), All: "/runs?" + url.Values{"check": {strings.TrimPrefix(check, "group:")}}.Encode()}
+	if g, ok := strings.CutPrefix(check, "group:"); ok {
+		s.All = "/?" + url.Values{"group": {g}}.Encode()
+	}
+	if !links {
+		s.Paths = stripPaths(runs)
+		return s
+	}
+	for _, t := range runs {
+		title := fmt.Sprintf("%s %s", t.outcome, t.end.UTC().Format("15:04:05"))
+		if t.reason != "" {
+			title += fmt.Sprintf(": %s, %s", t.step, t.reason)
+		}
+		s.Links = append(s.Links, stripLink{t.id, outcomeClass[t.outcome], title, t.outcome == prober.Passed})
+	}
+	return s
+}
+
+func stripLabel(runs []trace) string {
+	failed := 0
+	for _, t := range runs {
+		if t.outcome == prober.Failed {
+			failed++
+		}
+	}
+	return fmt.Sprintf("last %s, %d failed, newest last", counted(len(runs), "run"), failed)
+}
+
+// stripPaths draws runs in a row of 120, the newest at the right: one path for each
+// class, whose parts are as long as runs of one class follow each other.
+func stripPaths(runs []trace) (paths []stripPath) {
+	by := map[string]*strings.Builder{}
+	for i := 0; i < len(runs); {
+		class, from := outcomeClass[runs[i].outcome], i
+		for i < len(runs) && outcomeClass[runs[i].outcome] == class {
+			i++
+		}
+		if by[class] == nil {
+			by[class] = &strings.Builder{}
+		}
+		fmt.Fprintf(by[class], "M%d 0h%dv8h-%dz", stripLength-len(runs)+from, i-from, i-from)
+	}
+	for _, class := range []string{"p", "f", "e"} {
+		if b := by[class]; b != nil {
+			paths = append(paths, stripPath{class, b.String()})
+		}
+	}
+	return paths
+}
+
+// A summary says in a line how everything stands.
+type summary struct{ Class, Head, Rest string }
+
+func newSummary(all []prober.CheckStatus) summary {
+	var firing []string
+	n := map[int]int{}
+	for i := range all {
+		rank := rankOf(&all[i])
+		n[rank]++
+		if rank == rankFiring {
+			firing = append(firing, all[i].Check.Name)
+		}
+	}
+	s := summary{Class: "healthy", Head: "All is well"}
+	var rest []string
+	if n[rankSuspect] > 0 {
+		s.Class, s.Head = "suspect", fmt.Sprintf("%s suspect", countedAre(n[rankSuspect], "check"))
+	}
+	if len(firing) > 0 {
+		if n[rankSuspect] > 0 {
+			rest = append(rest, fmt.Sprintf("%d suspect", n[rankSuspect]))
+		}
+		s.Class, s.Head = "firing", firingText(firing)
+	}
+	if len(all) == 0 {
+		return summary{Class: "suspect", Head: "There is nothing to check"}
+	}
+	for _, x := range []struct {
+		rank int
+		text string
+	}{{rankExceeded, "over a limit"}, {rankBlind, "not measured"}, {rankHealthy, "healthy"}} {
+		if n[x.rank] > 0 {
+			rest = append(rest, fmt.Sprintf("%d %s", n[x.rank], x.text))
+		}
+	}
+	s.Rest = strings.Join(rest, ", ")
+	return s
+}
+
+func firingText(names []string) string {
+	switch len(names) {
+	case 1:
+		return names[0] + " is firing"
+	case 2:
+		return names[0] + " and " + names[1] + " are firing"
+	}
+	return fmt.Sprintf("%d checks are firing", len(names))
+}
+
+// A filter is a choice of checks by a query parameter.
+type filter struct {
+	Name    string
+	Choices []choice
+}
+
+type choice struct {
+	Name, Path string
+	Here       bool
+}
+
+func (p *pages) overview(w http.ResponseWriter, r *http.Request) {
+	now := time.Now()
+	all := p.opts.Checks()
+	shown := chosen(all, r.Form)
+	sortByTrouble(shown)
+	b := p.base(r, "Overview")
+	b.Title, b.Refresh = newSummary(all).Head+" · authprober", true
+	b.Live = fmt.Sprintf("/live?since=%d", now.UnixMilli())
+	view := struct {
+		base
+		Summary        summary
+		Controls       template.HTML
+		Filters        []filter
+		Rows           []row
+		Many, Filtered bool
+	}{base: b, Summary: newSummary(all), Filters: filters(all, r.Form), Many: len(all) > manyChecks, Filtered: len(shown) < len(all)}
+	if p.opts.Controls != nil {
+		view.Controls = p.opts.Controls()
+	}
+	for i := range shown {
+		view.Rows = append(view.Rows, p.newRow(&shown[i], now, !view.Many))
+	}
+	p.show(w, "overview", view)
+}
+
+// chosen are the checks that the query asks for.
+func chosen(all []prober.CheckStatus, query url.Values) []prober.CheckStatus {
+	var shown []prober.CheckStatus
+	for _, s := range all {
+		if is(query, "group", s.Check.Group) && is(query, "team", s.Check.Labels["team"]) && is(query, "state", s.State.String()) {
+			shown = append(shown, s)
+		}
+	}
+	return shown
+}
+
+func is(query url.Values, name, value string) bool {
+	want := query.Get(name)
+	return want == "" || want == value
+}
+
+func sortByTrouble(all []prober.CheckStatus) {
+	slices.SortStableFunc(all, func(a, b prober.CheckStatus) int {
+		return cmp.Or(cmp.Compare(rankOf(&a), rankOf(&b)), cmp.Compare(a.Check.Name, b.Check.Name))
+	})
+}
+
+// filters are those that tell checks apart: by group and by team.
+func filters(all []prober.CheckStatus, query url.Values) (fs []filter) {
+	for _, by := range []struct {
+		name string
+		of   func(*prober.Check) string
+	}{
+		{"group", func(c *prober.Check) string { return c.Group }},
+		{"team", func(c *prober.Check) string { return c.Labels["team"] }},
+	} {
+		var values []string
+		for _, s := range all {
+			if v := by.of(s.Check); v != "" && !slices.Contains(values, v) {
+				values = append(values, v)
+			}
+		}
+		if len(values) == 0 || len(values) == 1 && query.Get(by.name) == "" && len(fs) == 0 && by.name == "team" {
+			continue
+		}
+		slices.Sort(values)
+		f := filter{Name: by.name, Choices: []choice{{"all", with(query, by.name, ""), query.Get(by.name) == ""}}}
+		for _, v := range values {
+			f.Choices = append(f.Choices, choice{v, with(query, by.name, v), query.Get(by.name) == v})
+		}
+		fs = append(fs, f)
+	}
+	return fs
+}
+
+// with is the path of the overview with one of its filters changed.
+func with(query url.Values, name, value string) string {
+	q := url.Values{}
+	for _, known := range []string{"group", "team", "state"} {
+		if v := query.Get(known); v != "" {
+			q.Set(known, v)
+		}
+	}
+	q.Set(name, value)
+	if value == "" {
+		q.Del(name)
+	}
+	if len(q) == 0 {
+		return "/"
+	}
+	return "/?" + q.Encode()
+}
+
+// A liveRows is what the overview is told over its stream.
+type liveRows struct {
+	Title   string    `json:"title"`
+	Class   string    `json:"class"`
+	Summary string    `json:"summary"`
+	Rows    []liveRow `json:"rows"`
+}
+
+type liveRow struct {
+	ID   string `json:"id"`
+	HTML string `json:"html"`
+}
+
+// rows makes what the overview shows of the checks anew.
+func (p *pages) rows(names []string) ([]byte, error) {
+	now, all := time.Now(), p.opts.Checks()
+	sum := newSummary(all)
+	message := liveRows{Title: sum.Head + " · authprober", Class: "summary " + sum.Class}
+	var b bytes.Buffer
+	if err := p.templates["overview"].ExecuteTemplate(&b, "summary", sum); err != nil {
+		return nil, err
+	}
+	message.Summary = b.String()
+	slices.Sort(names)
+	for i := range all {
+		name := all[i].Check.Name
+		if _, touched := slices.BinarySearch(names, name); !touched {
+			continue
+		}
+		b.Reset()
+		if err := p.templates["overview"].ExecuteTemplate(&b, "row", p.newRow(&all[i], now, len(all) <= manyChecks)); err != nil {
+			return nil, err
+		}
+		message.Rows = append(message.Rows, liveRow{"check-" + name, b.String()})
+	}
+	return json.Marshal(message)
+}

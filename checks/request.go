@@ -282,6 +282,7 @@ func (r *RequestStep) authorize(req *http.Request, s *Session) error {
 		if err != nil {
 			return err
 		}
+		s.hideComputed(&r.Bearer, token)
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	if r.Basic == nil {

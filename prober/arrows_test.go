@@ -21,6 +21,7 @@ var arrows = []struct {
 }{
 	{"prober/detect", nil, []string{"."}}, // a dot: nothing but the standard library
 	{"prober/history", []string{"prober", "prober/detect"}, []string{"net/http", "go.yaml.in/", "github.com/expr-lang/"}},
+	{"prober/control", []string{"prober"}, []string{"go.yaml.in/", "github.com/expr-lang/"}},
 	{"prober/otlp", []string{"prober"}, []string{"go.yaml.in/", "github.com/expr-lang/", "os"}},
 	{"prober/web/api", []string{"prober", "prober/detect"}, []string{"net/http", "net", "html/template"}},
 	{"prober/web", []string{"prober", "prober/detect", "prober/web/api"}, []string{"go.yaml.in/", "github.com/expr-lang/"}},

@@ -35,9 +35,26 @@ func (l *loop) attempt(ctx context.Context, due time.Time, confirm bool) (*Run, 
 		run.Err = err
 	}
 	run.Outcome = run.Report.Outcome()
+	l.excuseRun(ctx, run)
 	l.release(a, run)
 	l.runEnded(run)
 	return run, ""
+}
+
+// excuseRun makes a failed run an errored one where the fault is found to be ours. What
+// its steps have come to is left as it is.
+func (l *loop) excuseRun(ctx context.Context, r *Run) {
+	if l.excuse == nil || r.Outcome != Failed {
+		return
+	}
+	var err error
+	defer func() {
+		if err != nil {
+			r.Err, r.Outcome = err, Errored
+		}
+	}()
+	defer l.recovered("excuse", &err)
+	err = l.excuse(ctx, r)
 }
 
 func (l *loop) begin(c *Check, now time.Time, confirm bool) (a Attempt, miss MissReason, err error) {

@@ -15,12 +15,13 @@ type loop struct {
 	of        atomic.Pointer[Check]
 	log       *zap.Logger
 	tell      func(event)
-	seq       *atomic.Uint64 // shared with the loop that had the check before
-	slots     chan struct{}  // holds one element for each run in flight
-	confirmer Confirmer      // nil where the check does not confirm
-	cancel    func()         // ends the schedule, and no run; nil before the loop runs
-	idle      chan struct{}  // closed when no due time is met any more
-	over      chan struct{}  // closed when its last run has ended, too
+	seq       *atomic.Uint64                    // shared with the loop that had the check before
+	slots     chan struct{}                     // holds one element for each run in flight
+	excuse    func(context.Context, *Run) error // see Options.Excuse; may be nil
+	confirmer Confirmer                         // nil where the check does not confirm
+	cancel    func()                            // ends the schedule, and no run; nil before the loop runs
+	idle      chan struct{}                     // closed when no due time is met any more
+	over      chan struct{}                     // closed when its last run has ended, too
 	confirming
 	pacing
 	alarm

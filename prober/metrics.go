@@ -34,6 +34,8 @@ type MetricsOptions struct {
 	// Exports, which may be nil, is asked at each scrape how exporting stands. It must
 	// name each signal once.
 	Exports func() []ExportStatus
+	// Control, which may be nil, is asked at each scrape how the prober itself is.
+	Control func() ControlStatus
 	// Alertmanagers are the names of those that alerts are given to directly.
 	Alertmanagers []string
 	// Version and Revision of the program; either may be empty.
@@ -74,7 +76,7 @@ func NewMetrics(opts MetricsOptions) (*Metrics, error) {
 	}
 	m.in.buildInfo(opts.Version, opts.Revision)
 	m.ReplaceChecks(opts.Checks)
-	collectors := append(m.in.collectors(), newPoolCollector(opts.Pools), newExportCollector(opts.Exports), m.info)
+	collectors := append(m.in.collectors(), newPoolCollector(opts.Pools), newExportCollector(opts.Exports), newControlCollector(opts.Control), m.info)
 	if opts.Judge != nil {
 		collectors = append(collectors, newStatusCollector(opts.Judge))
 	}

@@ -34,6 +34,10 @@ func judgeAndMetrics(t testing.TB, checks []*Check) (*Judge, *Metrics) {
 		History: func() HistoryStatus {
 			return HistoryStatus{Durable: true, Bytes: 4096, Limit: 1 << 30, Oldest: time.Unix(1000, 0), WritesFailed: 2, Dropped: 3}
 		},
+		Control: func() ControlStatus {
+			return ControlStatus{Targets: []ControlTarget{{Name: "loopback", Looks: 4, Up: true}, {Name: "one.example", Looks: 4, Failures: 1}},
+				Excused: map[ExcuseCause]uint64{ExcuseNetwork: 2}, Starved: 1.5, Heartbeats: 9, HeartbeatsFailed: 1, Throttled: 2.5, HasThrottled: true}
+		},
 		Pools: func() []PoolStatus {
 			return []PoolStatus{{Name: "retail", Free: 7, Leased: 1, Cooling: 2, Quarantined: 3, Logins: 40, Refusals: 5,
 				Budgets: []Budget{{Name: "codes", Left: 12}, {Name: "negative"}}}}

@@ -31,6 +31,10 @@ type Options struct {
 	// should be as quick as looking for a file. While it is true each due time is missed, as paused, and
 	// [Prober.Once] makes no run; runs in flight go on to their end.
 	Paused func() bool
+	// Excuse, unless nil, is asked about each run that failed, before anybody is told of
+	// it, on the goroutine that made it: an error says that the fault was ours, and which,
+	// and the run is errored. It returns soon after ctx is done.
+	Excuse func(ctx context.Context, r *Run) error
 }
 
 // A Prober runs checks on their schedules.
@@ -68,7 +72,7 @@ func New(opts Options) (*Prober, error) {
 // newLoop returns the loop of a check, which does not run yet.
 func (p *Prober) newLoop(c *Check) *loop {
 	l := newLoop(c, p.opts.Log)
-	l.all = &p.paused
+	l.all, l.excuse = &p.paused, p.opts.Excuse
 	if pager, knows := firstOf[Pager](p.opts.Observers); knows {
 		l.firing = func() bool { return pager.Firing(l.check()) }
 	}
@@ -174,7 +178,9 @@ func (p *Prober) loop(c *Check) *loop {
 			return l
 		}
 	}
-	return newLoop(c, p.opts.Log)
+	l := newLoop(c, p.opts.Log)
+	l.excuse = p.opts.Excuse
+	return l
 }
 
 // all returns every loop that may have a run in flight.

@@ -10,6 +10,7 @@ import (
 	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/prober"
 	"github.com/authprober/authprober/prober/alertmanager"
+	"github.com/authprober/authprober/prober/control"
 	"github.com/authprober/authprober/prober/history"
 	"github.com/authprober/authprober/prober/web"
 	"github.com/authprober/authprober/prober/web/api"
@@ -25,6 +26,9 @@ type daemonOptions struct {
 	grace     time.Duration
 	paused    func() bool // whether all checks are paused; nil for never
 	otel      otelSettings
+	userAgent string
+	heartbeat heartbeatURL
+	control   *control.Control // looks at ourselves; nil for not at all
 	manager   manager
 	first     []prober.Observer          // told before all others
 	changed   []func(prober.StateChange) // told by the judge
@@ -42,7 +46,10 @@ type daemon struct {
 	prober  *prober.Prober
 	recent  *web.Recent
 	export  *export
+	beats   *control.Heartbeat // nil where nobody listens
 	current atomic.Pointer[checks.Config]
+	read    atomic.Pointer[api.Reload] // how the configuration was read last; nil before it was read again
+	reload  func() error               // reads the configuration again; nil where nobody can
 
 	notifier *alertmanager.Notifier // nil where alerts are not given directly
 }
@@ -76,6 +83,7 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		History:       o.history.Status,
 		Alertmanagers: o.alertmanagers(),
 		Exports:       d.export.status,
+		Control:       d.controlStatus,
 		Version:       version().Version,
 		Revision:      version().Revision,
 	})
@@ -91,7 +99,12 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		Log:       o.log.Logger,
 		Grace:     o.grace,
 		Paused:    o.paused,
+		Excuse:    o.excuse(),
 	})
+	if err != nil {
+		return nil, err
+	}
+	d.beats = d.heartbeat()
 	return d, err
 }
 
@@ -114,6 +127,7 @@ func (d *daemon) run(ctx context.Context) error {
 		defer cancel() // without its metrics nobody would know of a failure
 		served <- web.Serve(serving, d.options.listener, tidyAfter(d.handler()), string(d.options.webConfig), d.options.log.Logger)
 	}()
+	stopLooking := d.look(ctx)
 	stopTelling := d.tell(ctx)
 	err := d.export.start(ctx)
 	if err == nil {
@@ -121,6 +135,7 @@ func (d *daemon) run(ctx context.Context) error {
 		err = d.prober.Run(ctx)
 		said()
 	}
+	stopLooking()
 	stopTelling()
 	d.export.stop(context.WithoutCancel(ctx), d.options.grace)
 	stopServing()

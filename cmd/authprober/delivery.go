@@ -67,8 +67,9 @@ const (
 	longestWait  = 2 * time.Second
 )
 
-func newDelivery(chosen []*prober.Check, params detect.GateParams, supply supply, paused func() bool) (*delivery, error) {
-	p, err := prober.New(prober.Options{Checks: chosen, Paused: paused})
+func newDelivery(chosen []*prober.Check, params detect.GateParams, supply supply, o prober.Options) (*delivery, error) {
+	o.Checks = chosen
+	p, err := prober.New(o)
 	if err != nil {
 		return nil, err
 	}

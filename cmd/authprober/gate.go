@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/prober/detect"
@@ -127,7 +126,12 @@ func (a *app) gate(ctx context.Context, paths []string, flags *gateFlags) (err e
 		}
 		defer func() { err = errors.Join(err, junit.Close()) }()
 	}
-	g, err := newDelivery(chosen, params, config.Supply, s.PauseFile.paused(zap.NewNop()))
+	o, closeControl, err := a.proberOptions(s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeControl()) }()
+	g, err := newDelivery(chosen, params, config.Supply, o)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func deliver(t *testing.T, limit time.Duration, all ...*prober.Check) *gateResul
 	t.Helper()
 	params := detect.GateFor(0.1)
 	params.FalseAlarm /= float64(len(all))
-	d, err := newDelivery(all, params, unlimited, nil)
+	d, err := newDelivery(all, params, unlimited, prober.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestGateBlames(t *testing.T) {
 				r.Steps[0].Reason, r.Steps[0].Detail = prober.ReasonStatus5xx, "got 503"
 			}
 			return r
-		})}, params, unlimited, nil)
+		})}, params, unlimited, prober.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -189,7 +189,7 @@ func TestGateProgress(t *testing.T) {
 			for _, name := range []string{"a", "b"}[:tt.checks] {
 				all = append(all, fakeCheck(name, 1, passes))
 			}
-			d, err := newDelivery(all, params, tt.supply, nil)
+			d, err := newDelivery(all, params, tt.supply, prober.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -208,7 +208,7 @@ func TestGateBadSoFar(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		params := detect.GateFor(0.1)
 		params.MinRuns = 100
-		d, err := newDelivery([]*prober.Check{fakeCheck("a", 1, func(int64) prober.Report { return loginReport(prober.ReasonTimeout) })}, params, unlimited, nil)
+		d, err := newDelivery([]*prober.Check{fakeCheck("a", 1, func(int64) prober.Report { return loginReport(prober.ReasonTimeout) })}, params, unlimited, prober.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

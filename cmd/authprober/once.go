@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/prober"
@@ -83,12 +82,16 @@ failed, otherwise with 3: a run was errored or aborted, or found no account.`,
 			if asJSON {
 				print, end = printRunJSON(a.stdout), a.stderr
 			}
-			paused := s.PauseFile.paused(zap.NewNop())
+			o, closeControl, err := a.proberOptions(s)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, closeControl()) }()
 			if n == 1 {
-				return once(cmd.Context(), chosen, 1, paused, print)
+				return once(cmd.Context(), chosen, 1, o, print)
 			}
 			t := &tallies{}
-			err = once(cmd.Context(), chosen, n, paused, func(r *prober.Run) error { t.observe(r); return print(r) })
+			err = once(cmd.Context(), chosen, n, o, func(r *prober.Run) error { t.observe(r); return print(r) })
 			t.write(end)
 			return err
 		}),
@@ -128,8 +131,9 @@ func checkNames(all []*prober.Check) (names []string) {
 // once runs each check n times, and where n is above 1 waits while there is nothing
 // to run it with. After an interruption the run at hand cleans up and no other
 // begins.
-func once(ctx context.Context, chosen []*prober.Check, n int, paused func() bool, print func(*prober.Run) error) error {
-	p, err := prober.New(prober.Options{Checks: chosen, Paused: paused})
+func once(ctx context.Context, chosen []*prober.Check, n int, o prober.Options, print func(*prober.Run) error) error {
+	o.Checks = chosen
+	p, err := prober.New(o)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ func (d *daemon) handler() http.Handler {
 		Level:    d.options.log.level,
 		Admin:    d.options.admin(),
 		Drills:   d.judge,
+		Reload:   d.reload,
 		Version:  version().Version,
 		Log:      d.options.log.Logger,
 	}
@@ -37,6 +38,9 @@ func (d *daemon) handler() http.Handler {
 func (d *daemon) itself() api.Prober {
 	config := d.config()
 	p := api.Prober{Revision: version().Revision, Configuration: d.options.shown, Warnings: warningTexts(config)}
+	if read := d.read.Load(); read != nil {
+		p.Reload = *read
+	}
 	for _, c := range config.Checks {
 		demand := config.Demand(c, time.Hour)
 		p.Requests += demand.Requests

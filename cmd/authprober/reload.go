@@ -13,6 +13,7 @@ import (
 
 	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/web/api"
 )
 
 // A reloader reads the configuration of a daemon again: all of it or nothing. It is
@@ -36,10 +37,14 @@ func (r *reloader) reload() error {
 	if err == nil {
 		err = r.goOver(config)
 	}
-	r.daemon.metrics.ObserveReload(err == nil, time.Now())
+	now := time.Now()
+	said := api.Reload{OK: err == nil, At: now}
 	if err != nil {
+		said.Error = err.Error()
 		logMistakes(r.log, err)
 	}
+	r.daemon.read.Store(&said)
+	r.daemon.metrics.ObserveReload(err == nil, now)
 	return err
 }
 

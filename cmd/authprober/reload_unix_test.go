@@ -4,6 +4,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -44,7 +46,7 @@ func put(t *testing.T, path, text string) {
 func TestReload(t *testing.T) {
 	_, url, begun := watchedBank(t, banktest.Options{})
 	dir := writeFlow(t, statusFlow(url, "1h"), nil)
-	p := start(t, []string{"AUTHPROBER_LISTEN=127.0.0.1:0", "AUTHPROBER_LOG_FORMAT=json"}, "run", dir)
+	p := start(t, []string{"AUTHPROBER_LISTEN=127.0.0.1:0", "AUTHPROBER_LOG_FORMAT=json", "AUTHPROBER_ADMIN=on"}, "run", dir)
 	at := p.until("running")["url"].(string)
 
 	added := soon("added")
@@ -85,10 +87,31 @@ func TestReload(t *testing.T) {
 	if metrics := get(t, at+"/metrics"); strings.Contains(metrics, added) || !strings.Contains(metrics, "\nauthprober_config_last_reload_successful 1\n") {
 		t.Errorf("the metrics are not those of what is left")
 	}
+	if code, body := post(t, at+"/-/reload"); code != 200 || body != "reloaded\n" {
+		t.Errorf("over HTTP: %d %s", code, body)
+	}
+	put(t, filepath.Join(dir, "third.yaml"), "name: third\n")
+	if code, body := post(t, at+"/-/reload"); code != 422 || !strings.Contains(body, "third.yaml:1:1: ") {
+		t.Errorf("over HTTP with a mistake: %d %s", code, body)
+	}
 	p.Process.Signal(syscall.SIGTERM)
 	if code := p.end(); code != exitOK {
 		t.Errorf("it ended with %d:\n%s", code, p.log.String())
 	}
+}
+
+func post(t *testing.T, url string) (int, string) {
+	t.Helper()
+	resp, err := http.Post(url, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
 }
 
 // TestReloadSecrets exchanges a mounted folder at once, as Kubernetes does, with a

@@ -22,8 +22,8 @@ func (a *app) runCommand() *cobra.Command {
 		Long: `Run flows on their schedules until a signal comes, and serve metrics, health and a
 status page. Each run is a line of the log on standard error.
 
-SIGHUP has flows, accounts and secrets read again. With any mistake in them all goes on
-as it was, and the log has the mistakes. Checks that stay the same keep their schedule
+SIGHUP, or POST /-/reload with AUTHPROBER_ADMIN=on, has flows, accounts and secrets read
+again. With any mistake in them all goes on as it was, and the log has the mistakes. Checks that stay the same keep their schedule
 and their evidence. Write files elsewhere and rename them: half of a flow can be a flow.
 
 The first SIGINT or SIGTERM ends it gracefully: no run begins any more, those in
@@ -78,8 +78,14 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, past.Close()) }()
+	looks, err := s.control(log.Logger)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	defer func() { err = errors.Join(err, looks.Close()) }()
 	d, err := newDaemon(ctx, daemonOptions{
-		otel: s.OTel, manager: a.manager(),
+		otel: s.OTel, manager: a.manager(), control: looks, heartbeat: s.Heartbeat, userAgent: s.userAgent(),
 		config: config, listener: listener, webConfig: s.WebConfig, log: log, grace: time.Duration(s.Grace),
 		paused: s.PauseFile.paused(log.Logger), notify: notify, history: past, shown: s.shown(), adminOn: bool(s.Admin),
 	})
@@ -93,6 +99,7 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	again := &reloader{daemon: d, begin: begin, log: log.Logger, load: func() (*checks.Config, error) {
 		return a.loadWith(s, store, paths, asLoaded)
 	}}
+	d.reload = again.reload
 	var reloading sync.WaitGroup
 	defer reloading.Wait()
 	ctx, cancel := context.WithCancel(ctx)

@@ -23,6 +23,7 @@ const alertName = "AuthProberIntermittentFailure"
 // the prober, the shipped rules in Prometheus, the shipped routes in
 // Alertmanager. Only their intervals are shortened, and the receivers replaced.
 func TestPage(t *testing.T) {
+	t.Parallel()
 	prometheus := installed(t, "prometheus", "prometheus")
 	alertmanager := installed(t, "prometheus-alertmanager", "prometheus-alertmanager", "alertmanager")
 	dir := t.TempDir()
@@ -169,7 +170,8 @@ func atLeast(prometheus, query string, want float64) error {
 
 // An alert is what Alertmanager tells a webhook.
 type alert struct {
-	Receiver    string `json:"-"`
+	Receiver    string    `json:"-"`
+	At          time.Time `json:"-"` // when it came
 	Status      string
 	Labels      map[string]string
 	Annotations map[string]string
@@ -225,7 +227,7 @@ func (in *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for _, a := range message.Alerts {
-		a.Receiver = strings.TrimPrefix(r.URL.Path, "/")
+		a.Receiver, a.At = strings.TrimPrefix(r.URL.Path, "/"), time.Now()
 		in.got = append(in.got, a)
 	}
 	select {
@@ -245,6 +247,24 @@ func (in *inbox) find(receiver, status string) (alert, bool) {
 		}
 	}
 	return alert{}, false
+}
+
+// told is when a receiver was first told of an alert of the name with the status, and, if
+// that is "resolved", after it had fired; zero if never.
+func (in *inbox) told(receiver, name, status string) time.Time {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	fired := false
+	for _, a := range in.got {
+		if a.Receiver != receiver || a.Labels["alertname"] != name {
+			continue
+		}
+		fired = fired || a.Status == "firing"
+		if a.Status == status && fired {
+			return a.At
+		}
+	}
+	return time.Time{}
 }
 
 // wait waits for such a page.

@@ -49,7 +49,7 @@ var severities = []string{"page", "ticket", "warning", "none", `{{ or $labels.se
 // teamless are the alerts that are of no check, and so of no flow's team: they are for
 // whoever runs the prober.
 var teamless = []string{
-	"AuthProberAbsent", "AuthProberAccountsQuarantined", "AuthProberConfigReloadFailed", "AuthProberNotificationsFailing", "AuthProberWatchdog",
+	"AuthProberAbsent", "AuthProberBlind", "AuthProberAccountsQuarantined", "AuthProberConfigReloadFailed", "AuthProberNotificationsFailing", "AuthProberWatchdog",
 }
 
 // TestAlertsSayWhatTheyMust holds every alert against what somebody needs who is woken

@@ -56,6 +56,7 @@ type wantedAlerts struct {
 // is a program of its own with twice as many packages, so its loop is written
 // here, around the same engine, parser and templates.
 func TestRulesOnPrometheus3(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob(deployed("prometheus", "tests", "*.yaml"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no tests of rules: %v", err)

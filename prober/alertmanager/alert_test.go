@@ -35,9 +35,9 @@ func TestAlerts(t *testing.T) {
 			n.ObserveRun(&prober.Run{Check: login, Start: now.Add(time.Duration(i) * time.Second), Outcome: prober.Failed,
 				Report: prober.Report{Steps: []prober.StepResult{{Name: "login", Reason: reason}}}})
 		}
-		n.decide()
+		n.decide(endHold)
 		time.Sleep(suspectHold)
-		n.decide()
+		n.decide(endHold)
 		alerts, _ := n.board.read(now, n.o.GeneratorURL)
 		var got bytes.Buffer
 		enc := json.NewEncoder(&got)

@@ -10,6 +10,10 @@ import (
 const (
 	// validity is how long an alert holds beyond the moment it was told.
 	validity = 10 * time.Minute
+	// endHold is how long an alert that is wanted no more is neither told nor ended. A
+	// Prometheus that sees the same comes to it a scrape and an evaluation later, and may
+	// say meanwhile that it still fires: an end at once could be followed by another page.
+	endHold = time.Minute
 	// keepEnded is how long an alert that is over is told to be over, for those
 	// Alertmanagers that were away, as Prometheus does.
 	keepEnded = 15 * time.Minute
@@ -28,14 +32,15 @@ type entry struct {
 	first  time.Time // when it was first wanted
 	told   bool      // whether it is to be told, after its hold
 	starts time.Time
-	ended  time.Time // zero while it is wanted
+	ended  time.Time // since when it is not wanted; zero while it is
+	over   bool      // whether its end is to be told, after endHold
 }
 
 func newBoard() *board { return &board{entries: map[string]*entry{}} }
 
-// update puts up what is wanted at now, and ends what is not wanted any more. It
-// reports whether there is news.
-func (b *board) update(now time.Time, wanted []alert) (news bool) {
+// update puts up what is wanted at now, and ends what has not been wanted for so long.
+// It reports whether there is news.
+func (b *board) update(now time.Time, wanted []alert, hold time.Duration) (news bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	keys := make(map[string]bool, len(wanted))
@@ -46,7 +51,7 @@ func (b *board) update(now time.Time, wanted []alert) (news bool) {
 	}
 	for key, e := range b.entries {
 		if !keys[key] {
-			news = b.end(key, e, now) || news
+			news = b.end(key, e, now, hold) || news
 		}
 	}
 	if news {
@@ -57,13 +62,16 @@ func (b *board) update(now time.Time, wanted []alert) (news bool) {
 
 func (b *board) put(key string, a alert, now time.Time) (news bool) {
 	e := b.entries[key]
-	if e == nil || !e.ended.IsZero() { // one that begins again has a new beginning
+	if e == nil || e.over { // one that begins again has a new beginning
 		e = &entry{first: now}
 		b.entries[key] = e
 	}
+	if !e.ended.IsZero() { // its end was not told
+		e.ended, news = time.Time{}, true
+	}
 	e.alert = a
 	if e.told || now.Sub(e.first) < a.hold {
-		return false
+		return news
 	}
 	e.told, e.starts = true, a.since
 	if e.starts.IsZero() {
@@ -72,12 +80,15 @@ func (b *board) put(key string, a alert, now time.Time) (news bool) {
 	return true
 }
 
-func (b *board) end(key string, e *entry, now time.Time) (news bool) {
-	switch {
-	case !e.told, !e.ended.IsZero() && now.Sub(e.ended) >= keepEnded:
-		delete(b.entries, key)
-	case e.ended.IsZero():
+func (b *board) end(key string, e *entry, now time.Time, hold time.Duration) (news bool) {
+	if e.ended.IsZero() {
 		e.ended = now
+	}
+	switch since := now.Sub(e.ended); {
+	case !e.told, e.over && since >= keepEnded:
+		delete(b.entries, key)
+	case !e.over && since >= hold:
+		e.over = true
 		return true
 	}
 	return false
@@ -90,7 +101,7 @@ func (b *board) read(now time.Time, generatorURL string) ([]postable, uint64) {
 	var all []postable
 	for _, key := range slices.Sorted(maps.Keys(b.entries)) {
 		e := b.entries[key]
-		if !e.told {
+		if !e.told || !e.ended.IsZero() && !e.over {
 			continue
 		}
 		all = append(all, postable{
@@ -103,7 +114,7 @@ func (b *board) read(now time.Time, generatorURL string) ([]postable, uint64) {
 
 func (e *entry) endsAt(now time.Time) time.Time {
 	switch {
-	case !e.ended.IsZero():
+	case e.over:
 		return e.ended
 	case !e.alert.until.IsZero():
 		return e.alert.until

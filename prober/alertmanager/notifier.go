@@ -152,7 +152,7 @@ func (n *Notifier) Run(ctx context.Context) {
 		senders.Go(func() { s.run(telling) })
 	}
 	n.decideUntil(ctx)
-	n.decide() // what the last runs came to
+	n.decide(0) // what the last runs came to
 	stop()
 	senders.Wait()
 }
@@ -161,7 +161,7 @@ func (n *Notifier) decideUntil(ctx context.Context) {
 	tick := time.NewTicker(decideEvery)
 	defer tick.Stop()
 	for {
-		n.decide()
+		n.decide(endHold)
 		select {
 		case <-ctx.Done():
 			return
@@ -171,14 +171,15 @@ func (n *Notifier) decideUntil(ctx context.Context) {
 	}
 }
 
-// decide works out what ought to be out, and has it told if that is news.
-func (n *Notifier) decide() {
+// decide works out what ought to be out, and has it told if that is news; what has not
+// been wanted for as long as the hold is over.
+func (n *Notifier) decide(hold time.Duration) {
 	now := time.Now()
 	var wanted []alert
 	for _, s := range n.o.Status() {
 		wanted = append(wanted, n.alertsOf(&s, now)...)
 	}
-	if n.board.update(now, wanted) {
+	if n.board.update(now, wanted, hold) {
 		for _, s := range n.senders {
 			poke(s.wake)
 		}

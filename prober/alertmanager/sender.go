@@ -106,6 +106,10 @@ func (s *sender) sleep(ctx context.Context, wait time.Duration, wanted bool) {
 func (s *sender) attempt(ctx context.Context) {
 	now := time.Now()
 	alerts, revision := s.board.read(now, s.generatorURL)
+	if len(alerts) == 0 { // and whether it takes any is not known
+		s.sent, s.some = revision, false
+		return
+	}
 	failure, err := s.postAll(ctx, alerts)
 	if failure != "" && ctx.Err() != nil {
 		return // we have cut it short ourselves
@@ -117,7 +121,7 @@ func (s *sender) attempt(ctx context.Context) {
 	if s.failures > 0 {
 		s.log.Info("alerts arrive again", zap.Int("after_failures", s.failures))
 	}
-	s.sent, s.arrived, s.some = revision, now, len(alerts) > 0
+	s.sent, s.arrived, s.some = revision, now, true
 	s.failures, s.failure, s.notUntil = 0, "", time.Time{}
 }
 

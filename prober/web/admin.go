@@ -32,6 +32,9 @@ type Admin struct {
 func serveAdmin(mux *http.ServeMux, opts Options) {
 	mux.Handle("GET /-/log-level", opts.Level)
 	mux.Handle("PUT /-/log-level", opts.Admin.gate(opts.Log, opts.Level))
+	if opts.Reload != nil {
+		mux.Handle("POST /-/reload", opts.Admin.gate(opts.Log, reload(opts.Reload)))
+	}
 	if opts.Drills != nil {
 		h := opts.Admin.gate(opts.Log, drill(opts.Drills))
 		mux.Handle("POST /-/drill", h)
@@ -97,6 +100,18 @@ func trimBrackets(host string) string {
 		return host[1 : n-1]
 	}
 	return host
+}
+
+// reload answers once the configuration has been read again: with 422 and every mistake
+// where it is refused, and all goes on as it was.
+func reload(again func() error) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if err := again(); err != nil {
+			answer(w, http.StatusUnprocessableEntity, "refused, and all goes on as it was:\n"+err.Error())
+			return
+		}
+		answer(w, http.StatusOK, "reloaded")
+	}
 }
 
 // Drills are what begins and ends drills, such as a [prober.Judge].

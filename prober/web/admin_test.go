@@ -65,11 +65,12 @@ func TestAdminGate(t *testing.T) {
 		"another port of localhost":     {Admin{On: true, Loopback: true}, "localhost:9870", []string{"Origin", "http://localhost:3000"}, 403, origin},
 		"our own page":                  {Admin{On: true, Loopback: true}, "localhost:9870", []string{"Sec-Fetch-Site", "same-origin"}, 200, ""},
 	} {
-		for _, to := range [][2]string{{"POST", "/-/drill?check=login&for=2m"}, {"DELETE", "/-/drill?check=login"}, {"PUT", "/-/log-level"}} {
+		for _, to := range [][2]string{{"POST", "/-/drill?check=login&for=2m"}, {"DELETE", "/-/drill?check=login"}, {"PUT", "/-/log-level"}, {"POST", "/-/reload"}} {
 			t.Run(name+" "+to[0], func(t *testing.T) {
 				drills := &fakeDrills{}
 				opts := testOptions(t)
 				opts.Admin, opts.Drills = c.admin, drills
+				opts.Reload = func() error { drills.asked = append(drills.asked, "reload"); return nil }
 				r := httptest.NewRequest(to[0], to[1], strings.NewReader(`{"level":"debug"}`))
 				r.Host = c.host
 				for i := 0; i < len(c.header); i += 2 {
@@ -124,6 +125,31 @@ func TestDrillEndpoint(t *testing.T) {
 	}
 	if n := lines.FilterMessage("admin").Len(); n != 9 {
 		t.Errorf("%d lines of those who were let through, want 9", n)
+	}
+}
+
+func TestReloadEndpoint(t *testing.T) {
+	opts := testOptions(t)
+	opts.Admin = Admin{On: true, Authenticated: func() bool { return true }}
+	for _, c := range []struct {
+		err    error
+		status int
+		want   string
+	}{
+		{nil, 200, "reloaded\n"},
+		{errors.New("a.yaml:1:1: no\nb.yaml:2:3: no"), 422, "refused, and all goes on as it was:\na.yaml:1:1: no\nb.yaml:2:3: no\n"},
+	} {
+		opts.Reload = func() error { return c.err }
+		if w := request(Handler(opts), "POST", "/-/reload", ""); w.Code != c.status || w.Body.String() != c.want {
+			t.Errorf("got %d: %s, want %d: %s", w.Code, w.Body, c.status, c.want)
+		}
+		if w := request(Handler(opts), "GET", "/-/reload", ""); w.Code != 405 {
+			t.Errorf("GET: got %d", w.Code)
+		}
+	}
+	opts.Reload = nil
+	if w := request(Handler(opts), "POST", "/-/reload", ""); w.Code == 200 {
+		t.Errorf("without a way to reload: got %d", w.Code)
 	}
 }
 

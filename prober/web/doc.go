@@ -6,6 +6,7 @@
 //	/-/healthy    200 while the process serves
 //	/-/ready      200 while checks are being run, 503 before and after
 //	/-/log-level  GET, and PUT {"level":"debug"}
+//	/-/reload     POST reads the configuration again, all of it or nothing
 //	/-/drill      POST check=NAME&for=2m begins a drill, DELETE check=NAME ends it
 //
 // What changes something, PUT, POST and DELETE, is there for those whom [Admin] lets

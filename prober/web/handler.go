@@ -41,6 +41,9 @@ type Options struct {
 	Admin Admin
 	// Drills begins and ends drills, for those who may. Nil serves none.
 	Drills Drills
+	// Reload reads the configuration again, all or nothing; its error is every mistake, a
+	// line each. Nil serves no reload.
+	Reload func() error
 	// Version is shown on the pages; it may be empty.
 	Version string
 	// Log gets what goes wrong while serving. Nil discards it.

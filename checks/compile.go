@@ -37,9 +37,10 @@ var (
 type compiled struct {
 	check        *prober.Check
 	options      *Options
-	base         string // the target without a slash at its end
-	host         string // of the target, without a port
-	origin       string // of the target
+	base         string   // the target without a slash at its end
+	host         string   // of the target, without a port
+	origin       string   // of the target
+	origins      []string // that a run may go to, the target's among them
 	secure       bool
 	tls          *tls.Config
 	steps        []step
@@ -93,6 +94,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 	s.env = l.options.allowedEnv()
 	s.names["env"] = stringFields(s.env)
 	f.setTarget(src, s)
+	f.setOrigins(src, s)
 	if ca := src.flow.TLS.CA; ca != "" {
 		l.witness.see(under(src.dir, ca))
 	}
@@ -161,7 +163,7 @@ func (f *compiled) possible(st *step, back bool) []prober.Reason {
 	}
 	_, notAnAddress := netip.ParseAddr(f.host)
 	return slices.DeleteFunc(all, func(reason prober.Reason) bool {
-		return reason == prober.ReasonTLS && !f.secure || reason == prober.ReasonDNS && notAnAddress == nil
+		return reason == prober.ReasonForeignOrigin || reason == prober.ReasonTLS && !f.secure || reason == prober.ReasonDNS && notAnAddress == nil
 	})
 }
 

@@ -37,6 +37,9 @@ func TestReportsHoldNoSecret(t *testing.T) {
 		switch {
 		case r.URL.Path == "/login":
 			fmt.Fprintf(w, `{"token": %q, "pin": %s, "deep": {"list": [%q]}}`, token, pin, token)
+		case strings.HasPrefix(mode, "refused"):
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprintf(w, `{"error": %q, %q: 1}`, password, token)
 		case mode == "redirect":
 			http.Redirect(w, r, "custom-"+token+"://x/"+password, http.StatusFound)
 		case mode == "error":
@@ -67,6 +70,9 @@ func TestReportsHoldNoSecret(t *testing.T) {
 		"malformed": `expect: [status == 200]`,
 		"chunk":     `expect: [status == 200]`,
 		"refuse":    `refuse: [401]`,
+		"within":    "refuse: [401]\nwithin: 200ms\nnegative: false",
+		"refused":   `refuse: [403]`,
+		"refused 2": "refuse: [401]\nexpect: ['body.error == \"x\"']",
 		"convert":   `expect: ['int(body.error) == 1']`,
 		"date":      `expect: ['date(body.again).Year() == 1']`,
 		"number":    `expect: ['body.pin == 1']`,

@@ -107,7 +107,7 @@ func (r *RequestStep) Needs(captured map[string]string) (names []string) {
 }
 
 // exchangeReasons are why any exchange can fail.
-var exchangeReasons = []prober.Reason{prober.ReasonDNS, prober.ReasonConnect, prober.ReasonTLS, prober.ReasonReset, prober.ReasonBadResponse}
+var exchangeReasons = []prober.Reason{prober.ReasonDNS, prober.ReasonConnect, prober.ReasonTLS, prober.ReasonReset, prober.ReasonBadResponse, prober.ReasonForeignOrigin}
 
 // Reasons implements [Step].
 func (r *RequestStep) Reasons() []prober.Reason {
@@ -283,6 +283,7 @@ func (r *RequestStep) authorize(req *http.Request, s *Session) error {
 		if err != nil {
 			return err
 		}
+		s.hideComputed(&r.Bearer, token)
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	if r.Basic == nil {

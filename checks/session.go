@@ -153,10 +153,15 @@ func (s *Session) exchange(req *http.Request, follow int, limit int64) error {
 		ctx, t.stop = context.WithCancelCause(ctx)
 		defer t.stop(nil)
 	}
+	if err := s.refuseForeign(req.URL); err != nil {
+		return err
+	}
 	s.client.CheckRedirect = func(next *http.Request, via []*http.Request) error {
 		switch {
 		case follow == 0 || s.leadsBack(next.URL):
 			return http.ErrUseLastResponse
+		case isHTTP(next.URL) && !s.flow.names(next.URL):
+			return errForeign
 		case len(via) > follow:
 			return errFollow
 		}

@@ -26,6 +26,8 @@ type daemonOptions struct {
 	grace     time.Duration
 	paused    func() bool // whether all checks are paused; nil for never
 	otel      otelSettings
+	userAgent string
+	heartbeat heartbeatURL
 	control   *control.Control // looks at ourselves; nil for not at all
 	manager   manager
 	first     []prober.Observer          // told before all others
@@ -44,6 +46,7 @@ type daemon struct {
 	prober  *prober.Prober
 	recent  *web.Recent
 	export  *export
+	beats   *control.Heartbeat // nil where nobody listens
 	current atomic.Pointer[checks.Config]
 	read    atomic.Pointer[api.Reload] // how the configuration was read last; nil before it was read again
 	reload  func() error               // reads the configuration again; nil where nobody can
@@ -80,7 +83,7 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		History:       o.history.Status,
 		Alertmanagers: o.alertmanagers(),
 		Exports:       d.export.status,
-		Control:       o.controlStatus(),
+		Control:       d.controlStatus,
 		Version:       version().Version,
 		Revision:      version().Revision,
 	})
@@ -98,6 +101,10 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		Paused:    o.paused,
 		Excuse:    o.excuse(),
 	})
+	if err != nil {
+		return nil, err
+	}
+	d.beats = d.heartbeat()
 	return d, err
 }
 
@@ -120,7 +127,7 @@ func (d *daemon) run(ctx context.Context) error {
 		defer cancel() // without its metrics nobody would know of a failure
 		served <- web.Serve(serving, d.options.listener, tidyAfter(d.handler()), string(d.options.webConfig), d.options.log.Logger)
 	}()
-	stopLooking := d.options.look(ctx)
+	stopLooking := d.look(ctx)
 	stopTelling := d.tell(ctx)
 	err := d.export.start(ctx)
 	if err == nil {

@@ -85,7 +85,7 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, looks.Close()) }()
 	d, err := newDaemon(ctx, daemonOptions{
-		otel: s.OTel, manager: a.manager(), control: looks,
+		otel: s.OTel, manager: a.manager(), control: looks, heartbeat: s.Heartbeat, userAgent: s.userAgent(),
 		config: config, listener: listener, webConfig: s.WebConfig, log: log, grace: time.Duration(s.Grace),
 		paused: s.PauseFile.paused(log.Logger), notify: notify, history: past, shown: s.shown(), adminOn: bool(s.Admin),
 	})

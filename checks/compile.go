@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/expr-lang/expr/types"
@@ -67,7 +68,8 @@ type compiled struct {
 	requests     int          // that a run sends at the most
 	spending     *spending    // of the budget, where nobody keeps the schedule
 	redactor     *secret.Redactor
-	source       string // the file it was made of
+	samples      atomic.Uint64 // runs begun, of which some keep their exchanges
+	source       string        // the file it was made of
 }
 
 // compileFlow compiles a decoded flow; mistakes are noted in its document.

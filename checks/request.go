@@ -195,6 +195,7 @@ func (s *Session) newRequest(ctx context.Context, method string, to *url.URL, bo
 		Method: method, URL: to, Host: to.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: s.defaultHeader(),
 	}).WithContext(ctx)
+	s.sent.body = body
 	if len(body) > 0 {
 		setBody(req, body)
 	}

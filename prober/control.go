@@ -22,6 +22,9 @@ type ControlStatus struct {
 	// Excused are the runs that were errored, and not failed, for each cause, since the
 	// process began.
 	Excused map[ExcuseCause]uint64
+	// Heartbeats are those to a service elsewhere, and HeartbeatsFailed those of them that
+	// it has not heard, since the process began.
+	Heartbeats, HeartbeatsFailed uint64
 	// Starved is for how many seconds the process has waited for its turn, since it
 	// began, as far as that was noticed.
 	Starved float64
@@ -53,6 +56,7 @@ type controlCollector struct {
 	status                       func() ControlStatus
 	up, looks, failures, excused *prometheus.Desc
 	starved, throttled           *prometheus.Desc
+	beats, unheard               *prometheus.Desc
 }
 
 func newControlCollector(status func() ControlStatus) *controlCollector {
@@ -66,13 +70,15 @@ func newControlCollector(status func() ControlStatus) *controlCollector {
 		failures: desc("control_failures_total", "Looks at the control target that did not reach it.", "target"),
 		excused: desc("runs_excused_total",
 			"Runs that would have failed and are errored, since the prober's own network or machine was sick, by what it was.", "cause"),
+		beats:     desc("heartbeats_total", "Heartbeats to AUTHPROBER_HEARTBEAT_URL; one is left out, and failed, where the prober makes no progress."),
+		unheard:   desc("heartbeats_failed_total", "Heartbeats that were not heard."),
 		starved:   desc("starved_seconds_total", "Time by which the prober's own timers were late: it did not get the processor."),
 		throttled: desc("cpu_throttled_seconds_total", "Time for which the CPU quota of the prober's control group has kept it waiting; absent where there is none."),
 	}
 }
 
 func (c *controlCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.up, c.looks, c.failures, c.excused, c.starved, c.throttled} {
+	for _, d := range []*prometheus.Desc{c.up, c.looks, c.failures, c.excused, c.starved, c.throttled, c.beats, c.unheard} {
 		ch <- d
 	}
 }
@@ -90,6 +96,8 @@ func (c *controlCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, cause := range ExcuseCauses {
 		send(c.excused, prometheus.CounterValue, float64(s.Excused[cause]), string(cause))
 	}
+	send(c.beats, prometheus.CounterValue, float64(s.Heartbeats))
+	send(c.unheard, prometheus.CounterValue, float64(s.HeartbeatsFailed))
 	send(c.starved, prometheus.CounterValue, s.Starved)
 	if s.HasThrottled {
 		send(c.throttled, prometheus.CounterValue, s.Throttled)

@@ -36,7 +36,7 @@ func judgeAndMetrics(t testing.TB, checks []*Check) (*Judge, *Metrics) {
 		},
 		Control: func() ControlStatus {
 			return ControlStatus{Targets: []ControlTarget{{Name: "loopback", Looks: 4, Up: true}, {Name: "one.example", Looks: 4, Failures: 1}},
-				Excused: map[ExcuseCause]uint64{ExcuseNetwork: 2}, Starved: 1.5, Throttled: 2.5, HasThrottled: true}
+				Excused: map[ExcuseCause]uint64{ExcuseNetwork: 2}, Starved: 1.5, Heartbeats: 9, HeartbeatsFailed: 1, Throttled: 2.5, HasThrottled: true}
 		},
 		Pools: func() []PoolStatus {
 			return []PoolStatus{{Name: "retail", Free: 7, Leased: 1, Cooling: 2, Quarantined: 3, Logins: 40, Refusals: 5,

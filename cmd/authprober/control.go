@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -36,6 +37,34 @@ func (c *controlURLs) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// A heartbeatURL is that of a dead man's switch; nil is none. Its path is a secret.
+type heartbeatURL struct{ *url.URL }
+
+func (h *heartbeatURL) UnmarshalText(text []byte) error {
+	u, err := url.Parse(string(text))
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
+		return errors.New("want a URL, http or https, without a user")
+	}
+	h.URL = u
+	return nil
+}
+
+// String keeps the URL from being shown.
+func (h heartbeatURL) String() string {
+	if h.URL == nil {
+		return ""
+	}
+	return h.Host
+}
+
+// heartbeat makes what beats; nil where nobody listens.
+func (d *daemon) heartbeat() *control.Heartbeat {
+	if d.options.heartbeat.URL == nil {
+		return nil
+	}
+	return &control.Heartbeat{URL: d.options.heartbeat.URL, UserAgent: d.options.userAgent, Alive: d.prober.Alive, Log: d.options.log.Logger}
+}
+
 // control looks at ourselves. It is the caller's to close, once nobody asks it.
 func (s settings) control(log *zap.Logger) (*control.Control, error) {
 	c, err := control.New(control.Options{URLs: s.ControlURLs, UserAgent: s.userAgent(), Log: log})
@@ -45,22 +74,26 @@ func (s settings) control(log *zap.Logger) (*control.Control, error) {
 	return c, nil
 }
 
-// look looks at ourselves until stop is called, or ctx is done and stop is called.
-func (o daemonOptions) look(ctx context.Context) (stop func()) {
-	if o.control == nil {
-		return func() {}
-	}
+// look looks at ourselves, and beats, until stop is called.
+func (d *daemon) look(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() { defer close(done); o.control.Run(ctx) }()
-	return func() { cancel(); <-done }
+	var looking sync.WaitGroup
+	if c := d.options.control; c != nil {
+		looking.Go(func() { c.Run(ctx) })
+	}
+	if d.beats != nil {
+		looking.Go(func() { d.beats.Run(ctx) })
+	}
+	return func() { cancel(); looking.Wait() }
 }
 
-func (o daemonOptions) controlStatus() func() prober.ControlStatus {
-	if o.control == nil {
-		return nil
+// controlStatus is how the daemon itself is.
+func (d *daemon) controlStatus() (s prober.ControlStatus) {
+	if c := d.options.control; c != nil {
+		s = c.Status()
 	}
-	return o.control.Status
+	s.Heartbeats, s.HeartbeatsFailed = d.beats.Counts()
+	return s
 }
 
 func (o daemonOptions) excuse() func(context.Context, *prober.Run) error {

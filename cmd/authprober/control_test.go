@@ -41,3 +41,25 @@ func TestControl(t *testing.T) {
 		})
 	}
 }
+
+// TestHeartbeat runs a daemon with a dead man's switch: it beats, and its URL is shown
+// nowhere.
+func TestHeartbeat(t *testing.T) {
+	_, url, begun := watchedBank(t, banktest.Options{})
+	p := start(t, []string{"AUTHPROBER_LISTEN=127.0.0.1:0", "AUTHPROBER_LOG_FORMAT=json", "AUTHPROBER_HEARTBEAT_URL=" + url + "/SENTINEL"},
+		"run", writeFlow(t, statusFlow(url, "1h"), nil))
+	at := p.until("running")["url"].(string)
+	p.await(begun, "/SENTINEL")
+	p.until("the heartbeat is not heard") // the bank has no such path
+	for _, page := range []string{"/metrics", "/", "/prober", "/api/v1/prober"} {
+		if strings.Contains(get(t, at+page), "SENTINEL") {
+			t.Errorf("the URL is on %s", page)
+		}
+	}
+	if metrics := get(t, at+"/metrics"); !strings.Contains(metrics, "\nauthprober_heartbeats_total 1\n") || !strings.Contains(metrics, "\nauthprober_heartbeats_failed_total 1\n") {
+		t.Error("the metrics do not count the beat")
+	}
+	if strings.Contains(p.log.String(), "SENTINEL") {
+		t.Errorf("the URL is in the log:\n%s", p.log.String())
+	}
+}

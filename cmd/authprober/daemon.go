@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/prober"
 	"github.com/authprober/authprober/prober/alertmanager"
@@ -26,11 +28,13 @@ type daemonOptions struct {
 	grace     time.Duration
 	paused    func() bool // whether all checks are paused; nil for never
 	otel      otelSettings
+	userAgent string
+	heartbeat heartbeatURL
 	control   *control.Control // looks at ourselves; nil for not at all
 	manager   manager
 	first     []prober.Observer          // told before all others
 	changed   []func(prober.StateChange) // told by the judge
-	pages     func(*web.Options)         // changes what is served; nil leaves it
+	demo      *demoPage                  // what the demo's page has beside; nil elsewhere
 	shown     []api.Setting              // of the settings
 	notify    *alertmanager.Options      // how to give alerts directly; nil for not at all
 	history   *history.Store             // what has happened; whoever made it closes it
@@ -44,6 +48,7 @@ type daemon struct {
 	prober  *prober.Prober
 	recent  *web.Recent
 	export  *export
+	beats   *control.Heartbeat // nil where nobody listens
 	current atomic.Pointer[checks.Config]
 	read    atomic.Pointer[api.Reload] // how the configuration was read last; nil before it was read again
 	reload  func() error               // reads the configuration again; nil where nobody can
@@ -80,7 +85,7 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		History:       o.history.Status,
 		Alertmanagers: o.alertmanagers(),
 		Exports:       d.export.status,
-		Control:       o.controlStatus(),
+		Control:       d.controlStatus,
 		Version:       version().Version,
 		Revision:      version().Revision,
 	})
@@ -89,7 +94,10 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	}
 	d.metrics.ObserveReload(true, time.Now())
 	d.export.pushFrom(o, d.metrics)
-	d.recent = web.NewRecent(o.config.Checks, nil)
+	d.recent = web.NewRecent(o.config.Checks, func(*prober.Run) int64 { return int64(o.history.LastID()) })
+	if err := d.recent.Restore(ctx, o.history); err != nil {
+		o.log.Error("the last runs are not known", zap.Error(err))
+	}
 	d.prober, err = prober.New(prober.Options{
 		Checks:    o.config.Checks,
 		Observers: append(append(first, d.metrics, d.judge, o.history, logs, d.recent), d.export.observers()...),
@@ -98,6 +106,10 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		Paused:    o.paused,
 		Excuse:    o.excuse(),
 	})
+	if err != nil {
+		return nil, err
+	}
+	d.beats = d.heartbeat()
 	return d, err
 }
 
@@ -120,7 +132,7 @@ func (d *daemon) run(ctx context.Context) error {
 		defer cancel() // without its metrics nobody would know of a failure
 		served <- web.Serve(serving, d.options.listener, tidyAfter(d.handler()), string(d.options.webConfig), d.options.log.Logger)
 	}()
-	stopLooking := d.options.look(ctx)
+	stopLooking := d.look(ctx)
 	stopTelling := d.tell(ctx)
 	err := d.export.start(ctx)
 	if err == nil {

@@ -114,6 +114,8 @@ func TestWrongSettings(t *testing.T) {
 		{"SHARD", "4/3", "want a shard such as 2/3, the second of three"},
 		{"SHARD", "0/3", "want a shard such as 2/3, the second of three"},
 		{"SHARD", "+1/3", "want a shard such as 2/3, the second of three"},
+		{"HEARTBEAT_URL", sesame, "want a URL, http or https, without a user"},
+		{"HEARTBEAT_URL", "http://u:" + sesame + "@a/", "want a URL, http or https, without a user"},
 		{"CONTROL_URLS", sesame, "want URLs separated by commas, like https://one.example/,https://two.example/"},
 		{"CONTROL_URLS", "http://a/" + sesame + ",http://a/", "want URLs of different hosts: they are to be independent of each other"},
 		{"CONTROL_URLS", "http://u:" + sesame + "@a/", "want no user and no password in a URL: any answer will do"},

@@ -171,6 +171,14 @@ func (s *Session) hide(v any) {
 	}
 }
 
+// hideComputed makes a token secret that an expression of the request has made of others,
+// and which nobody has captured.
+func (s *Session) hideComputed(of *Template, token string) {
+	if _, constant := of.constant(); !constant {
+		s.hide(token)
+	}
+}
+
 // hideCaptures makes secret what the step would have captured and remembered, had it
 // not failed before: what its failure says is not to show it.
 func (s *Session) hideCaptures(st *step) {

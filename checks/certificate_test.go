@@ -130,7 +130,7 @@ func TestFirstCertificate(t *testing.T) {
 		{step("https://"+b) + step("https://"+a), fingerprint(t, b)},
 		{step(bank.URL) + step("https://"+a) + step("https://"+b), fingerprint(t, a)},
 	} {
-		flow := "name: x\ntarget: https://127.0.0.1\nschedule: {every: 1s, timeout: 1s, cleanup: 1s}\nsteps:\n" + tt.steps + "tls: {ca: " + ca + "}\n"
+		flow := "name: x\ntarget: https://127.0.0.1\norigins: [" + bank.URL + ", https://" + a + ", https://" + b + "]\nschedule: {every: 1s, timeout: 1s, cleanup: 1s}\nsteps:\n" + tt.steps + "tls: {ca: " + ca + "}\n"
 		r := probeOnce(t, mustLoad(t, Options{}, flow))
 		if r.Outcome() != prober.Passed || r.Certificate != tt.want {
 			t.Errorf("%s: got %s and the certificate %q, want %q (%+v)", tt.steps, r.Outcome(), r.Certificate, tt.want, r.Steps)

@@ -167,6 +167,7 @@ func (c *Client) vetEndpoint(e *Pair, s *Scope) {
 		if _, err := parseEndpoint(s.flow.absolute(text), e.Name); err != nil {
 			s.doc.Errorf(e.Value.node, "%s%v; want a path that begins with /, or a whole URL", of, err)
 		}
+		s.flow.nameOrigin(text)
 	})
 }
 
@@ -200,6 +201,7 @@ func (c *Client) setIssuer(f *compiled, s *Scope) {
 		return
 	}
 	c.issuer = text
+	f.nameOrigin(text)
 }
 
 // vet tries the key where it is known before the first run.

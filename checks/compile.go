@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/expr-lang/expr/types"
@@ -36,9 +37,10 @@ var (
 type compiled struct {
 	check        *prober.Check
 	options      *Options
-	base         string // the target without a slash at its end
-	host         string // of the target, without a port
-	origin       string // of the target
+	base         string   // the target without a slash at its end
+	host         string   // of the target, without a port
+	origin       string   // of the target
+	origins      []string // that a run may go to, the target's among them
 	secure       bool
 	tls          *tls.Config
 	steps        []step
@@ -66,7 +68,8 @@ type compiled struct {
 	requests     int          // that a run sends at the most
 	spending     *spending    // of the budget, where nobody keeps the schedule
 	redactor     *secret.Redactor
-	source       string // the file it was made of
+	samples      atomic.Uint64 // runs begun, of which some keep their exchanges
+	source       string        // the file it was made of
 }
 
 // compileFlow compiles a decoded flow; mistakes are noted in its document.
@@ -91,6 +94,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 	s.env = l.options.allowedEnv()
 	s.names["env"] = stringFields(s.env)
 	f.setTarget(src, s)
+	f.setOrigins(src, s)
 	if ca := src.flow.TLS.CA; ca != "" {
 		l.witness.see(under(src.dir, ca))
 	}
@@ -159,7 +163,7 @@ func (f *compiled) possible(st *step, back bool) []prober.Reason {
 	}
 	_, notAnAddress := netip.ParseAddr(f.host)
 	return slices.DeleteFunc(all, func(reason prober.Reason) bool {
-		return reason == prober.ReasonTLS && !f.secure || reason == prober.ReasonDNS && notAnAddress == nil
+		return reason == prober.ReasonForeignOrigin || reason == prober.ReasonTLS && !f.secure || reason == prober.ReasonDNS && notAnAddress == nil
 	})
 }
 

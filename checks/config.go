@@ -55,6 +55,9 @@ type Options struct {
 	// is missed. A schedule is held to it at load, and needs this only where it is not
 	// kept.
 	KeepBudget bool
+	// Sample has what was sent and got kept, redacted, of the step that failed of each
+	// run, and of all steps of one run in so many, the first among them; 0 keeps nothing.
+	Sample int
 	// HostOf, unless nil, is told the host of each flow's target as it is loaded.
 	HostOf func(check, host string)
 }

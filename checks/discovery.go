@@ -164,6 +164,8 @@ func (st *JWKSStep) Vet(s *Scope) {
 	}
 	if text == jwksURI {
 		s.vetEndpoint(&st.ClientStep, jwksURI)
+	} else {
+		st.JWKS.vetOrigin(s)
 	}
 	s.oauth(st.client).keys = true
 }

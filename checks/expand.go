@@ -11,9 +11,9 @@ import (
 	"github.com/authprober/authprober/checks/internal/strict"
 )
 
-// ofPattern are settings that a step which is sent again does not take over: what it is
-// called, what it wants, and what it keeps.
-var ofPattern = append([]string{"name", "if", "refuse", "expect", "timeout", "negative"}, settled...)
+// ofPattern are settings that a step which is sent again does not take over, those of
+// every step: what it is called, what it wants, and what it keeps.
+var ofPattern = strict.Keys(StepSettings{})
 
 // ofTemplate are keys of the steps of ready checks that are no settings.
 var ofTemplate = []string{"again", "send", "without", "drop", "unless"}

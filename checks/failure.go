@@ -49,6 +49,9 @@ func classify(ctx context.Context, err error, at stage) error {
 	case isLocal(err):
 		return fmt.Errorf("%s: %w", at, err)
 	}
+	if errors.Is(err, errForeign) {
+		return Failf(prober.ReasonForeignOrigin, "following redirects: one goes to an origin that the flow does not name; nothing was sent there")
+	}
 	if errors.Is(err, errReplay) {
 		return Failf(prober.ReasonReset, "%v", errReplay)
 	}

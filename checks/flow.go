@@ -17,6 +17,8 @@ type Flow struct {
 	About string `yaml:"about"`
 	// Target is the URL that the paths of the requests are put after; expressions may read env.
 	Target Template `yaml:"target,required"`
+	// Origins are those that a run may go to beside the target's, such as https://login.bank.example: by requests with a whole URL, redirects, forms, metadata and links in mails. Those of the clients' issuers and endpoints need no mention. Expressions may read env.
+	Origins []Template `yaml:"origins"`
 	// Environment is what the flow runs against: production, staging or test. One against production needs authorised_by and a budget. It is a label wherever labels are seen.
 	Environment string `yaml:"environment"`
 	// AuthorisedBy says who agreed to the flow being run, in words or as a ticket; it is shown by check, plan and the status page.

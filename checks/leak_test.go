@@ -101,7 +101,7 @@ func TestReportsHoldNoSecret(t *testing.T) {
 	for name, settings := range steps {
 		t.Run(name, func(t *testing.T) {
 			mode = name
-			c, err := writeFlows(t, Options{LookupEnv: func(string) (string, bool) { return clientID, true }}, map[string]string{
+			c, err := writeFlows(t, Options{Sample: 1, LookupEnv: func(string) (string, bool) { return clientID, true }}, map[string]string{
 				"accounts.yaml": "pools: {p: {kind: sacrificial, accounts: [{name: a, password: " + password + ", key: " + key + "}]}}",
 				"flow.yaml": "name: x\ntarget: " + server.URL + `
 accounts: p
@@ -187,7 +187,7 @@ func TestPagesGiveNoSecretAway(t *testing.T) {
 		"redirect":     "follow: location\nexpect: [status == 200]",
 		"redirects":    "follow: {until: status == 200}\nexpect: [status == 200]",
 	} {
-		r := probeOnce(t, mustLoad(t, Options{}, "name: x\ntarget: "+server.URL+`
+		r := probeOnce(t, mustLoad(t, Options{Sample: 1}, "name: x\ntarget: "+server.URL+`
 tags: {echo: 'header["X-Echo"]'}
 steps:
   - {name: page, request: GET /page, expect: [status == 302]}
@@ -199,6 +199,10 @@ steps:
 		if strings.HasPrefix(settings, "submit: {id: a}") {
 			noSecret(t, fmt.Sprintf("%+v", r), csrf)
 		}
-		noSecret(t, fmt.Sprintf("%+v", r.Steps), csrf, code, name, note)
+		text, err := json.Marshal(r.Steps) // with what was sent and got
+		if err != nil || !strings.Contains(string(text), `"Exchange":{"request":"GET `) {
+			t.Errorf("%s: no exchange is in %s: %v", step, text, err)
+		}
+		noSecret(t, fmt.Sprintf("%+v", r.Steps)+string(text), csrf, code, name, note)
 	}
 }

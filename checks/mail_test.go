@@ -263,6 +263,7 @@ func TestMailFlowOfTheDocs(t *testing.T) {
 		t.Fatal("there is no flow")
 	}
 	sms := strings.Replace(strings.Replace(flow, "name: mail-login", "name: sms-login", 1), "{inbox: {env: INBOX_PASSWORD}}", "{sms: {env: SMS_TOKEN}}", 1)
+	sms = strings.Replace(sms, "target:", "origins: [https://sms.example.test]\ntarget:", 1)
 	before, rest, _ := strings.Cut(sms, "  - name: code by mail")
 	_, rest, _ = strings.Cut(rest, "  - name: verify")
 	c, err := writeFlows(t, Options{LookupEnv: func(string) (string, bool) { return "SentinelInbox", true }}, map[string]string{

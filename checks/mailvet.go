@@ -42,6 +42,9 @@ func (m *MailStep) Vet(s *Scope) {
 
 func (m *MailStep) vetServer(s *Scope) {
 	text, constant := m.Mail.constant()
+	if _, known := readsOf(&m.Mail); m.Mail.isSet() && !known && m.Mail.compiled() {
+		s.doc.Errorf(m.Mail.node, "the mail server is the flow's own; want one that env, a secret or the account says, and nothing that a run has found")
+	}
 	if !constant || !m.Mail.isSet() {
 		return
 	}

@@ -33,6 +33,7 @@ func (f *compiled) probe(ctx context.Context, lease *accounts.Lease) prober.Repo
 	s.report.Took = time.Since(s.start)
 	s.report.Tags = s.shownTags()
 	s.cleanUp(ctx)
+	s.redactExchanges()
 	return s.report
 }
 
@@ -69,6 +70,7 @@ func (s *Session) step(ctx context.Context, st *step, results *[]prober.StepResu
 	s.result.Took = time.Since(begun)
 	s.fill(st)
 	goesOn := s.settle(err)
+	s.noteExchange()
 	s.noteHalt(st, !goesOn)
 	if !goesOn && results == &s.report.Steps && !st.isAside() {
 		s.noteOverload(time.Now())
@@ -110,7 +112,7 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 	if s.answer.status != 0 {
 		s.previous = s.answer
 	}
-	s.answer, s.timing = answer{}, &timing{}
+	s.answer, s.timing, s.sent, s.acting = answer{}, &timing{}, sent{}, st
 	s.vars["step"] = st.Name
 	if st.If.isSet() {
 		if missing, err := s.missing(st, st.ifNeeds, cleanup); missing {

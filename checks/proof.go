@@ -86,6 +86,7 @@ func (p *DPoPSettings) proof(s *Session) (*proof, error) {
 	if made.token, err = textOr(&p.Token, s, ""); err != nil {
 		return nil, err
 	}
+	s.hideComputed(&p.Token, made.token)
 	for i := range p.Claims {
 		text, err := p.Claims[i].Value.text(s, nil)
 		if err != nil {

@@ -1,8 +1,12 @@
 package checks
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
@@ -12,6 +16,7 @@ import (
 	"time"
 
 	"github.com/authprober/authprober/checks/banktest"
+	"github.com/authprober/authprober/checks/internal/jose"
 	"github.com/authprober/authprober/prober"
 )
 
@@ -57,6 +62,7 @@ var refusedCases = []refusedCase{
 	{"jwt-embedded-key", signIn + "  - use: refused/jwt-embedded-key", "kind=accepts what=embedded_key", ""},
 	{"wrong-issuer", signIn + "  - use: refused/wrong-issuer", "kind=accepts what=issuer", ""},
 	{"after-logout", signIn + signOut + "  - use: refused/after-logout", "kind=fail_open step=accounts", ""},
+	{"after-logout", signIn + signOut + "  - {use: refused/after-logout, within: 100ms}", "kind=fail_open step=accounts", ""},
 	{"after-revocation", signIn + `
   - name: revoke
     request: POST /v1/revoke
@@ -100,31 +106,39 @@ var refusedCases = []refusedCase{
 	{"step-up-skipped", signIn + "  - {use: refused/step-up-skipped, with: {request: POST /v1/transfers}}", "kind=accepts what=step_up", ""},
 }
 
+// repeats are what comes of asking once more, where it is not that it is accepted again:
+// what is used up by being accepted is refused, and what may change something is not asked.
+var repeats = map[string]prober.Repeat{
+	"wrong-verifier": prober.RepeatRefused, "other-redirect-uri": prober.RepeatRefused,
+	"csrf-missing": prober.RepeatNotMade, "signed-body-changed": prober.RepeatNotMade,
+}
+
 // run makes one run of the case's flow against a bank, and returns it with the step that
 // must be refused.
 func (c refusedCase) run(t *testing.T, bank *banktest.Server) (prober.Report, string) {
 	t.Helper()
-	accounts := strings.Replace(poolOf(bank.Users()), "    accounts:", "    kind: "+cmpOr(c.pool, "positive")+"\n    accounts:", 1)
+	config := c.load(t, bank)
+	refuse := config.Checks[0].RefuseSteps
+	return probeOnce(t, config), refuse[len(refuse)-1]
+}
+
+func (c refusedCase) load(t *testing.T, bank *banktest.Server) *Config {
+	t.Helper()
+	accounts := strings.Replace(poolOf(bank.Users()), "    accounts:", "    kind: "+cmp.Or(c.pool, "positive")+"\n    accounts:", 1)
 	config, err := writeFlows(t, Options{}, map[string]string{"accounts.yaml": accounts, "flow.yaml": "name: refused\ntarget: " + bank.URL +
 		"\nschedule: {every: 1h, timeout: 20s}\naccounts: retail\n" + c.flow + "\n"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	refuse := config.Checks[0].RefuseSteps
-	return probeOnce(t, config), refuse[len(refuse)-1]
+	return config
 }
 
-func cmpOr(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a
-}
+func allRefused() []refusedCase { return slices.Concat(refusedCases, oauthRefusedCases) }
 
-// TestRefused holds that each ready check is quiet where the bank refuses, and fails
-// with not_refused at its step where the bank accepts.
+// TestRefused holds that each ready check is quiet where the bank refuses, and that one
+// run and its one repeat tell of a fail-open where the bank accepts.
 func TestRefused(t *testing.T) {
-	for _, c := range slices.Concat(refusedCases, oauthRefusedCases) {
+	for _, c := range allRefused() {
 		t.Run(c.check, func(t *testing.T) {
 			t.Parallel()
 			bank := banktest.NewServer(banktest.Options{Users: 1, JWT: true, PasswordOnly: true})
@@ -143,6 +157,9 @@ func TestRefused(t *testing.T) {
 			last := r.Steps[len(r.Steps)-1]
 			if r.Outcome() != prober.Failed || last.Name != step || last.Reason != prober.ReasonNotRefused {
 				t.Errorf("the bank accepts, and the run is %s at %q (%s: %s): %v, want not_refused at %q", r.Outcome(), last.Name, last.Reason, last.Detail, r.Err, step)
+			}
+			if want := cmp.Or(repeats[c.check], prober.RepeatAccepted); last.Repeat != want {
+				t.Errorf("asked once more it is %q, want %q: %s", last.Repeat, want, last.Detail)
 			}
 			if len(bank.Stats().Faults) == 0 {
 				t.Error("no request has met the fault")
@@ -211,10 +228,77 @@ accounts: retail
 	}
 }
 
+// TestSpoiledTokensAreSecret holds that what is made of a token is as secret as the token:
+// a server that is wrong enough takes it.
+func TestSpoiledTokensAreSecret(t *testing.T) {
+	token, err := jose.Sign(map[string]any{"sub": "a", "exp": 1}, testKey(), "ES256", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sent []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/login" {
+			_ = json.NewEncoder(w).Encode(map[string]string{"access_token": token})
+			return
+		}
+		_, got, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		sent = append(sent, got)
+		w.Header().Set("X-Release", got)
+		_ = json.NewEncoder(w).Encode(map[string]string{"error": got})
+	}))
+	defer server.Close()
+	for _, scheme := range []string{"bearer", "dpop"} {
+		c := mustLoad(t, Options{}, `
+name: spoiled
+target: `+server.URL+`
+tags: {release: 'header["X-Release"]'}
+steps:
+  - {name: login, request: POST /login, expect: [status == 200], capture: {access: body.access_token}}
+  - {name: use, request: GET /, `+scheme+`: "${{ access }}", expect: [status == 200]}
+  - {use: refused/jwt-alg-none, refuse: [401], expect: ['body.error == "x"']}
+`)
+		r := probeOnce(t, c)
+		text := fmt.Sprintf("%+v", r)
+		for _, one := range sent {
+			if one == "" || strings.Contains(text, one) {
+				t.Errorf("%s: the token %q was sent, and is in the report: %s", scheme, one, text)
+			}
+		}
+		if r.Outcome() != prober.Failed || len(sent) < 2 {
+			t.Errorf("%s: %s after %d requests", scheme, r.Outcome(), len(sent))
+		}
+	}
+}
+
+// TestFlawsChangeNothingElse holds that a fault which accepts what must be refused is
+// felt where something is refused, and nowhere else; and that each has its check.
+func TestFlawsChangeNothingElse(t *testing.T) {
+	bank := banktest.NewServer(banktest.Options{Users: 1, JWT: true, PasswordOnly: true})
+	defer bank.Close()
+	for _, what := range banktest.Flaws() {
+		if _, err := bank.AddFault(banktest.Fault{Kind: banktest.KindAccepts, What: what}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(allRefused(), func(c refusedCase) bool { return strings.HasSuffix(c.fault, "what="+what) }) {
+			t.Errorf("no case has a bank that accepts %s", what)
+		}
+	}
+	for _, c := range allRefused() {
+		c.flow, _, _ = strings.Cut(strings.ReplaceAll(c.flow, "- {use:", "- use:"), "  - use:")
+		config := c.load(t, bank)
+		if r := probeOnce(t, config); r.Outcome() != prober.Passed {
+			t.Errorf("%s: what must be accepted is %s: %+v", c.check, r.Outcome(), r.Steps)
+		}
+	}
+	if felt := bank.Stats().Faults; len(felt) > 0 {
+		t.Errorf("faults were felt by what must be accepted: %v", felt)
+	}
+}
+
 // TestEveryReadyCheckIsTested holds that each file of the folder refused has a case.
 func TestEveryReadyCheckIsTested(t *testing.T) {
 	for _, name := range sortedNames(readyChecks()) {
-		if name != "refused/expired-token" && !slices.ContainsFunc(slices.Concat(refusedCases, oauthRefusedCases), func(c refusedCase) bool { return "refused/"+c.check == name }) {
+		if name != "refused/expired-token" && !slices.ContainsFunc(allRefused(), func(c refusedCase) bool { return "refused/"+c.check == name }) {
 			t.Errorf("%s is not tested both ways", name)
 		}
 	}

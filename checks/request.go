@@ -107,7 +107,7 @@ func (r *RequestStep) Needs(captured map[string]string) (names []string) {
 }
 
 // exchangeReasons are why any exchange can fail.
-var exchangeReasons = []prober.Reason{prober.ReasonDNS, prober.ReasonConnect, prober.ReasonTLS, prober.ReasonReset, prober.ReasonBadResponse}
+var exchangeReasons = []prober.Reason{prober.ReasonDNS, prober.ReasonConnect, prober.ReasonTLS, prober.ReasonReset, prober.ReasonBadResponse, prober.ReasonForeignOrigin}
 
 // Reasons implements [Step].
 func (r *RequestStep) Reasons() []prober.Reason {
@@ -195,6 +195,7 @@ func (s *Session) newRequest(ctx context.Context, method string, to *url.URL, bo
 		Method: method, URL: to, Host: to.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: s.defaultHeader(),
 	}).WithContext(ctx)
+	s.sent.body = body
 	if len(body) > 0 {
 		setBody(req, body)
 	}
@@ -282,6 +283,7 @@ func (r *RequestStep) authorize(req *http.Request, s *Session) error {
 		if err != nil {
 			return err
 		}
+		s.hideComputed(&r.Bearer, token)
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	if r.Basic == nil {

@@ -9,6 +9,7 @@ import (
 // Vet implements [Step].
 func (r *RequestStep) Vet(s *Scope) {
 	r.templates(func(t *Template) { t.compile(s) })
+	r.Request.URL.vetOrigin(s)
 	r.vetBody(s)
 	r.vetHeaders(s)
 	if r.Bearer.isSet() && r.Basic != nil {

@@ -44,6 +44,10 @@ type Session struct {
 	secrets  []string // captured, to be redacted
 	redactor *secret.Redactor
 
+	sampled bool  // exchanges are kept even if the run passes
+	sent    sent  // the last request of the step at hand
+	acting  *step // which it is
+
 	inbox    *openInbox // nil where no mail server is connected to
 	answer   answer
 	previous answer               // of the step before
@@ -61,6 +65,7 @@ type Session struct {
 // An answer is what came back to the last exchange.
 type answer struct {
 	status  int      // 0 where there was none
+	proto   string   // HTTP/1.1 and the like
 	method  string   // of the request, the last one after redirects
 	url     *url.URL // that answered, after redirects
 	header  http.Header
@@ -78,7 +83,7 @@ type answer struct {
 func (f *compiled) newSession(ctx context.Context, lease *accounts.Lease) *Session {
 	s := &Session{
 		flow: f, lease: lease, start: time.Now(), traceID: randomHex(16),
-		vars: make(map[string]any, 16), captured: map[string]bool{}, timing: &timing{},
+		vars: make(map[string]any, 16), captured: map[string]bool{}, timing: &timing{}, sampled: f.sampled(),
 	}
 	s.vars["check"] = f.check.Name
 	s.vars["env"], s.vars["secrets"] = f.env, f.secrets
@@ -139,6 +144,7 @@ func (s *Session) noteSent(method string, to *url.URL) {
 // exchange sends a request once and reads its answer, of which body at most
 // limit bytes.
 func (s *Session) exchange(req *http.Request, follow int, limit int64) error {
+	s.sent.request = req
 	ctx := req.Context()
 	stepCtx := ctx
 	t := s.timing
@@ -147,10 +153,15 @@ func (s *Session) exchange(req *http.Request, follow int, limit int64) error {
 		ctx, t.stop = context.WithCancelCause(ctx)
 		defer t.stop(nil)
 	}
+	if err := s.refuseForeign(req.URL); err != nil {
+		return err
+	}
 	s.client.CheckRedirect = func(next *http.Request, via []*http.Request) error {
 		switch {
 		case follow == 0 || s.leadsBack(next.URL):
 			return http.ErrUseLastResponse
+		case isHTTP(next.URL) && !s.flow.names(next.URL):
+			return errForeign
 		case len(via) > follow:
 			return errFollow
 		}
@@ -168,7 +179,7 @@ func (s *Session) exchange(req *http.Request, follow int, limit int64) error {
 		return s.classify(stepCtx, ctx, req, err)
 	}
 	defer resp.Body.Close()
-	s.answer.status, s.answer.header = resp.StatusCode, resp.Header
+	s.answer.status, s.answer.header, s.answer.proto = resp.StatusCode, resp.Header, resp.Proto
 	s.answer.method, s.answer.url = resp.Request.Method, resp.Request.URL
 	s.seen(resp)
 	body, err := readAll(resp.Body, resp.ContentLength, limit)

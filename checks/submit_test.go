@@ -206,7 +206,7 @@ func TestSubmitHeaders(t *testing.T) {
 	other, sentThere := pageThen(t, "", "")
 	url, sent := pageThen(t, "text/html", `<form id=here method=post action=/x></form><form id=get action=/x></form><form id=there method=post action="`+other+`/x"></form>`)
 	for _, step := range []string{"submit: {id: here}", "submit: {id: get}", "submit: {id: there}", "submit: {id: here}\nheaders: {Accept: a, Referer: b, Origin: c}"} {
-		check(t, probeOnce(t, mustLoad(t, Options{}, pageFlow(url, step))), "", "")
+		check(t, probeOnce(t, mustLoad(t, Options{}, "origins: ["+other+"]\n"+strings.TrimSpace(pageFlow(url, step))+"\n")), "", "")
 	}
 	var got []string
 	for _, r := range append(sent(), sentThere()...) {

@@ -61,7 +61,7 @@ func TestTOTPEdge(t *testing.T) {
 			})}
 			var serving sync.WaitGroup
 			serving.Go(func() { _ = server.Serve(network) })
-			flow := "name: x\ntarget: http://192.0.2.1\nschedule: {every: 60s, timeout: 40s}\ntags: {release: 'header[\"X-Release\"]'}\nsteps:\n"
+			flow := "name: x\ntarget: http://192.0.2.1\norigins: [http://192.0.2.9]\nschedule: {every: 60s, timeout: 40s}\ntags: {release: 'header[\"X-Release\"]'}\nsteps:\n"
 			for _, st := range test.steps {
 				flow += "  - " + st + "\n"
 			}

@@ -62,16 +62,20 @@ func overrides() []string {
 	return slices.DeleteFunc(strict.Keys(StepSettings{}), func(key string) bool { return slices.Contains(settled, key) })
 }
 
-// include returns the steps that a `use` becomes. What is wrong with it is noted.
+// include returns the steps that a `use` becomes. What is wrong with it is noted, and one
+// step of no kind stands in its place then.
 func include(d *strict.Document, n *yaml.Node, before []*yaml.Node) (steps Steps) {
 	u := readUse(d, n)
 	if u == nil {
-		return nil
+		return Steps{{}}
 	}
 	for _, made := range u.expand(d, before) {
 		one := step{use: &used{check: u.check.name, node: n, made: made}}
 		d.Within(one.use.beside(), func() { d.Decode(made, &one) })
 		steps = append(steps, one)
+	}
+	if len(steps) == 0 {
+		return Steps{{}}
 	}
 	return steps
 }

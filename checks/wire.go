@@ -239,6 +239,9 @@ func (w *wire) chooseAddress(ctx context.Context, address string) (string, error
 	if len(found) == 0 {
 		return "", &net.DNSError{Err: "no address", Name: host, IsNotFound: true}
 	}
+	if err := refuseAddress(found); err != nil {
+		return "", err
+	}
 	return net.JoinHostPort(pick(found).String(), port), nil
 }
 

@@ -25,6 +25,9 @@ const (
 	ReasonChallenge    Reason = "challenge_loop"
 	ReasonUndelivered  Reason = "undelivered" // a one-time code never came
 	ReasonRedirect     Reason = "redirect"    // an unexpected redirect, or too many of them
+	// ReasonForeignOrigin is an answer that sends the run to an origin that the flow
+	// does not name; nothing was sent there.
+	ReasonForeignOrigin Reason = "foreign_origin"
 )
 
 // Reasons lists every reason.
@@ -32,7 +35,7 @@ var Reasons = []Reason{
 	ReasonDNS, ReasonConnect, ReasonTLS, ReasonTimeout, ReasonReset, ReasonStatus4xx, ReasonStatus5xx,
 	ReasonRateLimited, ReasonOAuthError, ReasonBadResponse, ReasonMissingValue, ReasonAssertion,
 	ReasonTooSlow, ReasonTokenInvalid, ReasonClockSkew, ReasonNotRefused, ReasonWrongRefusal, ReasonChallenge,
-	ReasonUndelivered, ReasonRedirect,
+	ReasonUndelivered, ReasonRedirect, ReasonForeignOrigin,
 }
 
 // A MissReason says why no run began at a due time. The list is closed too.

@@ -79,8 +79,8 @@ func (g *judged) snapshot(s *Snapshot) {
 // However old a snapshot is its evidence stands: runs move it, not time. Windows
 // empty by time.
 //
-// It is an error, and the check begins afresh but for its windows and what stands open, if the objective is
-// another one, or the snapshot is none that a judge can have made.
+// It is an error, and the check begins afresh but for its windows and what stands open,
+// if the objective is another one, or the snapshot is none that a judge can have made.
 func (j *Judge) Restore(c *Check, s Snapshot, now time.Time) error {
 	g := j.of(c)
 	if g == nil {
@@ -93,11 +93,13 @@ func (j *Judge) Restore(c *Check, s Snapshot, now time.Time) error {
 	defer g.mu.Unlock()
 	g.restoreWindows(s, now)
 	s.notAfter(now)
-	g.open, g.since = openings(s.FailOpens).of(c), s.Since
+	if g.open = openings(s.FailOpens).of(c); len(g.open) > 0 {
+		g.since = s.Since
+	}
 	if err := g.detector.Restore(s.Detector); err != nil {
 		return fmt.Errorf("restoring %q: %w", c.Name, err)
 	}
-	g.seen = s.At
+	g.since, g.seen = s.Since, s.At
 	g.status.LastPass = s.LastPass
 	s.Budget.Limit = g.budget.Limit
 	g.budget = s.Budget

@@ -195,8 +195,12 @@ func (d *drafting) root(name, pool string, steps, cleanup []*step) *yaml.Node {
 		{"name", textNode(name)},
 		{"about", textNode("Drafted from " + d.rec.Source + ".")},
 		{"target", textNode(template(d.origin(d.target)))},
-		{"schedule", &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Style: yaml.FlowStyle, Content: []*yaml.Node{textNode("every"), textNode1("1m"), textNode("timeout"), textNode1("30s")}}},
 	}
+	if others := d.otherOrigins(); len(others.Content) > 0 {
+		all = append(all, setting{"origins", others})
+	}
+	all = append(all, setting{"schedule", &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Style: yaml.FlowStyle,
+		Content: []*yaml.Node{textNode("every"), textNode1("1m"), textNode("timeout"), textNode1("30s")}}})
 	if len(d.fields) > 0 {
 		all = append(all, setting{"accounts", textNode(pool)})
 	}
@@ -213,6 +217,19 @@ func (d *drafting) root(name, pool string, steps, cleanup []*step) *yaml.Node {
 	}
 	n := mapNode(all)
 	n.HeadComment = comment(d.headLines())
+	return n
+}
+
+// otherOrigins are those of the steps that go elsewhere than to the target.
+func (d *drafting) otherOrigins() *yaml.Node {
+	n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Style: yaml.FlowStyle}
+	seen := map[string]bool{d.target: true}
+	for _, r := range d.steps {
+		if o := r.place.origin; !seen[o] {
+			seen[o] = true
+			n.Content = append(n.Content, textNode(template(d.origin(o))))
+		}
+	}
 	return n
 }
 

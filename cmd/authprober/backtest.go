@@ -16,10 +16,10 @@ import (
 )
 
 func (a *app) backtestCommand() *cobra.Command {
-	var name string
+	var name, past string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "backtest PATH... < outcomes.csv",
+		Use:   "backtest PATH... < outcomes.csv | --from-history[=FILE]",
 		Short: "Show what the detector would have made of recorded outcomes",
 		Long: `Read recorded outcomes of a flow from standard input, oldest first, put them through
 the detector that the flow's objective and schedule ask for, and print each change of
@@ -42,6 +42,11 @@ of a check that has become healthy again, since it became suspect or firing.
 With --check group:NAME they are the outcomes of all the flows of that objective.group, for
 its detector; a tag check=FLOW lets a flow be blamed, as the daemon does.
 
+With --from-history the outcomes are those that a daemon has recorded, with their tags,
+and standard input is not read: history.db in AUTHPROBER_STATE_DIR, or the FILE, while
+the daemon runs or not. It begins where everything is still there; of earlier times the
+daemon keeps only failures.
+
 What is refused and let in anyway, which pages at once, is no outcome and not seen.
 
 With --json, print one object for each change, in one line, and the summary to standard
@@ -50,10 +55,11 @@ error. The members are time, check, state, evidence, ratio, lower, upper, n and 
 Ends with 0, or with 2 if a line is bad: bad lines are reported with their number and
 left out.`,
 		Example: `  authprober backtest flows/retail-login.yaml accounts.yaml < outcomes.csv
-  authprober backtest flows/ --check retail-login --json < outcomes.csv`,
+  authprober backtest flows/ --check retail-login --json < outcomes.csv
+  authprober backtest flows/ --check retail-login --from-history=/var/lib/authprober/history.db`,
 		Args: somePaths,
 		RunE: action(func(cmd *cobra.Command, args []string) error {
-			_, config, err := a.load(args)
+			s, config, err := a.load(args)
 			if err != nil {
 				return err
 			}
@@ -68,7 +74,12 @@ left out.`,
 				b.print, summary = printChangeJSON(a.stdout), a.stderr
 			}
 			bad := badLines{w: a.stderr}
-			if err := b.read(cmd.Context(), cmd.InOrStdin(), &bad); err != nil {
+			if cmd.Flags().Changed("from-history") {
+				err = b.replay(cmd.Context(), s, past, a.stderr)
+			} else {
+				err = b.read(cmd.Context(), cmd.InOrStdin(), &bad)
+			}
+			if err != nil {
 				return err
 			}
 			if _, err := io.WriteString(summary, b.summary()); err != nil {
@@ -79,6 +90,8 @@ left out.`,
 	}
 	cmd.Flags().StringVar(&name, "check", "", "the flow or group:NAME of this `NAME`; needed where PATH has several")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a change of state")
+	cmd.Flags().StringVar(&past, "from-history", "", "read what a daemon has recorded, in this `FILE`")
+	cmd.Flags().Lookup("from-history").NoOptDefVal = ofTheSettings
 	return cmd
 }
 

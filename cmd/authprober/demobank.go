@@ -75,6 +75,7 @@ func loadDemo(bank *banktest.Server) (config *checks.Config, err error) {
 		return nil, err
 	}
 	return checks.Load([]string{dir}, checks.Options{
+		Sample:      sampleEvery,
 		UserAgent:   settings{}.userAgent(),
 		MarkerName:  "X-Synthetic-Probe",
 		MarkerValue: "authprober",

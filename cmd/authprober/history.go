@@ -13,8 +13,15 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/prober/history"
 )
+
+// sampleEvery says of how many runs one is kept whole, even if it passes.
+const sampleEvery = 60
+
+// sampling has the history keep what was sent and got.
+func sampling(o *checks.Options) { o.Sample = sampleEvery }
 
 // openHistory opens what has happened so far, as the settings say. It never fails for
 // what is on the disk: the daemon probes in any case, and the log and metrics say what

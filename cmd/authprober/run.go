@@ -45,7 +45,7 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	settle := frugal()
 	hup, stop := hangups()
 	defer stop()
-	s, store, config, err := a.loadAndOpen(paths, asLoaded)
+	s, store, config, err := a.loadAndOpen(paths, sampling)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 		zap.Strings("checks", checkNames(config.Checks)))
 	settle()
 	again := &reloader{daemon: d, begin: begin, log: log.Logger, load: func() (*checks.Config, error) {
-		return a.loadWith(s, store, paths, asLoaded)
+		return a.loadWith(s, store, paths, sampling)
 	}}
 	d.reload = again.reload
 	var reloading sync.WaitGroup

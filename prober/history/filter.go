@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -110,9 +111,24 @@ func (q *search) index() (name, condition string) {
 
 // search returns at most so many runs, the newest first.
 func (r reader) search(ctx context.Context, q search, limit int) (runs []Run, err error) {
+	where, index, args, none := q.conditions()
+	if none {
+		return nil, nil
+	}
+	err = r.each(ctx, func(rows *sql.Rows) error {
+		run, err := scanRun(rows)
+		runs = append(runs, run)
+		return err
+	}, "SELECT "+runColumns+" FROM run r"+index+runNames+" WHERE "+where+" ORDER BY r.id DESC LIMIT ?", append(args, limit)...)
+	return runs, err
+}
+
+// conditions are the search in SQL, and the index for it; none says that nothing can be
+// found.
+func (q search) conditions() (where, index string, args []any, none bool) {
 	if q.step != 0 || q.reason != 0 { // only runs that failed have any
 		if q.outcome >= 0 && q.outcome != outcomeNumber(prober.Failed) {
-			return nil, nil
+			return "", "", nil, true
 		}
 		q.outcome = outcomeNumber(prober.Failed)
 	}
@@ -120,50 +136,64 @@ func (r reader) search(ctx context.Context, q search, limit int) (runs []Run, er
 	if index != "" {
 		index = " INDEXED BY " + index
 	}
-	where, args := []string{"r.id >= ?", "r.id < ?"}, []any{q.from, q.until}
+	all, args := []string{"r.id >= ?", "r.id < ?"}, []any{q.from, q.until}
 	for _, one := range []struct {
 		column string
 		id     int64
 	}{{"check_id", q.check}, {"step_id", q.step}, {"reason_id", q.reason}, {"account_id", q.account}, {"tagset_id", q.tagset}} {
 		if one.id != 0 {
-			where, args = append(where, "r."+one.column+" = ?"), append(args, one.id)
+			all, args = append(all, "r."+one.column+" = ?"), append(args, one.id)
 		}
 	}
 	if q.outcome >= 0 {
-		where, args = append(where, "r.outcome = ?"), append(args, q.outcome)
+		all, args = append(all, "r.outcome = ?"), append(args, q.outcome)
+	}
+	return strings.Join(all, " AND ") + condition, index, args, false
+}
+
+// searchTags is search for each set that has all the tags, put in one order. Of each
+// only the ids are read, and the runs once it is known which they are.
+func (r reader) searchTags(ctx context.Context, f *Filter, q search, limit int) (runs []Run, err error) {
+	sets, err := r.tagsets(ctx, q.check, f.Tags)
+	if err != nil {
+		return nil, err
+	}
+	q.check = 0 // each set is of one
+	var ids []any
+	for _, q.tagset = range sets {
+		where, index, args, none := q.conditions()
+		if none {
+			return nil, nil
+		}
+		err := r.each(ctx, func(rows *sql.Rows) error {
+			var id int64
+			err := rows.Scan(&id)
+			ids = append(ids, id)
+			return err
+		}, "SELECT r.id FROM run r"+index+" WHERE "+where+" ORDER BY r.id DESC LIMIT ?", append(args, limit)...)
+		if err != nil {
+			return nil, err
+		}
+		slices.SortFunc(ids, func(a, b any) int { return cmp.Compare(b.(int64), a.(int64)) })
+		if len(ids) >= limit {
+			ids = ids[:limit]
+			q.from = max(q.from, ids[limit-1].(int64)+1) // older ones are none of the page
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
 	}
 	err = r.each(ctx, func(rows *sql.Rows) error {
 		run, err := scanRun(rows)
 		runs = append(runs, run)
 		return err
-	}, "SELECT "+runColumns+" FROM run r"+index+runNames+" WHERE "+strings.Join(where, " AND ")+condition+
-		" ORDER BY r.id DESC LIMIT ?", append(args, limit)...)
+	}, "SELECT "+runColumns+" FROM run r"+runNames+" WHERE r.id IN (?"+strings.Repeat(", ?", len(ids)-1)+") ORDER BY r.id DESC", ids...)
 	return runs, err
 }
 
-// searchTags is search for each set that has all the tags, put in one order.
-func (r reader) searchTags(ctx context.Context, f *Filter, q search, limit int) (runs []Run, err error) {
-	sets, err := r.tagsets(ctx, f.Tags)
-	if err != nil {
-		return nil, err
-	}
-	for _, q.tagset = range sets {
-		some, err := r.search(ctx, q, limit)
-		if err != nil {
-			return nil, err
-		}
-		runs = append(runs, some...)
-		slices.SortFunc(runs, func(a, b Run) int { return int(b.ID - a.ID) })
-		if len(runs) >= limit {
-			runs = runs[:limit]
-			q.from = max(q.from, int64(runs[limit-1].ID)+1) // older ones are none of the page
-		}
-	}
-	return runs, nil
-}
-
-// tagsets are the newest sets with all of the tags.
-func (r reader) tagsets(ctx context.Context, tags map[string]string) (sets []int64, err error) {
+// tagsets are the newest sets with all of the tags, of a check or, where that is 0, of
+// any.
+func (r reader) tagsets(ctx context.Context, check int64, tags map[string]string) (sets []int64, err error) {
 	var where []string
 	var args []any
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
@@ -172,6 +202,10 @@ func (r reader) tagsets(ctx context.Context, tags map[string]string) (sets []int
 			condition = "EXISTS (SELECT 1 FROM tag o WHERE o.key = ? AND o.value = ? AND o.tagset_id = tag.tagset_id)"
 		}
 		where, args = append(where, condition), append(args, key, tags[key])
+	}
+	if check != 0 {
+		where = append(where, "(SELECT check_id FROM tagset WHERE id = tagset_id) = ?")
+		args = append(args, check)
 	}
 	err = r.each(ctx, func(rows *sql.Rows) error {
 		var id int64

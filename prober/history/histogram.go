@@ -2,9 +2,7 @@ package history
 
 import (
 	"encoding/binary"
-	"maps"
 	"math"
-	"slices"
 	"time"
 )
 
@@ -12,25 +10,30 @@ import (
 // is read from it is right to 5 %.
 const growth = 1.1
 
+// buckets are how many there are: the last is of everything longer than ten hours.
+const buckets = 256
+
 // A histogram counts lengths of time in buckets of rising width. The zero value is
 // ready for use.
 type histogram struct {
-	counts  map[uint64]uint64 // by bucket
+	counts  [buckets]uint32
 	longest time.Duration
 }
 
+var perBucket = math.Log(growth)
+
 // bucketOf is the bucket of a length of time: 0 is a microsecond and less, and n what
 // is no longer than growth^n microseconds.
-func bucketOf(d time.Duration) uint64 {
+func bucketOf(d time.Duration) int {
 	us := float64(d) / float64(time.Microsecond)
 	if us <= 1 {
 		return 0
 	}
-	return uint64(math.Ceil(math.Log(us)/math.Log(growth) - 1e-9))
+	return min(buckets-1, int(math.Ceil(math.Log(us)/perBucket-1e-9)))
 }
 
 // middleOf is what a bucket stands for.
-func middleOf(bucket uint64) time.Duration {
+func middleOf(bucket int) time.Duration {
 	if bucket == 0 {
 		return time.Microsecond
 	}
@@ -38,25 +41,20 @@ func middleOf(bucket uint64) time.Duration {
 }
 
 func (h *histogram) add(d time.Duration) {
-	h.addN(bucketOf(d), 1)
+	h.counts[bucketOf(d)]++
 	h.longest = max(h.longest, d)
 }
 
-func (h *histogram) addN(bucket, n uint64) {
-	if h.counts == nil {
-		h.counts = map[uint64]uint64{}
-	}
-	h.counts[bucket] += n
-}
-
-// encode writes the buckets in rising order, each as its distance from the one before
-// and its count, as varints.
+// encode writes the buckets that have something in rising order, each as its distance
+// from the one before and its count, as varints.
 func (h *histogram) encode() []byte {
-	b, before := []byte{}, uint64(0)
-	for _, bucket := range slices.Sorted(maps.Keys(h.counts)) {
-		b = binary.AppendUvarint(b, bucket-before)
-		b = binary.AppendUvarint(b, h.counts[bucket])
-		before = bucket
+	b, before := []byte{}, 0
+	for bucket, n := range h.counts {
+		if n > 0 {
+			b = binary.AppendUvarint(b, uint64(bucket-before))
+			b = binary.AppendUvarint(b, uint64(n))
+			before = bucket
+		}
 	}
 	return b
 }
@@ -70,11 +68,11 @@ func (h *histogram) decode(b []byte) {
 			return
 		}
 		count, m := binary.Uvarint(b[n:])
-		if m <= 0 {
+		if m <= 0 || bucket+step >= buckets {
 			return
 		}
 		b, bucket = b[n+m:], bucket+step
-		h.addN(bucket, count)
+		h.counts[bucket] += uint32(count)
 	}
 }
 
@@ -84,16 +82,13 @@ func (h *histogram) quantiles() (q Quantiles) {
 		q.N += int(n)
 	}
 	q.Max = h.longest
-	var sum int
-	wants := []struct {
-		of float64
-		to *time.Duration
-	}{{0.5, &q.P50}, {0.95, &q.P95}, {0.99, &q.P99}}
-	for _, bucket := range slices.Sorted(maps.Keys(h.counts)) {
-		sum += int(h.counts[bucket])
-		for len(wants) > 0 && float64(sum) >= wants[0].of*float64(q.N) {
-			*wants[0].to = min(middleOf(bucket), h.longest)
-			wants = wants[1:]
+	sum, next := 0, 0
+	of, to := [...]float64{0.5, 0.95, 0.99}, [...]*time.Duration{&q.P50, &q.P95, &q.P99}
+	for bucket, n := range h.counts {
+		sum += int(n)
+		for n > 0 && next < len(of) && float64(sum) >= of[next]*float64(q.N) {
+			*to[next] = min(middleOf(bucket), h.longest)
+			next++
 		}
 	}
 	return q

@@ -1,10 +1,11 @@
 package history
 
 import (
-	"context"
 	"database/sql"
 	"errors"
+	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
@@ -95,9 +96,11 @@ func settle(s *Store) {
 	synctest.Wait()
 }
 
+var update = flag.Bool("update", false, "write the golden files")
+
 func TestMain(m *testing.M) {
-	if role(m) {
-		return
+	if path := os.Getenv(killedVariable); path != "" {
+		killedRole(path)
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -238,6 +241,38 @@ func chosen(f *Filter, r *Run) bool {
 		(f.Since.IsZero() || !end.Before(f.Since)) && (f.Until.IsZero() || end.Before(f.Until))
 }
 
-func role(*testing.M) bool { return false }
-
-var _ = context.Background
+// Every field of a step is stored: whoever adds one adds a column, with a migration.
+func TestStepsAreWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := inMemory(t, Options{})
+		c := testCheck("login", "")
+		want := prober.StepResult{
+			Name: "code", Start: 1 * time.Millisecond, Took: 2 * time.Millisecond,
+			Phases:  prober.Phases{Resolve: 3000, Connect: 4000, TLS: 5000, Processing: 6000, Transfer: 7000},
+			Skipped: true, Reason: prober.ReasonNotRefused, Detail: "d", Request: "POST /x", Status: 200, Remote: "192.0.2.1:443",
+			Sent:     prober.Sent{Method: "POST", Scheme: "https", Host: "x", SpanID: "0123456789abcdef"},
+			Attempts: 8, Polls: 9, Delivery: 10 * time.Second, Repeat: prober.RepeatRefused, Propagation: 11 * time.Second,
+			Exchange: &prober.Exchange{Request: "POST https://x/y", Header: []prober.Field{{Name: "a", Value: "b"}}, Body: "b", Proto: "HTTP/2.0",
+				Status: 200, AnswerHeader: []prober.Field{{Name: "c", Value: "d"}}, Answer: "e", AnswerBytes: 12, AnswerCut: true, Curl: "curl"},
+		}
+		for _, v := range []reflect.Value{reflect.ValueOf(want), reflect.ValueOf(want.Phases), reflect.ValueOf(want.Sent), reflect.ValueOf(*want.Exchange)} {
+			for i := range v.NumField() {
+				if v.Field(i).IsZero() {
+					t.Errorf("the test does not set %s.%s", v.Type().Name(), v.Type().Field(i).Name)
+				}
+			}
+		}
+		r := failed(c, 1, time.Now())
+		r.Steps = []prober.StepResult{want}
+		s.ObserveRun(r)
+		settle(s)
+		page, err := s.Runs(t.Context(), Filter{})
+		if err != nil || len(page.Runs) != 1 {
+			t.Fatal(page, err)
+		}
+		got, err := s.Run(t.Context(), page.Runs[0].ID)
+		if err != nil || len(got.Steps) != 1 || !reflect.DeepEqual(got.Steps[0], want) {
+			t.Errorf("got  %+v\nwant %+v: %v", got.Steps, want, err)
+		}
+	})
+}

@@ -55,6 +55,9 @@ func openFile(ctx context.Context, path string) (*sql.DB, error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("opening the history: %w", err)
 	}
+	if err := look(ctx, path); err != nil {
+		return nil, err
+	}
 	db, err := sql.Open("sqlite", dsn(path, "rw", "busy_timeout(5000)", "auto_vacuum(INCREMENTAL)", // which is for an empty file alone
 		"journal_mode(WAL)", "synchronous(FULL)", "journal_size_limit(16777216)"))
 	if err != nil {
@@ -65,6 +68,22 @@ func openFile(ctx context.Context, path string) (*sql.DB, error) {
 		return nil, errors.Join(fmt.Errorf("opening the history: %w", err), db.Close())
 	}
 	return db, nil
+}
+
+// look sees whose file it is, before anything is written to it. Only that it is none of
+// ours is an error.
+func look(ctx context.Context, path string) error {
+	db, err := sql.Open("sqlite", dsn(path, "ro"))
+	if err != nil {
+		return nil
+	}
+	_, err = versionOf(ctx, db)
+	if closed := db.Close(); !isBroken(err) {
+		return nil
+	} else if closed != nil {
+		return errors.Join(err, closed)
+	}
+	return err
 }
 
 // private sees to it that nobody else has rights in the file.

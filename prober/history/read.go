@@ -146,23 +146,27 @@ func (r reader) run(ctx context.Context, id RunID) (d RunDetail, err error) {
 }
 
 const stepsOf = `SELECT m.text, s.cleanup, s.start_us, s.took_us, s.resolve_us, s.connect_us, s.tls_us, s.processing_us, s.transfer_us,
-	s.skipped, y.text, s.detail, s.request, s.status, s.remote, s.attempts, s.polls, s.delivery_us, s.exchange
+	s.skipped, y.text, s.detail, s.request, s.status, s.remote, s.attempts, s.polls, s.delivery_us, s.repeat, s.propagation_us, s.sent, s.exchange
 	FROM step s LEFT JOIN name m ON m.id = s.name_id LEFT JOIN name y ON y.id = s.reason_id WHERE s.run_id = ? ORDER BY s.n`
 
 func scanStep(rows *sql.Rows) (s prober.StepResult, cleanup bool, err error) {
-	var start, took, delivery int64
+	var start, took, delivery, propagation int64
 	var phases [5]int64
-	var name, reason, detail, request, remote, exchange sql.NullString
+	var name, reason, detail, request, remote, repeat, sent, exchange sql.NullString
 	err = rows.Scan(&name, &cleanup, &start, &took, &phases[0], &phases[1], &phases[2], &phases[3], &phases[4],
-		&s.Skipped, &reason, &detail, &request, &s.Status, &remote, &s.Attempts, &s.Polls, &delivery, &exchange)
+		&s.Skipped, &reason, &detail, &request, &s.Status, &remote, &s.Attempts, &s.Polls, &delivery, &repeat, &propagation, &sent, &exchange)
 	if err != nil {
 		return s, false, err
 	}
 	s.Name, s.Reason, s.Detail, s.Request, s.Remote = name.String, prober.Reason(reason.String), detail.String, request.String, remote.String
-	s.Start, s.Took, s.Delivery = micro(start), micro(took), micro(delivery)
+	s.Start, s.Took, s.Delivery, s.Propagation = micro(start), micro(took), micro(delivery), micro(propagation)
+	s.Repeat = prober.Repeat(repeat.String)
 	s.Phases = prober.Phases{Resolve: micro(phases[0]), Connect: micro(phases[1]), TLS: micro(phases[2]),
 		Processing: micro(phases[3]), Transfer: micro(phases[4])}
-	if exchange.Valid {
+	if sent.Valid {
+		err = json.Unmarshal([]byte(sent.String), &s.Sent)
+	}
+	if exchange.Valid && err == nil {
 		s.Exchange = &prober.Exchange{}
 		err = json.Unmarshal([]byte(exchange.String), s.Exchange)
 	}
@@ -190,7 +194,7 @@ func (s *Store) Changes(ctx context.Context, check string, since, until time.Tim
 		c, err := scanChange(rows)
 		all = append(all, c)
 		return err
-	}, `SELECT c.text, x.was, x.now, x.at_us, x.evidence, x.failed, x.runs, x.blame, s.text, y.text, x.run_id
+	}, `SELECT c.text, x.was, x.now, x.cause, x.at_us, x.evidence, x.failed, x.runs, x.blame, s.text, y.text, x.run_id
 		FROM change x INDEXED BY `+index+` LEFT JOIN name c ON c.id = x.check_id LEFT JOIN name s ON s.id = x.step_id
 		LEFT JOIN name y ON y.id = x.reason_id WHERE `+where+` ORDER BY x.at_us DESC, x.id DESC LIMIT ?`, append(args, limit)...)
 	return all, err
@@ -201,7 +205,7 @@ func scanChange(rows *sql.Rows) (c Change, err error) {
 	var at int64
 	var check, blame, step, reason sql.NullString
 	var run sql.NullInt64
-	if err := rows.Scan(&check, &was, &now, &at, &c.Evidence, &c.Failed, &c.Runs, &blame, &step, &reason, &run); err != nil {
+	if err := rows.Scan(&check, &was, &now, &c.Cause, &at, &c.Evidence, &c.Failed, &c.Runs, &blame, &step, &reason, &run); err != nil {
 		return c, err
 	}
 	c.Check, c.At, c.Blame, c.Step = check.String, time.UnixMicro(at), blame.String, step.String

@@ -139,7 +139,11 @@ func (r reader) recall(ctx context.Context, judge *prober.Judge, c *prober.Check
 		for k, v := range run.Tags {
 			tags[k] = v
 		}
-		judge.Recall(c, run.Start.Add(run.Took), run.Outcome == prober.Failed, tags)
+		end := run.Start.Add(run.Took)
+		if end.Before(since) { // by less than a microsecond, which is what is stored
+			end = since
+		}
+		judge.Recall(c, end, run.Outcome == prober.Failed, tags)
 	}
 	return err
 }

@@ -94,7 +94,9 @@ type Change struct {
 	// Failed of Runs failed in the hour before.
 	Failed, Runs int
 	Blame        string // a sentence; "" where there is none
-	// Step and Reason are those of the last failed run; "" where there was none.
+	Cause        prober.Cause
+	// Step and Reason are those of what was let in, where that is new, and else of the last
+	// failed run; "" where there was none.
 	Step   string
 	Reason prober.Reason
 	Run    RunID // the run that changed it; it may be kept no more

@@ -55,13 +55,13 @@ CREATE TABLE step (
 	processing_us INTEGER NOT NULL, transfer_us INTEGER NOT NULL,
 	skipped INTEGER NOT NULL, reason_id INTEGER, detail TEXT, request TEXT,
 	status INTEGER NOT NULL, remote TEXT, attempts INTEGER NOT NULL, polls INTEGER NOT NULL,
-	delivery_us INTEGER NOT NULL, exchange TEXT,
+	delivery_us INTEGER NOT NULL, repeat TEXT, propagation_us INTEGER NOT NULL, sent TEXT, exchange TEXT,
 	PRIMARY KEY (run_id, n)
 );
 
 CREATE TABLE change (
 	id INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, check_id INTEGER NOT NULL,
-	was TEXT NOT NULL, now TEXT NOT NULL, evidence REAL NOT NULL,
+	was TEXT NOT NULL, now TEXT NOT NULL, cause TEXT NOT NULL, evidence REAL NOT NULL,
 	failed INTEGER NOT NULL, runs INTEGER NOT NULL, blame TEXT,
 	step_id INTEGER, reason_id INTEGER, run_id INTEGER
 );
@@ -116,11 +116,11 @@ SELECT s.run_id, s.n, s.cleanup, m.text AS name, s.start_us / 1e3 AS start_ms, s
 	s.resolve_us / 1e3 AS resolve_ms, s.connect_us / 1e3 AS connect_ms, s.tls_us / 1e3 AS tls_ms,
 	s.processing_us / 1e3 AS processing_ms, s.transfer_us / 1e3 AS transfer_ms,
 	s.skipped, y.text AS reason, s.detail, s.request, s.status, s.remote, s.attempts, s.polls,
-	s.delivery_us / 1e3 AS delivery_ms, s.exchange
+	s.delivery_us / 1e3 AS delivery_ms, s.repeat, s.propagation_us / 1e3 AS propagation_ms, s.exchange
 FROM step s JOIN name m ON m.id = s.name_id LEFT JOIN name y ON y.id = s.reason_id;
 
 CREATE VIEW changes AS
-SELECT strftime('%Y-%m-%dT%H:%M:%fZ', x.at_us / 1e6, 'unixepoch') AS at, c.text AS check_name, x.was, x.now,
+SELECT strftime('%Y-%m-%dT%H:%M:%fZ', x.at_us / 1e6, 'unixepoch') AS at, c.text AS check_name, x.was, x.now, x.cause,
 	x.evidence, x.failed, x.runs, x.blame, s.text AS step, y.text AS reason, x.run_id
 FROM change x JOIN name c ON c.id = x.check_id
 LEFT JOIN name s ON s.id = x.step_id LEFT JOIN name y ON y.id = x.reason_id;

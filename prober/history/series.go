@@ -5,11 +5,12 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/authprober/authprober/prober"
 	"github.com/authprober/authprober/prober/detect"
 )
 
@@ -95,52 +96,65 @@ func (s *Store) Causes(ctx context.Context, check string, from, to time.Time) (c
 	if err != nil || !known {
 		return c, err
 	}
-	sets, reasons := map[string]*TagCount{}, map[ReasonCount]int{}
+	sets, reasons := map[int64]*TagCount{}, map[[2]int64]int{}
 	err = r.each(ctx, func(rows *sql.Rows) error {
-		var tags, step, reason sql.NullString
+		var set, step, reason int64
 		var n int
-		if err := rows.Scan(&tags, &step, &reason, &n); err != nil {
+		if err := rows.Scan(&set, &step, &reason, &n); err != nil {
 			return err
 		}
-		set := sets[tags.String]
-		if set == nil {
-			set = &TagCount{}
-			sets[tags.String] = set
+		if sets[set] == nil {
+			sets[set] = &TagCount{}
 		}
-		set.Runs += n
+		sets[set].Runs += n
 		c.Runs += n
-		if reason.Valid {
-			set.Failed += n
+		if reason != 0 {
+			sets[set].Failed += n
 			c.Failed += n
-			reasons[ReasonCount{Step: step.String, Reason: prober.Reason(reason.String)}] += n
+			reasons[[2]int64{step, reason}] += n
 		}
 		return nil
-	}, `SELECT t.tags, s.text, y.text, x.n FROM cause x LEFT JOIN tagset t ON t.id = x.tagset_id
-		LEFT JOIN name s ON s.id = x.step_id LEFT JOIN name y ON y.id = x.reason_id
-		WHERE x.check_id = ? AND x.width = ? AND x.at >= ? AND x.at < ?`, id, at.width, at.from, at.to)
-	c.Reasons = sortedReasons(reasons)
-	c.Tags = tagCounts(sets)
+	}, "SELECT tagset_id, step_id, reason_id, n FROM cause WHERE check_id = ? AND width = ? AND at >= ? AND at < ?", id, at.width, at.from, at.to)
+	if err != nil {
+		return c, err
+	}
+	if c.Reasons, err = r.namedReasons(ctx, reasons); err != nil {
+		return c, err
+	}
+	c.Tags, err = r.tagCounts(ctx, sets)
 	return c, err
 }
 
-func sortedReasons(reasons map[ReasonCount]int) (all []ReasonCount) {
-	for r, n := range reasons {
-		r.N = n
-		all = append(all, r)
+// namedReasons are counts of steps and reasons by their names.
+func (r reader) namedReasons(ctx context.Context, reasons map[[2]int64]int) (all []ReasonCount, err error) {
+	for ids, n := range reasons {
+		one := ReasonCount{N: n}
+		err := r.row(ctx, "SELECT s.text, y.text FROM name s, name y WHERE s.id = ? AND y.id = ?", ids[0], ids[1]).Scan(&one.Step, &one.Reason)
+		if err != nil {
+			return nil, fmt.Errorf("reading the history: %w", err)
+		}
+		all = append(all, one)
 	}
 	slices.SortFunc(all, func(a, b ReasonCount) int {
 		return cmp.Or(b.N-a.N, strings.Compare(a.Step, b.Step), strings.Compare(string(a.Reason), string(b.Reason)))
 	})
-	return all
+	return all, nil
 }
 
 // tagCounts adds up sets of tags by tag.
-func tagCounts(sets map[string]*TagCount) (all []TagCount) {
+func (r reader) tagCounts(ctx context.Context, sets map[int64]*TagCount) (all []TagCount, err error) {
 	byTag := map[detect.Tag]*TagCount{}
-	for text, set := range sets {
+	for id, set := range sets {
+		var text string
 		var tags map[string]string
-		if json.Unmarshal([]byte(text), &tags) != nil {
-			continue // a run without any
+		switch err := r.row(ctx, "SELECT tags FROM tagset WHERE id = ?", id).Scan(&text); {
+		case errors.Is(err, sql.ErrNoRows):
+			continue // runs without any
+		case err != nil:
+			return nil, fmt.Errorf("reading the history: %w", err)
+		}
+		if err := json.Unmarshal([]byte(text), &tags); err != nil {
+			return nil, fmt.Errorf("reading the history: %w", err)
 		}
 		for k, v := range tags {
 			tag := detect.Tag{Key: k, Value: v}
@@ -159,7 +173,7 @@ func tagCounts(sets map[string]*TagCount) (all []TagCount) {
 		return cmp.Or(cmp.Compare(float64(b.Failed)/float64(b.Runs), float64(a.Failed)/float64(a.Runs)), b.Runs-a.Runs,
 			strings.Compare(a.Tag.Key, b.Tag.Key), strings.Compare(a.Tag.Value, b.Tag.Value))
 	})
-	return all
+	return all, nil
 }
 
 // Missed returns the due times of a check that were missed from one time to another, by

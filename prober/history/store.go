@@ -68,6 +68,7 @@ type Store struct {
 	last    RunID
 	wrote   chan struct{}
 	closed  bool
+	writing bool // a batch is being written
 	stats   Stats
 	warned  time.Time
 }
@@ -167,6 +168,28 @@ func (s *Store) Status() prober.HistoryStatus {
 	is := s.Stats()
 	return prober.HistoryStatus{Durable: is.Durable, Bytes: is.Bytes, Limit: is.Limit, Oldest: is.Oldest,
 		WritesFailed: is.WritesFailed, Dropped: is.Dropped}
+}
+
+// Flush returns when all that the store has been told so far is written, or will never
+// be, or ctx is done.
+func (s *Store) Flush(ctx context.Context) error {
+	for {
+		wrote := s.Wrote() // before looking: who looks and then takes it may wait for ever
+		s.mu.Lock()
+		done := len(s.queue) == 0 && !s.writing
+		s.mu.Unlock()
+		if done {
+			return nil
+		}
+		s.rouse()
+		select {
+		case <-wrote:
+		case <-s.done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // Wrote returns a channel that is closed when something more has been written: who
@@ -271,6 +294,7 @@ func (s *Store) take() (b batch, closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b.records, s.queue = s.queue, nil
+	s.writing = len(b.records) > 0
 	for name := range s.dirty {
 		state := *s.states[name]
 		state.Windows = slices.Clone(state.Windows)

@@ -30,11 +30,11 @@ func (w *writer) tidyUp(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	return w.look(ctx, db)
+	return w.measure(ctx, db)
 }
 
-// look notes how large the store is, and how old.
-func (w *writer) look(ctx context.Context, db *sql.DB) error {
+// measure notes how large the store is, and how old.
+func (w *writer) measure(ctx context.Context, db *sql.DB) error {
 	bytes, err := used(ctx, db)
 	if err != nil {
 		return err

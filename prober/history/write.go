@@ -98,6 +98,9 @@ func (s *Store) write(ctx context.Context) {
 
 func (s *Store) writeBatch(ctx context.Context, b batch) {
 	err := s.w.transact(ctx, b)
+	s.mu.Lock()
+	s.writing = false
+	s.mu.Unlock()
 	if err == nil {
 		s.wroteSome()
 		return
@@ -319,8 +322,8 @@ func keeps(r *prober.Run) bool {
 }
 
 const insertStep = `INSERT INTO step (run_id, n, cleanup, name_id, start_us, took_us, resolve_us, connect_us, tls_us,
-	processing_us, transfer_us, skipped, reason_id, detail, request, status, remote, attempts, polls, delivery_us, exchange)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	processing_us, transfer_us, skipped, reason_id, detail, request, status, remote, attempts, polls, delivery_us, repeat, propagation_us, sent, exchange)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 func (t *writing) steps(id RunID, run *prober.Run) error {
 	for i := range run.Steps {
@@ -345,19 +348,27 @@ func (t *writing) step(id RunID, n int, cleanup bool, s *prober.StepResult) erro
 	if err != nil {
 		return err
 	}
-	var exchange any
+	var exchange, sent any
 	if s.Exchange != nil {
-		text, err := json.Marshal(s.Exchange)
-		if err != nil {
+		if exchange, err = marshal(s.Exchange); err != nil {
 			return err
 		}
-		exchange = string(text)
+	}
+	if s.Sent != (prober.Sent{}) {
+		if sent, err = marshal(s.Sent); err != nil {
+			return err
+		}
 	}
 	p := &s.Phases
 	return t.exec(insertStep, int64(id), n, cleanup, name, s.Start.Microseconds(), s.Took.Microseconds(),
 		p.Resolve.Microseconds(), p.Connect.Microseconds(), p.TLS.Microseconds(), p.Processing.Microseconds(), p.Transfer.Microseconds(),
 		s.Skipped, reason, orNull(s.Detail), orNull(s.Request), s.Status, orNull(s.Remote), s.Attempts, s.Polls,
-		s.Delivery.Microseconds(), exchange)
+		s.Delivery.Microseconds(), orNull(string(s.Repeat)), s.Propagation.Microseconds(), sent, exchange)
+}
+
+func marshal(v any) (string, error) {
+	text, err := json.Marshal(v)
+	return string(text), err
 }
 
 func (t *writing) missed(m *prober.Missed) error {
@@ -381,7 +392,14 @@ func (t *writing) change(r *record) error {
 		return err
 	}
 	var step, reason any
-	if last := c.Status.LastFailed; last != nil && last.FailedStep() != nil {
+	if c.Step != "" {
+		if step, err = t.name(c.Step); err != nil {
+			return err
+		}
+		if reason, err = t.name(string(prober.ReasonNotRefused)); err != nil {
+			return err
+		}
+	} else if last := c.Status.LastFailed; last != nil && last.FailedStep() != nil {
 		if step, err = t.name(last.FailedStep().Name); err != nil {
 			return err
 		}
@@ -394,8 +412,8 @@ func (t *writing) change(r *record) error {
 		run = int64(r.id)
 	}
 	ratio := c.Status.Ratio(time.Hour)
-	return t.exec(`INSERT INTO change (at_us, check_id, was, now, evidence, failed, runs, blame, step_id, reason_id, run_id)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, c.At.UnixMicro(), check, c.From.String(), c.To.String(),
+	return t.exec(`INSERT INTO change (at_us, check_id, was, now, cause, evidence, failed, runs, blame, step_id, reason_id, run_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, c.At.UnixMicro(), check, c.From.String(), c.To.String(), string(c.Cause),
 		c.Status.Evidence, ratio.Failed, ratio.Runs, orNull(c.Status.BlameText()), step, reason, run)
 }
 

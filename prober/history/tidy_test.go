@@ -1,0 +1,166 @@
+package history
+
+import (
+	"database/sql"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authprober/authprober/prober"
+)
+
+// Nothing is older than the age; sums by the minute go after two days.
+func TestAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := inFile(t, filepath.Join(t.TempDir(), FileName), Options{Age: 10 * 24 * time.Hour})
+		c := testCheck("login", "")
+		judge, err := prober.NewJudge([]*prober.Check{c}, s.ObserveStateChange)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now()
+		for i := range 480 { // one an hour, for twenty days
+			at := now.Add(-time.Duration(480-i) * time.Hour)
+			r := passed(c, i, at)
+			if i%3 == 0 {
+				r = failed(c, i, at)
+			}
+			judge.ObserveRun(r)
+			s.ObserveRun(r)
+			s.ObserveMissed(prober.Missed{Check: c, Reason: prober.MissLate, N: 2, At: at})
+		}
+		for range 3 {
+			time.Sleep(tidyEvery)
+			settle(s)
+		}
+		for query, want := range map[string]int{
+			"SELECT count(*) FROM run":                                                  240,
+			"SELECT count(DISTINCT run_id) FROM step":                                   80,
+			"SELECT count(*) FROM step WHERE run_id NOT IN (SELECT id FROM run)":        0,
+			"SELECT count(*) FROM bucket WHERE width = 3600":                            240,
+			"SELECT count(*) FROM bucket WHERE width = 60":                              48,
+			"SELECT count(*) FROM cause WHERE width = 60":                               48,
+			"SELECT count(DISTINCT at) FROM step_bucket WHERE width = 60":               48,
+			"SELECT sum(n) FROM missed":                                                 2 * 240,
+			"SELECT count(*) FROM change WHERE at_us < (SELECT min(id) FROM run)":       0,
+			"SELECT count(*) FROM tagset WHERE id NOT IN (SELECT tagset_id FROM cause)": 0,
+			"SELECT count(*) FROM tag WHERE tagset_id NOT IN (SELECT id FROM tagset)":   0,
+		} {
+			if got := count(t, s, query); got < want-2 || got > want+2 {
+				t.Errorf("%s: got %d, want %d", query, got, want)
+			}
+		}
+		oldest := s.Stats().Oldest
+		if age := time.Since(oldest); age > 10*24*time.Hour+2*tidyEvery || age < 9*24*time.Hour {
+			t.Errorf("the oldest is %v old", age)
+		}
+	})
+}
+
+// Where there is too much, the oldest runs that passed go, and failures are kept eight
+// times as long; what is left is within the size.
+func TestSize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, s := range map[string]*Store{
+			"file":   inFile(t, filepath.Join(t.TempDir(), FileName), Options{Size: 6 << 20}),
+			"memory": inMemory(t, Options{Size: 6 << 20}),
+		} {
+			c := testCheck("login", "")
+			now := time.Now()
+			const runs = 50_000
+			for i := range runs {
+				at := now.Add(-time.Duration(runs-i) * 10 * time.Second)
+				r := passed(c, i, at)
+				if i%20 == 0 {
+					r = failed(c, i, at)
+				}
+				s.ObserveRun(r)
+				if i%2000 == 0 {
+					settle(s)
+				}
+			}
+			for range 5 {
+				time.Sleep(tidyEvery)
+				settle(s)
+			}
+			stats := s.Stats()
+			if stats.Bytes > 6<<20 || stats.Bytes < 4<<20 || stats.Dropped+stats.WritesFailed > 0 {
+				t.Errorf("%s: got %+v", name, stats)
+			}
+			oldest := func(outcome string) time.Duration {
+				return now.Sub(RunID(count(t, s, "SELECT min(id) FROM run WHERE outcome = "+outcome)).Time())
+			}
+			passed, failed := oldest("0"), oldest("1")
+			if passed > 100*time.Hour || failed < 2*passed {
+				t.Errorf("%s: what passed is %v old, and what failed %v", name, passed, failed)
+			}
+			if n := count(t, s, "SELECT count(*) FROM run WHERE outcome = 0"); n < 2000 {
+				t.Errorf("%s: only %d runs that passed are left", name, n)
+			}
+			if n := count(t, s, "SELECT sum(passed) + sum(failed) FROM bucket WHERE width = 3600"); n < runs*9/10 {
+				t.Errorf("%s: sums are of %d runs, want those of %d", name, n, runs)
+			}
+		}
+	})
+}
+
+// A schema that was released is never changed, and each leads to the same as a fresh one.
+func TestMigrations(t *testing.T) {
+	schema := func(s *Store) string {
+		var all []string
+		err := s.reader().each(t.Context(), func(rows *sql.Rows) error {
+			var text string
+			err := rows.Scan(&text)
+			all = append(all, text+";")
+			return err
+		}, "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(all, "\n") + "\n"
+	}
+	fresh := schema(inMemory(t, Options{}))
+	golden(t, "testdata/schema.sql", fresh)
+	for version := range migrations {
+		path := filepath.Join(t.TempDir(), FileName)
+		old := migrations
+		migrations = migrations[:version] // as that version was
+		db, _, err := OpenFile(t.Context(), path)
+		migrations = old
+		if err != nil {
+			t.Fatal(err)
+		}
+		if version > 0 {
+			if _, err := OpenReadOnly(t.Context(), path); err == nil {
+				t.Errorf("version %d is read as if it were the newest", version)
+			}
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s := inFile(t, path, Options{})
+		if got := schema(s); got != fresh {
+			t.Errorf("from version %d: got\n%s\nwant\n%s", version, got, fresh)
+		}
+		if got := count(t, s, "PRAGMA user_version"); got != len(migrations) {
+			t.Errorf("from version %d: got version %d", version, got)
+		}
+	}
+}
+
+// golden compares a text with a file.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil || string(want) != got {
+		t.Errorf("%s: got\n%s\nwant\n%s\n%v", path, got, want, err)
+	}
+}

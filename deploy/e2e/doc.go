@@ -19,6 +19,9 @@
 //
 //	authprober bank --in-front-of http://127.0.0.1:3000 --pass-host --listen 127.0.0.1:3001
 //
+// The package chart below it renders the Helm chart and the kustomizations, and
+// wants no program but Go.
+//
 // E2E_AUTHPROBER names a released binary to test in place of one that is built
 // from this checkout.
 package e2e

@@ -9,6 +9,7 @@
 //	prometheus-alertmanager or alertmanager     Debian: prometheus-alertmanager
 //	node and npm                                Node 22, or the last of 20
 //	dovecot                                     Debian: dovecot-imapd, 2.3
+//	chromium                                    Debian: chromium
 //
 // A program that is missing is a failure, never a skip. PocketBase and the example
 // of zitadel/oidc come from their modules, oidc-provider from npm. By hand it is
@@ -21,6 +22,9 @@
 //
 // The package chart below it renders the Helm chart and the kustomizations, and
 // wants no program but Go.
+//
+// The browser's tests leave a picture of every page in screenshots/, which git ignores:
+// light, dark and as wide as a phone. Look at them after a change to the pages.
 //
 // E2E_AUTHPROBER names a released binary to test in place of one that is built
 // from this checkout.

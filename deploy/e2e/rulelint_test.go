@@ -362,7 +362,7 @@ func halfBroken(t *testing.T, dir string) (url string) {
 		w.Header().Set("X-Release", release)
 		switch {
 		case release == "2":
-			w.WriteHeader(http.StatusServiceUnavailable)
+			w.WriteHeader(http.StatusInternalServerError) // a 503 would have the check governed, which takes longer
 		case r.URL.Path == "/accounts":
 			w.WriteHeader(http.StatusUnauthorized)
 		}

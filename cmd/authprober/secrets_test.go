@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/authprober/authprober/prober/history"
 	"github.com/authprober/authprober/prober/otlp/otlptest"
 )
 
@@ -231,6 +232,28 @@ func TestNoSecretGetsOut(t *testing.T) {
 		t.Errorf("the bank was asked %d times, want at least twice by each of 12 flows run 3 times", asked.Load())
 	}
 	remembered(t, state)
+	inHistory(t, state)
+}
+
+// inHistory looks at what the history shows of what was sent and got: that there was
+// something to give away, and that it was redacted or masked.
+func inHistory(t *testing.T, dir string) {
+	t.Helper()
+	db, err := history.OpenReadOnly(t.Context(), filepath.Join(dir, history.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for query, least := range map[string]int{
+		"SELECT count(*) FROM runs WHERE outcome = 'failed'":                                        11,
+		"SELECT count(*) FROM steps WHERE exchange LIKE '%Bearer%' AND exchange LIKE '%\"curl\":%'": 5,
+		"SELECT count(*) FROM steps WHERE detail LIKE '%[secret]%'":                                 3,
+	} {
+		var n int
+		if err := db.QueryRow(query).Scan(&n); err != nil || n < least {
+			t.Errorf("%s: got %d, want %d or more: %v", query, n, least, err)
+		}
+	}
 }
 
 // A leakyReceiver is an Alertmanager that wants a password, and first repeats it in an
@@ -302,7 +325,13 @@ func remembered(t *testing.T, dir string) {
 		if err != nil {
 			return err
 		}
-		if strings.Contains(string(text), sentinelToken) {
+		if strings.HasPrefix(d.Name(), "history.db") { // all of it is for everybody's eyes
+			for _, s := range sentinels {
+				if strings.Contains(string(text), s) {
+					t.Errorf("%s holds %q", path, s)
+				}
+			}
+		} else if strings.Contains(string(text), sentinelToken) {
 			found++
 		}
 		info, err := d.Info()

@@ -11,22 +11,28 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
 
+// A failing is a prober, its flow, and the bank that is to fail.
+type failing struct {
+	address, bank, flow string
+	prober              *process
+}
+
 // startFailing starts a prober whose one check meets everything that a dashboard has a
-// panel for, and returns the addresses of both: a limit, confirming runs, a code that
-// is waited for, a target with TLS and a name, a pool with a cap. So few logins fail
-// that the check is suspect; worse makes it fire.
-func startFailing(t *testing.T) (address, bank string) {
+// panel for: a limit, confirming runs, a code that
+// is waited for, a target with TLS and a name, a pool with a cap, and whom to tell. The
+// bank is healthy to begin with.
+func startFailing(t *testing.T) *failing {
 	dir := t.TempDir()
 	free := freeAddresses(t, 2)
-	address, bank = free[0], free[1]
+	address, bank := free[0], free[1]
 	makeCertificates(t, dir)
 	accounts := filepath.Join(dir, "accounts.yaml")
-	start(t, nil, authprober(t), "bank", "--listen", bank, "--seed", "1", "--users", "1200", "--accounts-file", accounts,
-		"--fault", "step=login every=40 kind=status status=503").
+	start(t, nil, authprober(t), "bank", "--listen", bank, "--seed", "1", "--users", "1200", "--accounts-file", accounts).
 		ready(t, "http://"+bank+"/v1/status")
 	capped := strings.NewReplacer("  retail:\n", "  retail:\n    pool_codes: 1000000 per day\n")
 	text, err := os.ReadFile(accounts)
@@ -36,18 +42,39 @@ func startFailing(t *testing.T) (address, bank string) {
 	write(t, dir, "accounts.yaml", capped.Replace(string(text)))
 	front := overTLS(t, dir, "http://"+bank)
 	flow := write(t, dir, "flow.yaml", fmt.Sprintf(failingFlow, front.port, filepath.Join(dir, "ca.pem"), front.inbox))
-	start(t, []string{"AUTHPROBER_LISTEN=" + address}, authprober(t), "run", flow, accounts).
-		ready(t, "http://"+address+"/-/ready")
-	return address, bank
+	env := []string{"AUTHPROBER_LISTEN=" + address, "AUTHPROBER_STATE_DIR=" + t.TempDir(), "AUTHPROBER_HEARTBEAT_URL=" + front.sink,
+		"AUTHPROBER_ALERTMANAGER_URLS=" + front.sink, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=" + front.sink + "/v1/traces"}
+	prober := start(t, env, authprober(t), "run", flow, accounts)
+	prober.ready(t, "http://"+address+"/-/ready")
+	return &failing{address, bank, flow, prober}
 }
 
-// worse lets one backend of five fail, and dead tokens be accepted now and then.
-func worse(t *testing.T, bank string) {
+// A little lets so few logins fail that the check is suspect for a while; much has one
+// backend of five fail so often that nobody else can be to blame, and accept dead tokens.
+var (
+	little = []string{"step=login every=15 kind=status status=500"}
+	much   = []string{"step=login backend=b3 rate=60% kind=status status=500", "step=accounts backend=b3 rate=50% kind=fail_open"}
+)
+
+// breakBank puts faults in place of those there are.
+func (f *failing) breakBank(t *testing.T, faults []string) {
 	t.Helper()
-	for _, fault := range []string{"step=login backend=b3 rate=40% kind=status status=503", "step=accounts rate=10% kind=fail_open"} {
-		if _, err := call("POST", "http://"+bank+"/-/faults", nil, fault); err != nil {
+	if _, err := call("DELETE", "http://"+f.bank+"/-/faults", nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, fault := range faults {
+		if _, err := call("POST", "http://"+f.bank+"/-/faults", nil, fault); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// breakFlow has a configuration read that cannot be, so that the one before stays.
+func (f *failing) breakFlow(t *testing.T) {
+	t.Helper()
+	write(t, filepath.Dir(f.flow), filepath.Base(f.flow), "name: retail-login\n")
+	if err := f.prober.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -83,11 +110,23 @@ steps:
     request: GET /v1/accounts
     bearer: ${{ access }}
     refuse: [401]
+  - name: it is refused soon
+    request: GET /v1/accounts
+    bearer: ${{ access }}
+    refuse: [401]
+    within: {time: 300ms, of: logout}
+  - name: no token is refused
+    request: GET /v1/accounts
+    refuse: [401]
+  - name: nor is it another time
+    request: GET /v1/accounts
+    refuse: [401]
+    same_as: no token is refused
 `
 
 // A tlsFront is a server with TLS in front of a bank, and an inbox in which there
-// always is a code.
-type tlsFront struct{ port, inbox string }
+// always is a code; sink takes in whatever it is sent, alerts and traces alike.
+type tlsFront struct{ port, inbox, sink string }
 
 func overTLS(t *testing.T, dir, bank string) tlsFront {
 	t.Helper()
@@ -115,5 +154,7 @@ func overTLS(t *testing.T, dir, bank string) tlsFront {
 	t.Cleanup(server.Close)
 	port := server.Listener.Addr().String()
 	port = port[strings.LastIndex(port, ":")+1:]
-	return tlsFront{port: port, inbox: "https://localhost:" + port + "/inbox"}
+	sink := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	t.Cleanup(sink.Close)
+	return tlsFront{port: port, inbox: "https://localhost:" + port + "/inbox", sink: sink.URL}
 }

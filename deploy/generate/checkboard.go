@@ -11,6 +11,7 @@ func checkBoard() *dashboard {
 	d.annotate(events()...)
 	d.row("Now", checkNow()...)
 	d.row("Does it fail?", checkFails()...)
+	d.row("Is refused what must be?", checkRefuses()...)
 	d.row("Where does the time go?", checkTimes()...)
 	d.row("Is it looked at?", checkLooks()...)
 	d.row("Who logs in?", checkAccounts()...)
@@ -72,13 +73,36 @@ func checkFails() []panel {
 			labels("step", "Step", "reason", "Reason"),
 			column{query{`sort_desc(sum by (step, reason) (increase(authprober_run_failures_total{@}[$__range])) > 0)`, "{{step}}: {{reason}}"}, "Runs", "none",
 				[]property{{"decimals", 0}}}),
-		graph("Let in", "Runs in which the target accepted what it must refuse, in an hour. It has lines only where a step has `refuse`.", 12,
-			look{unit: "none", noValue: "no step has to be refused", thresholds: []step{from("green"), at(0.5, "red")}, links: runbook("AuthProberFailOpen")},
-			query{`sum by (step) (increase(authprober_fail_open_total{@}[1h]))`, "{{step}}"}),
-		graph("Plain limits", "The limits that the flow sets beside its objective, and 1 while one is exceeded. It has lines only where the flow has `thresholds`.", 12,
+		graph("Plain limits", "The limits that the flow sets beside its objective, and 1 while one is exceeded. It has lines only where the flow has `thresholds`.", 24,
 			look{unit: "percentunit", noValue: "the flow sets no limit", links: runbook("AuthProberThresholdExceeded")},
 			query{`max by (window, severity) (authprober_threshold_ratio{@})`, "limit {{window}} {{severity}}"},
 			query{`max by (window, severity) (authprober_threshold_exceeded{@})`, "exceeded {{window}} {{severity}}"}),
+	}
+}
+
+// checkRefuses has lines only where the flow has steps with refuse.
+func checkRefuses() []panel {
+	const refused, propagation = "authprober_refusal_seconds", "authprober_revocation_propagation_seconds"
+	const me = `{@}`
+	return []panel{
+		graph("Let in", "Runs in which the target accepted what it must refuse, in an hour. It has lines only where a step has `refuse`.", 12,
+			look{unit: "none", noValue: "no step has to be refused", thresholds: []step{from("green"), at(0.5, "red")}, links: runbook("AuthProberFailOpen")},
+			query{`sum by (step) (increase(authprober_fail_open_total{@}[1h]))`, "{{step}}"}),
+		timeline("Stands open", "Steps that were let in and have not been shown to be refused again: each is a page. It has lines only where a step has `refuse`.", 12, 9,
+			look{unit: "none", noValue: "no step has to be refused", mappings: names("refused", "green", "let in", "red"), links: runbook("AuthProberFailOpen")},
+			query{`max by (step) (authprober_fail_open_standing{@})`, "{{step}}"}),
+		graph("Revocations", "How long it took until what was revoked was refused. It has lines only where a step has `within`.", 12,
+			look{unit: "s", noValue: "no step has `within`"},
+			query{quantile("0.5", propagation, me, "step"), "median, {{step}}"},
+			query{quantile("0.95", propagation, me, "step"), "95 of 100, {{step}}"}),
+		graph("Refusals", "How long a refusal took, of steps that must be refused as one another: a difference tells strangers which users there are. "+
+			"It has lines only where a step has `same_as`.", 12,
+			look{unit: "s", noValue: "no step has `same_as`"},
+			query{quantile("0.5", refused, me, "step"), "median, {{step}}"}),
+		graph("Refused later", "Share of the runs in which a step was refused later than the one it must be refused the same as. A half is what chance gives. "+
+			"It has lines only where a step has `same_as`.", 24,
+			look{unit: "percentunit", max: 1, noValue: "no step has `same_as`"},
+			query{`sum by (step) (rate(authprober_refusals_slower_total{@}[$__rate_interval])) / sum by (step) (rate(authprober_refusals_compared_total{@}[$__rate_interval]))`, "{{step}}"}),
 	}
 }
 
@@ -141,10 +165,12 @@ func checkLooks() []panel {
 			look{unit: "ops", noValue: "the schedule does not confirm"},
 			query{`sum(rate(authprober_confirm_runs_total{@}[$__rate_interval]))`, "began"},
 			query{`sum by (reason) (rate(authprober_confirm_runs_missed_total{@}[$__rate_interval]))`, "missed: {{reason}}"}),
-		timeline("Pace", "Whether the check meets only some of its due times, so as not to add to an outage, or none, because that was asked for.", 12, 9,
+		timeline("Pace", "Whether the check meets only some of its due times, so as not to add to an outage, or none, because that was asked for; "+
+			"and whether it pages on purpose, as a drill.", 12, 9,
 			look{unit: "none", noValue: "no such check", mappings: names("no", "green", "yes", "orange"), links: runbook("AuthProberPaused")},
 			query{`max by (instance) (authprober_governed{@})`, "governed, {{instance}}"},
-			query{`max by (instance) (authprober_paused{@})`, "paused, {{instance}}"}),
+			query{`max by (instance) (authprober_paused{@})`, "paused, {{instance}}"},
+			query{`max by (instance) (authprober_drill{@})`, "drill, {{instance}}"}),
 	}
 }
 

@@ -89,7 +89,7 @@ func alertsTable() panel {
 	return table("Alerts", "Alerts of the shipped rules that are pending or firing; each leads to its runbook. Empty unless something is wrong.", 10, 8,
 		look{unit: "none", noValue: "no alert"},
 		labels("alertname", "Alert", "alertstate", "Alert state", "check", "Check", "severity", "Severity", "team", "Team"),
-		column{query{`max by (alertname, alertstate, check, severity, team) (ALERTS{alertname=~"AuthProber.*",team=~"$team"})`, "{{alertname}}"}, "Is", "none", hidden()},
+		column{query{`max by (alertname, alertstate, check, severity, team) (ALERTS{alertname=~"AuthProber.*",alertname!="AuthProberWatchdog",team=~"$team"})`, "{{alertname}}"}, "Is", "none", hidden()},
 	).columnLink("Alert", "Runbook", runbooks+"${__value.text}.md")
 }
 

@@ -12,6 +12,8 @@ func proberBoard() *dashboard {
 			"{{instance}} keeps its old configuration", "The configuration that is there could not be loaded.", "instance"))
 	d.row("Is it there?", proberThere()...)
 	d.row("Is it on time?", proberOnTime()...)
+	d.row("Is it well?", proberWell()...)
+	d.row("Does it keep and send what it knows?", proberSends()...)
 	d.row("The process", proberProcess()...)
 	return d
 }
@@ -63,6 +65,58 @@ func proberOnTime() []panel {
 		graph("Inconclusive", "Runs that say nothing about the target, in a second, over all checks: errored is the prober's own fault, aborted a shutdown.", 12,
 			stacked(look{unit: "ops", noValue: "no check", links: runbook("AuthProberInconclusive")}),
 			query{`sum by (outcome) (rate(authprober_runs_inconclusive_total` + mine + `[$__rate_interval]))`, "{{outcome}}"}),
+	}
+}
+
+func proberWell() []panel {
+	blind := runbook("AuthProberBlind")
+	return []panel{
+		timeline("Control targets", "Whether what can be reached unless the prober's own network is sick could be. Where loopback is not, or nothing else is, the prober is blind.", 12, 9,
+			look{unit: "none", noValue: "no prober", mappings: names("unreachable", "red", "reachable", "green"), links: blind},
+			query{`min by (instance, target) (authprober_control_up` + mine + `)`, "{{target}}, {{instance}}"}),
+		graph("Control targets missed", "Share of the looks at a control target that did not reach it.", 12,
+			look{unit: "percentunit", max: 1, noValue: "no prober", links: blind},
+			query{`sum by (instance, target) (rate(authprober_control_failures_total` + mine + `[$__rate_interval])) / sum by (instance, target) (rate(authprober_control_looks_total` + mine + `[$__rate_interval]))`, "{{target}}, {{instance}}"}),
+		graph("Excused", "Runs in a second that would have failed and are errored, since the prober's own network or machine was sick, by what it was.", 12,
+			stacked(look{unit: "ops", noValue: "no prober", links: blind}),
+			query{`sum by (cause) (rate(authprober_runs_excused_total` + mine + `[$__rate_interval]))`, "{{cause}}"}),
+		graph("Starved", "Share of the time for which the prober did not get the processor it wanted, and for which its CPU quota kept it waiting, where it has one.", 12,
+			look{unit: "percentunit", noValue: "no prober", links: blind},
+			query{`rate(authprober_starved_seconds_total` + mine + `[$__rate_interval])`, "starved, {{instance}}"},
+			query{`rate(authprober_cpu_throttled_seconds_total` + mine + `[$__rate_interval])`, "quota, {{instance}}"}),
+	}
+}
+
+func proberSends() []panel {
+	return []panel{
+		graph("History", "What the history holds, and beyond which size the oldest runs go.", 8,
+			look{unit: "bytes", noValue: "no prober"},
+			query{`authprober_history_bytes` + mine, "in use, {{instance}}"},
+			query{`authprober_history_limit_bytes` + mine, "at the most, {{instance}}"}),
+		graph("History: failed", "Writes of the history that failed, and records that are lost for good, in an hour. Either is a disk that is full or slow.", 8,
+			look{unit: "none", noValue: "no prober"},
+			query{`increase(authprober_history_writes_failed_total` + mine + `[1h])`, "writes failed, {{instance}}"},
+			query{`increase(authprober_history_records_dropped_total` + mine + `[1h])`, "records lost, {{instance}}"}),
+		stat("Goes back", "How old the oldest run is that the history has.", 4,
+			look{unit: "s", noValue: "it is empty"},
+			query{`time() - (authprober_history_oldest_timestamp_seconds` + mine + ` > 0)`, "{{instance}}"}).height(9),
+		stat("Outlives a restart", "Whether the history is on a disk.", 4,
+			look{unit: "none", noValue: "no prober", mappings: names("no", "orange", "yes", "green")},
+			query{`authprober_history_durable` + mine, "{{instance}}"}).height(9),
+		graph("Alerts given directly", "Attempts to give alerts to Alertmanagers, in a second, and those that failed, by why. It has lines only where "+
+			"AUTHPROBER_ALERTMANAGER_URLS names some.", 12,
+			look{unit: "ops", noValue: "no Alertmanager is told directly", links: runbook("AuthProberNotificationsFailing")},
+			query{`sum by (alertmanager) (rate(authprober_notifications_total` + mine + `[$__rate_interval]))`, "{{alertmanager}}"},
+			query{`sum by (alertmanager, reason) (rate(authprober_notifications_failed_total` + mine + `[$__rate_interval]))`, "failed: {{reason}}, {{alertmanager}}"}),
+		graph("Heartbeats", "Heartbeats to whom watches the prober, in a second, and those that were not heard. It has lines only where AUTHPROBER_HEARTBEAT_URL is set.", 24,
+			look{unit: "ops", noValue: "nobody is sent heartbeats", links: runbook("AuthProberAbsent")},
+			query{`rate(authprober_heartbeats_total` + mine + `[$__rate_interval])`, "{{instance}}"},
+			query{`rate(authprober_heartbeats_failed_total` + mine + `[$__rate_interval])`, "failed, {{instance}}"}),
+		graph("OTLP", "Batches sent over OTLP in a second, those that failed, and runs that were dropped. It has lines only where an endpoint is set.", 12,
+			look{unit: "ops", noValue: "nothing is sent over OTLP"},
+			query{`sum by (signal) (rate(authprober_otlp_exports_total` + mine + `[$__rate_interval]))`, "{{signal}}"},
+			query{`sum by (signal) (rate(authprober_otlp_exports_failed_total` + mine + `[$__rate_interval]))`, "failed: {{signal}}"},
+			query{`sum by (signal) (rate(authprober_otlp_runs_dropped_total` + mine + `[$__rate_interval]))`, "runs dropped: {{signal}}"}),
 	}
 }
 

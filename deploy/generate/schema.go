@@ -18,7 +18,8 @@ import (
 var valuesSchema []byte
 
 // The chart sets these itself, from other values or because of where it puts things.
-var chartSets = []string{"LISTEN", "WEB_CONFIG_FILE", "PAUSE_FILE", "STATE_DIR", "SHARD", "STATE_KEY_FILE", "ALERTMANAGER_CONFIG_FILE"}
+var chartSets = []string{"LISTEN", "WEB_CONFIG_FILE", "PAUSE_FILE", "STATE_DIR", "SHARD", "STATE_KEY_FILE", "ALERTMANAGER_CONFIG_FILE",
+	"HEARTBEAT_URL"} // a secret: secrets.env brings it
 
 var setting = regexp.MustCompile("(?m)^\\| `AUTHPROBER_([A-Z_]+)` \\| .* \\| (.+) \\|$")
 

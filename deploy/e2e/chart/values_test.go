@@ -19,6 +19,8 @@ func TestMistakes(t *testing.T) {
 		{"half a shard", flow + "shards: 1.5", "'/shards'"},
 		{"setting that is none", flow + "settings: {LOG_LEVLE: debug}", "additional properties 'LOG_LEVLE' not allowed"},
 		{"setting of the chart", flow + "settings: {SHARD: 1/2}", "additional properties 'SHARD' not allowed"},
+		{"secret setting", flow + "settings: {HEARTBEAT_URL: https://sesame.example}", "additional properties 'HEARTBEAT_URL' not allowed"},
+		{"setting as a Secret", flow + "secrets: {env: [{variable: AUTHPROBER_SHARD, name: retail, key: a}]}", "'/secrets/env/0/variable'"},
 		{"setting as a variable", flow + "env: {AUTHPROBER_SHARD: 1/2}", "AUTHPROBER_SHARD"},
 		{"secret as a value", flow + "secrets: {env: [{variable: PASSWORD, value: sesame}]}", "'/secrets/env/0'"},
 		{"half a reference", flow + "secrets: {env: [{variable: PASSWORD, name: retail}]}", "missing property 'key'"},

@@ -107,6 +107,42 @@ func TestSize(t *testing.T) {
 	})
 }
 
+// A file whose size is made smaller gets smaller.
+func TestSizeMadeSmaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), FileName)
+		s := inFile(t, path, Options{})
+		c := testCheck("login", "")
+		now := time.Now()
+		for i := range 20_000 {
+			s.ObserveRun(failed(c, i, now.Add(-time.Duration(20_000-i)*time.Second)))
+			if i%5000 == 0 {
+				settle(s)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		was, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const size = 2 << 20
+		s = inFile(t, path, Options{Size: size})
+		for range 10 {
+			time.Sleep(tidyEvery)
+			settle(s)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		is, err := os.Stat(path)
+		if err != nil || was.Size() < 3*size || float64(is.Size()) > mayBeLarger*size+4096 {
+			t.Errorf("it was %d bytes, and is %d, want %d or so: %v", was.Size(), is.Size(), size, err)
+		}
+	})
+}
+
 // A schema that was released is never changed, and each leads to the same as a fresh one.
 func TestMigrations(t *testing.T) {
 	schema := func(s *Store) string {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
@@ -201,6 +202,9 @@ var (
 // before is the expression up to the mistake.
 func (s *Scope) explain(message, before string) string {
 	message, _, _ = strings.Cut(message, "\n")
+	if strings.HasSuffix(message, "exceeds maximum allowed nodes") {
+		return fmt.Sprintf("the expression has more than %d parts; want several shorter ones", conf.DefaultMaxNodes)
+	}
 	if m := unknownName.FindStringSubmatch(message); m != nil {
 		return s.explainName(m[1])
 	}

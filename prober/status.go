@@ -136,6 +136,9 @@ func (r Ratio) Percent() string {
 // PercentInterval is the 95 % interval for people, such as "2.2%-4.4%".
 func (r Ratio) PercentInterval() string { return percent(r.Lower) + "-" + percent(r.Upper) }
 
+// Percent writes a ratio for people, such as "3.1%". It is never shown without n.
+func Percent(ratio float64) string { return percent(ratio) }
+
 // percent writes ratios to three digits, as far as that tells anything.
 func percent(ratio float64) string {
 	p := 100 * ratio

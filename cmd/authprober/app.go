@@ -72,7 +72,8 @@ The process ends with
 		SilenceUsage:  true,
 	}
 	root.AddCommand(a.runCommand(), a.onceCommand(), a.checkCommand(), a.demoCommand(), a.bankCommand(),
-		a.planCommand(), a.backtestCommand(), a.gateCommand(), a.importCommand(), a.accountsCommand(), a.drillCommand(), a.schemaCommand(), a.versionCommand(), a.healthCommand())
+		a.planCommand(), a.backtestCommand(), a.gateCommand(), a.importCommand(), a.accountsCommand(),
+		a.statusCommand(), a.runsCommand(), a.reportCommand(), a.drillCommand(), a.schemaCommand(), a.versionCommand(), a.healthCommand())
 	return root
 }
 

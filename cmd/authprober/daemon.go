@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/authprober/authprober/checks"
 	"github.com/authprober/authprober/prober"
 	"github.com/authprober/authprober/prober/alertmanager"
@@ -32,7 +34,7 @@ type daemonOptions struct {
 	manager   manager
 	first     []prober.Observer          // told before all others
 	changed   []func(prober.StateChange) // told by the judge
-	pages     func(*web.Options)         // changes what is served; nil leaves it
+	demo      *demoPage                  // what the demo's page has beside; nil elsewhere
 	shown     []api.Setting              // of the settings
 	notify    *alertmanager.Options      // how to give alerts directly; nil for not at all
 	history   *history.Store             // what has happened; whoever made it closes it
@@ -92,7 +94,10 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	}
 	d.metrics.ObserveReload(true, time.Now())
 	d.export.pushFrom(o, d.metrics)
-	d.recent = web.NewRecent(o.config.Checks, nil)
+	d.recent = web.NewRecent(o.config.Checks, func(*prober.Run) int64 { return int64(o.history.LastID()) })
+	if err := d.recent.Restore(ctx, o.history); err != nil {
+		o.log.Error("the last runs are not known", zap.Error(err))
+	}
 	d.prober, err = prober.New(prober.Options{
 		Checks:    o.config.Checks,
 		Observers: append(append(first, d.metrics, d.judge, o.history, logs, d.recent), d.export.observers()...),

@@ -67,7 +67,7 @@ func (a *app) demo(ctx context.Context, length time.Duration) (err error) {
 	d, err := newDaemon(ctx, daemonOptions{
 		config: config, listener: listener, log: logger{zap.NewNop(), zap.NewAtomicLevel()}, grace: 5 * time.Second,
 		first: []prober.Observer{tale}, changed: []func(prober.StateChange){tale.changed},
-		history: past,
+		history: past, demo: &demoPage{bank},
 	})
 	if err != nil {
 		listener.Close()

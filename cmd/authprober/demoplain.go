@@ -28,7 +28,7 @@ func (v *plainView) close() {}
 
 func (v *plainView) show(sc scene) {
 	if v.next == 0 {
-		fmt.Fprintf(v.w, "metrics at %s/metrics, bank at %s\n", v.from.metrics, v.from.bank.URL)
+		fmt.Fprintf(v.w, "see it at %s/ (metrics at /metrics); the bank is at %s\n", v.from.metrics, v.from.bank.URL)
 		v.next = plainEvery
 	}
 	for _, e := range sc.events[v.events:] {

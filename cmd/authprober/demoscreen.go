@@ -62,7 +62,7 @@ func (s *screen) show(sc scene) {
 func (s *screen) lines(sc scene, columns, rows int) []string {
 	p := s.p
 	head := []string{
-		p.bold("authprober demo  "+clock(sc.since)) + p.dim("  "+s.from.metrics+"/metrics  Ctrl-C ends it"), "",
+		p.bold("authprober demo  "+clock(sc.since)+"  see it at "+s.from.metrics+"/") + p.dim("  Ctrl-C ends it"), "",
 	}
 	head = append(head, s.table(sc, columns)...)
 	head = append(head, "")

@@ -17,6 +17,7 @@ func (d *daemon) handler() http.Handler {
 		Gatherer: d.metrics,
 		Checks:   func() []prober.CheckStatus { return d.judge.All(time.Now()) },
 		Recent:   d.recent,
+		History:  d.options.history,
 		Pools:    func() []prober.PoolStatus { return d.config().Accounts.Status(time.Now()) },
 		Flow:     func(check string) string { return d.config().Flow(check) },
 		Prober:   d.itself,
@@ -28,8 +29,9 @@ func (d *daemon) handler() http.Handler {
 		Version:  version().Version,
 		Log:      d.options.log.Logger,
 	}
-	if d.options.pages != nil {
-		d.options.pages(&o)
+	if demo := d.options.demo; demo != nil {
+		o.Controls = demo.controls
+		return demo.wrap(web.Handler(o))
 	}
 	return web.Handler(o)
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -21,6 +23,7 @@ import (
 
 	"github.com/authprober/authprober/prober/history"
 	"github.com/authprober/authprober/prober/otlp/otlptest"
+	"github.com/authprober/authprober/prober/web/api"
 )
 
 // The secrets that must not get out. The sentinels are unlike anything else, so
@@ -204,6 +207,26 @@ func TestNoSecretGetsOut(t *testing.T) {
 		{"what an Alertmanager gets", func() string { return <-received.bodies }, "AuthProberFailOpen"},
 		{"/metrics", func() string { return get(t, url+"/metrics") }, "authprober_run_failures_total"},
 		{"/", func() string { return get(t, url+"/") }, "leak"},
+		{"/checks", func() string { return getUntil(t, url+"/checks/"+soon("signed"), "What failed") }, "What failed"},
+		{"/runs", func() string { return get(t, url+"/runs") }, "failed"},
+		{"/runs, whole", func() string { return everyRun(t, url, "/runs/") }, "Failed at leak"},
+		{"/accounts", func() string { return get(t, url+"/accounts") }, "retail"},
+		{"/prober", func() string { return get(t, url+"/prober") }, "AUTHPROBER_LISTEN"},
+		{"/live", func() string { return firstEvent(t, url+"/live?since=0") }, "check-"},
+		{"API: checks", func() string { return get(t, url+"/api/v1/checks") }, `"state"`},
+		{"API: runs", func() string { return get(t, url+"/api/v1/runs") }, `"failed"`},
+		{"API: runs, whole", func() string { return everyRun(t, url, "/api/v1/runs/") }, `"reason"`},
+		{"API: of a check", func() string {
+			path := url + "/api/v1/checks/" + soon("signed")
+			return get(t, path) + get(t, path+"/series") + get(t, path+"/causes") + get(t, path+"/flow")
+		}, `secrets: {client: {env: SENTINEL_CLIENT}`},
+		{"API: the rest", func() string {
+			return get(t, url+"/api/v1/changes") + get(t, url+"/api/v1/accounts") + get(t, url+"/api/v1/prober")
+		}, `"retail"`},
+		{"status", func() string { return command(environ, "status", "--url", url)() }, "healthy"},
+		{"runs", func() string { return command(environ, "runs", "--url", url)() }, "failed"},
+		{"report", func() string { return command(environ, "report", "--url", url)() }, "What failed"},
+		{"report in Markdown", func() string { return command(environ, "report", "--url", url, "--format", "markdown")() }, "### Failed at"},
 		{"/-/ready", func() string { return get(t, url+"/-/ready") }, "ready"},
 		{"/-/log-level", func() string { return get(t, url+"/-/log-level") }, "debug"},
 		{"the end", func() string {
@@ -345,5 +368,56 @@ func remembered(t *testing.T, dir string) {
 	})
 	if err != nil || found == 0 {
 		t.Errorf("the token is in %d files of the state: %v", found, err)
+	}
+}
+
+// getUntil asks until the answer has something that the history is about to write.
+func getUntil(t *testing.T, url, what string) string {
+	t.Helper()
+	for {
+		if text := get(t, url); strings.Contains(text, what) {
+			return text
+		}
+		if err := t.Context().Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// everyRun asks for each run that there is.
+func everyRun(t *testing.T, url, path string) string {
+	t.Helper()
+	var page api.Runs
+	if err := json.Unmarshal([]byte(get(t, url+"/api/v1/runs?limit=1000")), &page); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, r := range page.Runs {
+		b.WriteString(get(t, url+path+r.ID))
+	}
+	return b.String()
+}
+
+// firstEvent is the first event of a stream.
+func firstEvent(t *testing.T, url string) string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, "GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var event strings.Builder
+	for lines := bufio.NewReader(resp.Body); ; {
+		line, err := lines.ReadString('\n')
+		event.WriteString(line)
+		if err != nil || line == "\n" {
+			return event.String()
+		}
 	}
 }

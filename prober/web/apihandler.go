@@ -12,14 +12,17 @@ import (
 // routes are the JSON API, each with the name of its operation in openapi.json.
 func (p *pages) routes() map[string]func(*http.Request) (any, *api.Problem) {
 	return map[string]func(*http.Request) (any, *api.Problem){
-		"/api/v1/checks":              p.apiChecks,
-		"/api/v1/checks/{check}":      p.apiCheck,
-		"/api/v1/checks/{check}/plan": p.apiPlan,
-		"/api/v1/checks/{check}/flow": p.apiFlow,
-		"/api/v1/runs":                p.apiRuns,
-		"/api/v1/runs/{run}":          p.apiRun,
-		"/api/v1/accounts":            func(*http.Request) (any, *api.Problem) { return p.pools(), nil },
-		"/api/v1/prober":              func(*http.Request) (any, *api.Problem) { return p.itself(), nil },
+		"/api/v1/checks":                p.apiChecks,
+		"/api/v1/checks/{check}":        p.apiCheck,
+		"/api/v1/checks/{check}/plan":   p.apiPlan,
+		"/api/v1/checks/{check}/flow":   p.apiFlow,
+		"/api/v1/checks/{check}/series": p.apiSeries,
+		"/api/v1/checks/{check}/causes": p.apiCauses,
+		"/api/v1/changes":               p.apiChanges,
+		"/api/v1/runs":                  p.apiRuns,
+		"/api/v1/runs/{run}":            p.apiRun,
+		"/api/v1/accounts":              func(*http.Request) (any, *api.Problem) { return p.pools(), nil },
+		"/api/v1/prober":                func(*http.Request) (any, *api.Problem) { return p.itself(), nil },
 	}
 }
 
@@ -138,10 +141,76 @@ func (p *pages) apiRun(r *http.Request) (any, *api.Problem) {
 	run, ok, err := p.findRun(r.Context(), r.PathValue("run"))
 	switch {
 	case err != nil:
-		p.opts.Log.Error("history", errorField(err))
-		return nil, &api.Problem{Title: http.StatusText(http.StatusServiceUnavailable), Status: http.StatusServiceUnavailable, Detail: "the history cannot be read"}
+		return nil, p.unreadable(err)
 	case !ok:
 		return nil, notFound("there is no such run, or not any more")
 	}
 	return run, nil
+}
+
+// unreadable says that the history failed, which is logged.
+func (p *pages) unreadable(err error) *api.Problem {
+	p.opts.Log.Error("history", errorField(err))
+	return &api.Problem{Title: http.StatusText(http.StatusServiceUnavailable), Status: http.StatusServiceUnavailable, Detail: "the history cannot be read"}
+}
+
+// spanOf is the check and the time that a request is about: the last hour, unless it
+// says otherwise.
+func (p *pages) spanOf(r *http.Request) (check string, from, to time.Time, problem *api.Problem) {
+	check = r.PathValue("check")
+	if _, ok := p.status(check); !ok {
+		return check, from, to, notFound("there is no such check")
+	}
+	from, to, problem = momentsOf(r.Form)
+	now := time.Now()
+	if to.IsZero() {
+		to = now
+	}
+	if from.IsZero() {
+		from = to.Add(-time.Hour)
+	}
+	if problem == nil && !from.Before(to) {
+		problem = badRequest("since: want a time before until, which is now unless it is given")
+	}
+	return check, from, to, problem
+}
+
+func (p *pages) apiSeries(r *http.Request) (any, *api.Problem) {
+	check, from, to, problem := p.spanOf(r)
+	if problem != nil {
+		return nil, problem
+	}
+	out, err := p.series(r.Context(), check, from, to)
+	if err != nil {
+		return nil, p.unreadable(err)
+	}
+	return out, nil
+}
+
+func (p *pages) apiCauses(r *http.Request) (any, *api.Problem) {
+	check, from, to, problem := p.spanOf(r)
+	if problem != nil {
+		return nil, problem
+	}
+	out, err := p.causes(r.Context(), check, from, to)
+	if err != nil {
+		return nil, p.unreadable(err)
+	}
+	return out, nil
+}
+
+func (p *pages) apiChanges(r *http.Request) (any, *api.Problem) {
+	since, until, problem := momentsOf(r.Form)
+	if problem != nil {
+		return nil, problem
+	}
+	limit, before, problem := pageOf(r.Form)
+	if problem != nil {
+		return nil, problem
+	}
+	out, err := p.changes(r.Context(), r.Form.Get("check"), since, until, before, limit)
+	if err != nil {
+		return nil, p.unreadable(err)
+	}
+	return out, nil
 }

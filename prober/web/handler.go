@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/history"
 	"github.com/authprober/authprober/prober/web/api"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -23,6 +24,8 @@ type Options struct {
 	// Recent has the last runs. It has to be told of runs after the judge that Checks
 	// asks, and after the history. Nil stands for one that is told nothing.
 	Recent *Recent
+	// History has the runs before those. Nil is none.
+	History *history.Store
 	// Pools returns how the pools of accounts stand. Nil is none.
 	Pools func() []prober.PoolStatus
 	// Prober says how the prober itself is. Nil knows nothing but the version.
@@ -102,7 +105,7 @@ func secured(h http.Handler) http.Handler {
 		header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "+
 			"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types authprober")
 		header.Set("X-Content-Type-Options", "nosniff")
-		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Referrer-Policy", "same-origin")
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
 		header.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.ServeHTTP(w, r)

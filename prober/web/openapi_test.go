@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/history"
 	"github.com/authprober/authprober/prober/web/api"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -80,7 +81,7 @@ func TestOpenAPIHasTheRoutes(t *testing.T) {
 func TestOpenAPIHasTheFields(t *testing.T) {
 	doc, _ := readOpenAPI(t)
 	seen := map[string]bool{}
-	for _, v := range []any{api.Checks{}, api.Runs{}, api.Run{}, api.Plan{}, api.Flow{}, api.Accounts{}, api.Prober{}, api.Problem{}} {
+	for _, v := range []any{api.Checks{}, api.Runs{}, api.Run{}, api.Plan{}, api.Flow{}, api.Accounts{}, api.Prober{}, api.Problem{}, api.Series{}, api.Causes{}, api.Changes{}} {
 		holdFields(t, doc, seen, reflect.TypeOf(v))
 	}
 	for name := range doc.Components.Schemas {
@@ -141,7 +142,19 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		{"/api/v1/checks/nothing/plan", "/api/v1/checks/{check}/plan", 404},
 		{"/api/v1/checks/login/flow", "/api/v1/checks/{check}/flow", 200},
 		{"/api/v1/checks/nothing/flow", "/api/v1/checks/{check}/flow", 404},
+		{"/api/v1/checks/login/series", "/api/v1/checks/{check}/series", 200},
+		{"/api/v1/checks/group:bank/series?since=6h&until=1m", "/api/v1/checks/{check}/series", 200},
+		{"/api/v1/checks/login/series?since=1h&until=2h", "/api/v1/checks/{check}/series", 400},
+		{"/api/v1/checks/nothing/series", "/api/v1/checks/{check}/series", 404},
+		{"/api/v1/checks/login/causes", "/api/v1/checks/{check}/causes", 200},
+		{"/api/v1/checks/login/causes?since=-1h", "/api/v1/checks/{check}/causes", 400},
+		{"/api/v1/checks/nothing/causes", "/api/v1/checks/{check}/causes", 404},
+		{"/api/v1/changes", "/api/v1/changes", 200},
+		{"/api/v1/changes?check=login&limit=1", "/api/v1/changes", 200},
+		{"/api/v1/changes?limit=one", "/api/v1/changes", 400},
 		{"/api/v1/runs", "/api/v1/runs", 200},
+		{"/api/v1/runs?tag=release%3D2&step=login&reason=status_5xx&account=retail-1", "/api/v1/runs", 200},
+		{"/api/v1/runs?tag=release", "/api/v1/runs", 400},
 		{"/api/v1/runs?limit=1", "/api/v1/runs", 200},
 		{"/api/v1/runs?outcome=failed&check=login&since=1h", "/api/v1/runs", 200},
 		{"/api/v1/runs?outcome=fine", "/api/v1/runs", 400},
@@ -215,11 +228,15 @@ func fullOptions(t *testing.T) Options {
 		return &c
 	}
 	checks := []*prober.Check{check("login", ""), check("cards", "bank"), check("pay", "bank")}
-	judge, err := prober.NewJudge(checks)
+	opts.History = newHistory(t)
+	judge, err := prober.NewJudge(checks, opts.History.ObserveStateChange)
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts.Recent = NewRecent(checks, nil)
+	if err := opts.History.Attach(t.Context(), judge, checks); err != nil {
+		t.Fatal(err)
+	}
+	opts.Recent = NewRecent(checks, func(*prober.Run) int64 { return int64(opts.History.LastID()) })
 	now := time.Now()
 	for i := range 60 {
 		r := &prober.Run{Check: checks[i%3], Seq: uint64(i), Start: now.Add(time.Duration(i-60) * 40 * time.Second), Took: time.Second, Outcome: prober.Passed,
@@ -228,11 +245,15 @@ func fullOptions(t *testing.T) Options {
 		r.Due = r.Start
 		if i%2 == 0 {
 			r.Outcome, r.Tags["release"] = prober.Failed, "2"
+			r.Steps[0].Exchange = &prober.Exchange{Request: "GET https://bank.example/", Header: []prober.Field{{Name: "Accept", Value: "*/*"}}, Proto: "HTTP/1.1", Status: 503,
+				AnswerHeader: []prober.Field{{Name: "X-Release", Value: "2"}}, Answer: "out of service", AnswerBytes: 99, AnswerCut: true, Curl: `curl "$URL"`}
 			r.Steps[0].Status, r.Steps[0].Reason, r.Steps[0].Detail = 503, prober.ReasonStatus5xx, "want status == 200, got 503"
 		}
 		judge.ObserveRun(r)
+		opts.History.ObserveRun(r)
 		opts.Recent.ObserveRun(r)
 	}
+	written(t, opts.History, 60)
 	opts.Checks = func() []prober.CheckStatus { return judge.All(now) }
 	opts.Flow = func(check string) string { return map[string]string{"login": "name: login\n"}[check] }
 	opts.Pools = func() []prober.PoolStatus {
@@ -243,4 +264,39 @@ func fullOptions(t *testing.T) Options {
 			Reload: api.Reload{OK: true, At: now}, History: &api.History{Durable: true, File: "f"}}
 	}
 	return opts
+}
+
+// newHistory is one in memory, which its test closes.
+func newHistory(t *testing.T) *history.Store {
+	t.Helper()
+	db, err := history.OpenMemory(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := history.New(t.Context(), db, history.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
+// written waits until the history has so many runs.
+func written(t *testing.T, store *history.Store, n int) {
+	t.Helper()
+	for {
+		news := store.Wrote()
+		page, err := store.Runs(t.Context(), history.Filter{Limit: n})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page.Runs) >= n {
+			return
+		}
+		<-news
+	}
 }

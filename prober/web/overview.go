@@ -50,7 +50,8 @@ type saying struct{ Class, Text, Link string }
 
 // Ranks of trouble, the worst first.
 const (
-	rankFiring = iota + 1
+	rankOpen = iota + 1 // a door is open that must be shut
+	rankFiring
 	rankSuspect
 	rankExceeded
 	rankBlind // nothing is being learnt of it
@@ -59,6 +60,8 @@ const (
 
 func rankOf(s *prober.CheckStatus) int {
 	switch {
+	case len(s.FailOpens) > 0:
+		return rankOpen
 	case s.State == detect.Firing:
 		return rankFiring
 	case s.State == detect.Suspect:
@@ -254,7 +257,7 @@ func newSummary(all []prober.CheckStatus) summary {
 	for i := range all {
 		rank := rankOf(&all[i])
 		n[rank]++
-		if rank == rankFiring {
+		if rank <= rankFiring {
 			firing = append(firing, all[i].Check.Name)
 		}
 	}
@@ -262,6 +265,9 @@ func newSummary(all []prober.CheckStatus) summary {
 	var rest []string
 	if n[rankSuspect] > 0 {
 		s.Class, s.Head = "suspect", fmt.Sprintf("%s suspect", countedAre(n[rankSuspect], "check"))
+	}
+	if n[rankOpen] > 0 {
+		rest = append(rest, fmt.Sprintf("%d let in what must be refused", n[rankOpen]))
 	}
 	if len(firing) > 0 {
 		if n[rankSuspect] > 0 {

@@ -37,6 +37,7 @@ func (p *pages) itself() api.Prober {
 	if out.Warnings == nil {
 		out.Warnings = []string{}
 	}
+	out.History = p.historyItself()
 	last, worst := p.opts.Recent.Lag()
 	out.Version, out.Running, out.Checks = p.opts.Version, p.opts.Ready(), len(p.opts.Checks())
 	out.Lag, out.WorstLag, out.Started = last.Seconds(), worst.Seconds(), p.opts.Recent.begin.UTC().Round(0)
@@ -84,12 +85,12 @@ func historyText(h *api.History) string {
 	if h.Durable {
 		text = h.File
 	}
-	text += fmt.Sprintf("; some %d runs, %.1f MB", h.Runs, float64(h.Bytes)/1e6)
+	text += fmt.Sprintf("; %.1f MB", float64(h.Bytes)/1e6)
 	if h.Oldest != nil {
 		text += ", since " + h.Oldest.Format("2006-01-02 15:04 UTC")
 	}
 	if h.WritesFailed > 0 || h.Dropped > 0 {
-		text += fmt.Sprintf("; %d writes failed, %d runs are not in it: %s", h.WritesFailed, h.Dropped, h.LastError)
+		text += fmt.Sprintf("; %d writes failed, %d records are not in it: %s", h.WritesFailed, h.Dropped, h.LastError)
 	}
 	return text
 }

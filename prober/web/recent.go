@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/authprober/authprober/prober"
-	"github.com/authprober/authprober/prober/web/api"
 )
 
 const (
@@ -265,21 +264,4 @@ func (r *Recent) touchedSince(since time.Time) (names []string) {
 		}
 	}
 	return names
-}
-
-// Restore makes known the last runs of a check that another process has made, the
-// oldest first, before the first run is observed.
-func (r *Recent) Restore(check string, runs []api.Summary) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	t := r.checks[check]
-	if t == nil {
-		return
-	}
-	for _, s := range runs {
-		if id, ok := api.ParseRunID(s.ID); ok {
-			end := s.Start.Add(time.Duration(s.Took * float64(time.Second)))
-			t.add(trace{id: id, check: s.Check, end: end, outcome: prober.Outcome(s.Outcome), step: s.Step, reason: prober.Reason(s.Reason)})
-		}
-	}
 }

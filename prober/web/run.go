@@ -209,6 +209,12 @@ func cameTo(s api.Step) string {
 	if s.Attempts > 1 {
 		parts = append(parts, fmt.Sprintf("%d requests", s.Attempts))
 	}
+	if s.Repeat != "" {
+		parts = append(parts, "its repeat: "+strings.ReplaceAll(s.Repeat, "_", " "))
+	}
+	if s.Propagation > 0 {
+		parts = append(parts, "refused after "+took(s.Propagation))
+	}
 	if s.Delivery > 0 {
 		parts = append(parts, "delivered in "+took(s.Delivery))
 	}

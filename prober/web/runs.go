@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/authprober/authprober/prober"
@@ -18,6 +19,10 @@ type runQuery struct {
 	check        string
 	outcome      prober.Outcome
 	since, until time.Time
+	step         string
+	reason       prober.Reason
+	account      string
+	tags         map[string]string
 	before       int64 // cursor: 0 for the latest
 	limit        int
 }
@@ -29,38 +34,68 @@ const (
 
 // newRunQuery reads a query. A mistake in it is said, not left out.
 func newRunQuery(q url.Values) (one runQuery, problem *api.Problem) {
-	one = runQuery{check: q.Get("check"), outcome: prober.Outcome(q.Get("outcome")), limit: usualRuns}
+	one = runQuery{check: q.Get("check"), outcome: prober.Outcome(q.Get("outcome")), step: q.Get("step"),
+		reason: prober.Reason(q.Get("reason")), account: q.Get("account"), limit: usualRuns}
 	wrong := func(text string) (runQuery, *api.Problem) { return one, badRequest(text) }
 	if one.outcome != "" && !slices.Contains(prober.Outcomes, one.outcome) {
 		return wrong("outcome: want passed, failed, errored or aborted")
 	}
-	for name, at := range map[string]*time.Time{"since": &one.since, "until": &one.until} {
-		if text := q.Get(name); text != "" {
+	for _, text := range q["tag"] {
+		tag, value, ok := strings.Cut(text, "=")
+		if !ok || tag == "" {
+			return wrong("tag: want TAG=VALUE, such as release=1.2.3")
+		}
+		if one.tags == nil {
+			one.tags = map[string]string{}
+		}
+		one.tags[tag] = value
+	}
+	one.since, one.until, problem = momentsOf(q)
+	if problem == nil {
+		one.limit, one.before, problem = pageOf(q)
+	}
+	return one, problem
+}
+
+// momentsOf reads since and until; a time that is not given is zero.
+func momentsOf(q url.Values) (since, until time.Time, problem *api.Problem) {
+	for _, x := range []struct {
+		name string
+		at   *time.Time
+	}{{"since", &since}, {"until", &until}} {
+		if text := q.Get(x.name); text != "" {
 			var ok bool
-			if *at, ok = parseMoment(text, time.Now()); !ok {
-				return wrong(name + ": want a time such as 2026-11-27T03:00:00Z, or how long ago, such as 24h")
+			if *x.at, ok = ParseMoment(text, time.Now()); !ok {
+				return since, until, badRequest(x.name + ": want a time such as 2026-11-27T03:00:00Z, or how long ago, such as 24h")
 			}
 		}
 	}
+	return since, until, nil
+}
+
+// pageOf reads limit and cursor.
+func pageOf(q url.Values) (limit int, before int64, problem *api.Problem) {
+	limit = usualRuns
 	if text := q.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > mostRuns {
-			return wrong("limit: want a number from 1 to 1000")
+			return limit, 0, badRequest("limit: want a number from 1 to 1000")
 		}
-		one.limit = n
+		limit = n
 	}
 	if text := q.Get("cursor"); text != "" {
 		id, ok := api.ParseRunID(text)
 		if !ok {
-			return wrong("cursor: want the next of an answer before")
+			return limit, 0, badRequest("cursor: want the next of an answer before")
 		}
-		one.before = id
+		before = id
 	}
-	return one, nil
+	return limit, before, nil
 }
 
-// parseMoment reads a time, or how long before now.
-func parseMoment(text string, now time.Time) (time.Time, bool) {
+// ParseMoment reads a time as the API's since and until are written: RFC 3339, or how
+// long before now, such as 24h.
+func ParseMoment(text string, now time.Time) (time.Time, bool) {
 	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
 		return now.Add(-d), true
 	}
@@ -82,9 +117,7 @@ func (p *pages) findRuns(ctx context.Context, query url.Values) (api.Runs, *api.
 	found, ok, err := p.runsOfHistory(ctx, q)
 	switch {
 	case err != nil:
-		p.opts.Log.Error("history", errorField(err))
-		return found, &api.Problem{Title: http.StatusText(http.StatusServiceUnavailable), Status: http.StatusServiceUnavailable,
-			Detail: "the history cannot be read"}
+		return found, p.unreadable(err)
 	case ok:
 		return found, nil
 	}
@@ -98,6 +131,11 @@ func (r *Recent) runs(q runQuery) api.Runs {
 	found := api.Runs{Runs: []api.Summary{}}
 	for _, w := range r.last() {
 		end := w.run.End()
+		step := w.run.FailedStep()
+		if q.step != "" && (step == nil || step.Name != q.step) || q.reason != "" && (step == nil || step.Reason != q.reason) ||
+			q.account != "" && w.run.Account != q.account || !hasTags(w.run.Tags, q.tags) {
+			continue
+		}
 		if q.check != "" && w.run.Check.Name != q.check || q.outcome != "" && w.run.Outcome != q.outcome ||
 			end.Before(q.since) || !q.until.IsZero() && !end.Before(q.until) || q.before > 0 && w.id >= q.before {
 			continue
@@ -109,4 +147,13 @@ func (r *Recent) runs(q runQuery) api.Runs {
 		found.Runs = append(found.Runs, api.NewSummary(w.id, w.run))
 	}
 	return found
+}
+
+func hasTags(tags, want map[string]string) bool {
+	for tag, value := range want {
+		if got, ok := tags[tag]; !ok || got != value {
+			return false
+		}
+	}
+	return true
 }

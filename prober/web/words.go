@@ -117,3 +117,6 @@ func countedAre(n int, word string) string {
 func span(seconds float64) string {
 	return detect.Quantile{Time: time.Duration(seconds * float64(time.Second))}.String()
 }
+
+// percentOf writes a ratio for people, as [prober.Ratio] does.
+func percentOf(ratio float64) string { return prober.Percent(ratio) }

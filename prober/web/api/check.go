@@ -29,6 +29,7 @@ type Check struct {
 	Since       *time.Time  `json:"since,omitempty"`
 	Evidence    float64     `json:"evidence"`
 	Recovery    float64     `json:"recovery"`
+	FailOpens   []FailOpen  `json:"fail_opens"`
 	ChangePoint *time.Time  `json:"change_point,omitempty"`
 	Blame       *Blame      `json:"blame,omitempty"`
 	Ratios      []Ratio     `json:"ratios"`
@@ -42,6 +43,17 @@ type Check struct {
 	LastRun     *Summary    `json:"last_run,omitempty"`
 	LastFailed  *Summary    `json:"last_failed,omitempty"`
 	LastPass    *time.Time  `json:"last_pass,omitempty"`
+}
+
+// A FailOpen is a step that must be refused and was accepted, while that stands.
+type FailOpen struct {
+	Step     string    `json:"step"`
+	Sentence string    `json:"sentence"`
+	Since    time.Time `json:"since"`
+	Last     time.Time `json:"last"`
+	Runs     int       `json:"runs"`
+	Refused  int       `json:"refused"` // runs in a row since then in which it was refused
+	Needed   int       `json:"needed"`  // how many it takes
 }
 
 // A Schedule says when a check runs.
@@ -132,7 +144,7 @@ func NewCheck(s *prober.CheckStatus) Check {
 		Schedule:  Schedule{c.Schedule.Every.Seconds(), c.Schedule.Timeout.Seconds(), c.Schedule.Concurrency, c.Schedule.Confirm.Seconds()},
 		Objective: newObjective(c.Objective),
 		State:     s.State.String(), Since: moment(s.Since), Evidence: s.Evidence, Recovery: s.Recovery, ChangePoint: moment(s.ChangePoint),
-		Ratios: []Ratio{}, Thresholds: []Threshold{},
+		FailOpens: []FailOpen{}, Ratios: []Ratio{}, Thresholds: []Threshold{},
 		Counts:     Counts{s.Counts.Due(), s.Counts.Passed, s.Counts.Failed, s.Counts.Errored, s.Counts.Aborted, s.Counts.Missed},
 		Pace:       Pace{string(s.Pace.To), string(s.Pace.Why), moment(s.Pace.At), moment(s.Pace.Until)},
 		DrillUntil: moment(s.Drill.Until),
@@ -147,6 +159,10 @@ func NewCheck(s *prober.CheckStatus) Check {
 	}
 	if text := s.BlameText(); text != "" {
 		out.Blame = newBlame(s.Blame, text)
+	}
+	for i := range s.FailOpens {
+		f := &s.FailOpens[i]
+		out.FailOpens = append(out.FailOpens, FailOpen{f.Step, f.String(), f.Since.Round(0).UTC(), f.Last.Round(0).UTC(), f.Runs, f.Refused, f.Needed})
 	}
 	for _, r := range s.Ratios {
 		out.Ratios = append(out.Ratios, NewRatio(r))

@@ -92,7 +92,8 @@ type ReasonCount struct {
 // A TagCount is how many of the runs with a tag failed. It is over-represented where
 // its ratio is above that of all runs, beyond its 95 % interval.
 type TagCount struct {
-	Tag
+	Tag    string  `json:"tag"`
+	Value  string  `json:"value"`
 	Failed int     `json:"failed"`
 	Runs   int     `json:"runs"`
 	Lower  float64 `json:"lower"`

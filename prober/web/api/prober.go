@@ -41,7 +41,6 @@ type History struct {
 	Durable      bool       `json:"durable"` // it outlives the process
 	File         string     `json:"file,omitempty"`
 	Bytes        int64      `json:"bytes"`
-	Runs         int64      `json:"runs"`
 	Oldest       *time.Time `json:"oldest,omitempty"`
 	Dropped      uint64     `json:"dropped"`
 	WritesFailed uint64     `json:"writes_failed"`

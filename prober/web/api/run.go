@@ -30,6 +30,8 @@ type Summary struct {
 	TraceID string            `json:"trace_id,omitempty"`
 	Tags    map[string]string `json:"tags,omitempty"`
 	Error   string            `json:"error,omitempty"` // why it says nothing about the target
+	// Evidence is that of the check after the run; missing where only the run is known.
+	Evidence *float64 `json:"evidence,omitempty"`
 }
 
 // A Run is a run with its steps. Of passed runs they are kept for a sample only:
@@ -59,6 +61,10 @@ type Step struct {
 	Attempts int                `json:"attempts,omitempty"`
 	Polls    int                `json:"polls,omitempty"`
 	Delivery float64            `json:"delivery_seconds,omitempty"`
+	// Repeat is what came of the one confirming repeat of a must-be-refused step that was
+	// accepted, and Propagation how long a revocation took to be seen.
+	Repeat      string  `json:"repeat,omitempty"`
+	Propagation float64 `json:"propagation_seconds,omitempty"`
 	// Exchange is what was sent and got, redacted; missing where it was not kept.
 	Exchange *Exchange `json:"exchange,omitempty"`
 }
@@ -144,6 +150,10 @@ func NewSteps(steps []prober.StepResult) []Step {
 		one := Step{
 			Step: s.Name, Start: s.Start.Seconds(), Took: s.Took.Seconds(), Skipped: s.Skipped, Reason: string(s.Reason), Detail: s.Detail,
 			Request: s.Request, Status: s.Status, Remote: s.Remote, Attempts: s.Attempts, Polls: s.Polls, Delivery: s.Delivery.Seconds(),
+			Repeat: string(s.Repeat), Propagation: s.Propagation.Seconds(),
+		}
+		if e := s.Exchange; e != nil {
+			one.Exchange = &Exchange{e.Request, newFields(e.Header), e.Body, e.Proto, e.Status, newFields(e.AnswerHeader), e.Answer, e.AnswerBytes, e.AnswerCut, e.Curl}
 		}
 		s.Phases.Each(func(name string, d time.Duration) {
 			if one.Phases == nil {
@@ -152,6 +162,13 @@ func NewSteps(steps []prober.StepResult) []Step {
 			one.Phases[name] = d.Seconds()
 		})
 		out = append(out, one)
+	}
+	return out
+}
+
+func newFields(fields []prober.Field) (out []Field) {
+	for _, f := range fields {
+		out = append(out, Field(f))
 	}
 	return out
 }

@@ -128,8 +128,10 @@ func (st *AuthorizeStep) Run(ctx context.Context, s *Session) error {
 
 // accepted reports whether an answer that is to be a refusal goes on with the
 // authorization instead: whoever is redirected, is redirected to log in, or back to
-// where the request has said.
-func (st *AuthorizeStep) accepted(s *Session) bool { return s.answer.redirect() != nil }
+// where the request has said. An error that comes back to the client is none.
+func (st *AuthorizeStep) accepted(s *Session) bool {
+	return s.answer.redirect() != nil && s.grant(st.client).awaited
+}
 
 // begin notes that the authorization request is on its way: what was pushed is used
 // up, and a response has to come.

@@ -1,16 +1,15 @@
 package checks
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/authprober/authprober/checks/secrettest"
 	"github.com/authprober/authprober/prober"
 )
 
@@ -142,15 +141,11 @@ steps:
 	}
 }
 
-// noSecret fails the test if a secret is in the text, plain or encoded.
+// noSecret fails the test if a secret is in the text, in any form.
 func noSecret(t *testing.T, text string, secrets ...string) {
 	t.Helper()
-	for _, s := range secrets {
-		for _, form := range []string{s, url.QueryEscape(s), fmt.Sprintf("%x", s), base64.StdEncoding.EncodeToString([]byte(s))} {
-			if strings.Contains(strings.ToLower(text), strings.ToLower(form)) {
-				t.Errorf("the secret %s is in\n%s", s, text)
-			}
-		}
+	for _, f := range secrettest.Find(text, secrets...) {
+		t.Errorf("the secret %s is there, %s: %s\n%s", f.Secret, f.Form, f.Around, text)
 	}
 }
 

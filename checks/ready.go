@@ -40,6 +40,10 @@ type readyCheck struct {
 	Pool string `yaml:"pool"`
 	// Repeats says which of the steps before it the check sends again, a pattern. The default is none.
 	Repeats string `yaml:"repeats"`
+	// Ends says that the session of the token is over by then, or may be.
+	Ends bool `yaml:"ends"`
+	// Bare says that it sends no token, so that it does not matter whether that is a good one.
+	Bare bool `yaml:"bare"`
 	// Parameters are those of the check itself.
 	Parameters []parameter `yaml:"parameters"`
 	// Steps are what it becomes.

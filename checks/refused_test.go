@@ -114,12 +114,18 @@ var repeats = map[string]prober.Repeat{
 }
 
 // run makes one run of the case's flow against a bank, and returns it with the step that
-// must be refused.
-func (c refusedCase) run(t *testing.T, bank *banktest.Server) (prober.Report, string) {
+// must be refused and with whether it pages.
+func (c refusedCase) run(t *testing.T, bank *banktest.Server) (r prober.Report, step string, pages bool) {
 	t.Helper()
 	config := c.load(t, bank)
-	refuse := config.Checks[0].RefuseSteps
-	return probeOnce(t, config), refuse[len(refuse)-1]
+	judge, err := prober.NewJudge(config.Checks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check, begun := config.Checks[0], time.Now()
+	r = probeOnce(t, config)
+	judge.ObserveRun(&prober.Run{Check: check, Seq: 1, Due: begun, Start: begun, Outcome: r.Outcome(), Report: r})
+	return r, check.RefuseSteps[len(check.RefuseSteps)-1], judge.Firing(check)
 }
 
 func (c refusedCase) load(t *testing.T, bank *banktest.Server) *Config {
@@ -143,8 +149,8 @@ func TestRefused(t *testing.T) {
 			t.Parallel()
 			bank := banktest.NewServer(banktest.Options{Users: 1, JWT: true, PasswordOnly: true})
 			defer bank.Close()
-			if r, _ := c.run(t, bank); r.Outcome() != prober.Passed {
-				t.Fatalf("the bank refuses, and the run is %s: %v %+v", r.Outcome(), r.Err, r.Steps)
+			if r, _, pages := c.run(t, bank); r.Outcome() != prober.Passed || pages {
+				t.Fatalf("the bank refuses, and the run is %s (it pages: %t): %v %+v", r.Outcome(), pages, r.Err, r.Steps)
 			}
 			fault, err := banktest.ParseFault(c.fault)
 			if err != nil {
@@ -153,7 +159,10 @@ func TestRefused(t *testing.T) {
 			if _, err := bank.AddFault(fault); err != nil {
 				t.Fatal(err)
 			}
-			r, step := c.run(t, bank)
+			r, step, pages := c.run(t, bank)
+			if !pages {
+				t.Error("the bank accepts, and one run does not page")
+			}
 			last := r.Steps[len(r.Steps)-1]
 			if r.Outcome() != prober.Failed || last.Name != step || last.Reason != prober.ReasonNotRefused {
 				t.Errorf("the bank accepts, and the run is %s at %q (%s: %s): %v, want not_refused at %q", r.Outcome(), last.Name, last.Reason, last.Detail, r.Err, step)

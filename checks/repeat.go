@@ -52,12 +52,12 @@ func (s *Session) askAgain(ctx context.Context, st *step) (prober.Repeat, string
 	if why := s.mayNotRepeat(ctx, st); why != "" {
 		return prober.RepeatNotMade, "once, and was not asked for again: " + why
 	}
-	answer, timing := s.answer, s.timing
+	answer, timing, sent := s.answer, s.timing, s.sent
 	err := s.repeat(ctx, st)
 	s.noteHalt(st, true)
 	status, attempts := s.answer.status, 0
 	s.timing.do(func() { attempts = s.timing.before + s.timing.attempts })
-	s.answer, s.timing, s.client.Jar = answer, timing, s.jar
+	s.answer, s.timing, s.sent, s.client.Jar = answer, timing, sent, s.jar
 	s.timing.do(func() { s.timing.before += attempts })
 	s.answer.shown = false
 	f, isFailure := errors.AsType[*failure](err)

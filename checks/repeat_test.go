@@ -213,15 +213,17 @@ steps:
 
 // served serves the handler in memory, for the clock of a bubble, in which no day ends
 // unless it is told to.
-func served(h http.Handler, f func(Options)) {
+func served(h http.Handler, f func(Options)) { serving(&http.Server{Handler: h}, f) }
+
+func serving(server *http.Server, f func(Options)) {
 	network := newPipes()
-	server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
-	var serving sync.WaitGroup
-	serving.Go(func() { _ = server.Serve(network) })
+	server.ErrorLog = log.New(io.Discard, "", 0)
+	var running sync.WaitGroup
+	running.Go(func() { _ = server.Serve(network) })
 	f(Options{Dial: network.dial, AnyPace: true})
 	_ = server.Close()
 	network.Close()
-	serving.Wait()
+	running.Wait()
 	time.Sleep(time.Minute) // for handlers that outlive their clients
 	synctest.Wait()
 }

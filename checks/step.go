@@ -93,7 +93,7 @@ type StepSettings struct {
 	Expect []Expr `yaml:"expect"`
 	// Refuse makes this a must-be-refused step: the statuses with which the target has to refuse it. That it accepts is a fail-open.
 	Refuse []int `yaml:"refuse"`
-	// Within is for how long this must-be-refused step may be accepted, such as a token after it was revoked. It is asked again, each time over a new connection, until it is refused; how long that took is a metric, and acceptance is a fail-open only at the end of the time. The default is not at all.
+	// Within is for how long this must-be-refused step may be accepted, such as a token after it was revoked. It is asked again, over a connection of its own, until it is refused; how long that took is a metric, and acceptance is a fail-open only at the end of the time. The default is not at all.
 	Within *WithinSettings `yaml:"within"`
 	// SameAs says that the refusal must not differ from that of an earlier must-be-refused step, as those of an unknown user and of a wrong password must not.
 	SameAs *SameAsSettings `yaml:"same_as"`

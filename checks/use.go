@@ -21,13 +21,14 @@ func (s *Steps) DecodeYAML(d *strict.Document, n *yaml.Node) {
 	}
 	*s = make(Steps, 0, len(n.Content))
 	var before []*yaml.Node // the flow's own, in full
+	var over *ending
 	for _, item := range n.Content {
 		item, ok := d.Resolve(item)
 		if !ok {
 			continue
 		}
 		if valueOf(item, "use") != nil {
-			*s = append(*s, include(d, item, before)...)
+			*s = append(*s, include(d, item, before, &over)...)
 			continue
 		}
 		var one step
@@ -64,10 +65,14 @@ func overrides() []string {
 
 // include returns the steps that a `use` becomes. What is wrong with it is noted, and one
 // step of no kind stands in its place then.
-func include(d *strict.Document, n *yaml.Node, before []*yaml.Node) (steps Steps) {
+func include(d *strict.Document, n *yaml.Node, before []*yaml.Node, over **ending) (steps Steps) {
 	u := readUse(d, n)
 	if u == nil {
 		return Steps{{}}
+	}
+	u.vetAlive(d, before, *over)
+	if u.check.Ends {
+		*over = &ending{u.check.name, len(before)}
 	}
 	for _, made := range u.expand(d, before) {
 		one := step{use: &used{check: u.check.name, node: n, made: made}}
@@ -78,6 +83,27 @@ func include(d *strict.Document, n *yaml.Node, before []*yaml.Node) (steps Steps
 		return Steps{{}}
 	}
 	return steps
+}
+
+// An ending is a ready check after which the session of the token is over, or may be.
+type ending struct {
+	check string
+	after int // how many of the flow's own steps
+}
+
+// vetAlive wants the token of the step that is sent again to be a good one still: what is
+// made of a dead one is refused for that, and the check would never say anything.
+func (u *use) vetAlive(d *strict.Document, before []*yaml.Node, over *ending) {
+	p := patterns[u.check.Repeats]
+	if over == nil || !p.request || u.check.Ends || u.check.Bare || u.with["token"] != nil {
+		return
+	}
+	mistakes := len(d.Mistakes)
+	base := u.pattern(d, before)
+	d.Mistakes = d.Mistakes[:mistakes] // they are noted where it is made
+	if at := slices.Index(before, base); at >= 0 && at < over.after {
+		d.Errorf(u.node, "%s stands after %s, when the token is no longer good: it would be refused for that; put it before", u.check.name, over.check)
+	}
 }
 
 // readUse reads what is written; nil where it names no check.

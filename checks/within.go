@@ -35,17 +35,18 @@ func (w *WithinSettings) DecodeYAML(d *strict.Document, n *yaml.Node) {
 }
 
 const (
-	// askSoonest is the least time between two requests of a step that waits for its
-	// refusal, and askPart the part of the time since the revocation that is
-	// between them otherwise: the time that is measured is right to that part.
-	askSoonest = leastPoll
-	askPart    = 4
+	// askSoonest and askLatest are the least and the most time between two requests of
+	// a step that waits for its refusal, and askPart is the part of the time since the
+	// revocation that is between them otherwise: the time that is measured is right to
+	// that part. Servers close a connection that rests for 5 s and more.
+	askSoonest, askLatest = leastPoll, 2 * time.Second
+	askPart               = 4
 )
 
 // askNext is how long to wait, from so long after the revocation on, until it is asked
 // again. The last time is at the limit.
 func askNext(since, limit time.Duration) time.Duration {
-	next := max(askSoonest, since/askPart)
+	next := min(max(askSoonest, since/askPart), askLatest)
 	if rest := limit - since; rest < next+askSoonest { // never twice within the least time
 		return rest
 	}
@@ -62,17 +63,18 @@ func asksWithin(limit time.Duration) (n int) {
 }
 
 // awaitRefusal asks until the target refuses, or has accepted at the end of the time
-// for which it may. Each time it asks over a connection of its own: the run's leads to
-// the backend that has just been told. It is no retry, as the first answer that
-// does not accept is the step's.
+// for which it may. It asks over a connection of its own, as the run's leads to the
+// backend that has just been told; and always over that one, since a backend that
+// never learns is not to be hidden by another one that has. It is no retry: the first
+// answer that does not accept is the step's.
 func (s *Session) awaitRefusal(ctx context.Context, st *step) error {
 	from, err := s.revokedAt(st)
 	if err != nil {
 		return err
 	}
 	limit := time.Duration(st.Within.Time)
+	s.client.Transport = s.wire.renew()
 	for {
-		s.client.Transport = s.wire.renew()
 		s.result.Polls++
 		since := time.Since(from)
 		if err := st.Run(ctx, s); err != nil {

@@ -28,12 +28,13 @@ var arrows = []struct {
 	{"prober/alertmanager", []string{"prober", "prober/detect"}, []string{"go.yaml.in/", "github.com/expr-lang/"}},
 	{"prober", []string{"prober/detect"}, []string{"go.yaml.in/", "github.com/expr-lang/", "net/http", "net"}},
 	{"checks/internal", []string{"checks/internal/"}, nil},
+	{"checks/secrettest", nil, []string{"."}}, // for tests
 	{"checks/accounts", []string{"prober", "checks/internal/secret"}, nil},
 	{"checks/banktest", []string{"checks/internal/"}, nil},
 	{"checks/remember", []string{"checks/internal/secret"}, []string{"net", "net/http", "go.yaml.in/"}},
 	{"checks/recording", []string{"checks/internal/functions"}, []string{"net/http", "os"}},
 	{"checks", []string{"prober", "prober/detect", "checks/accounts", "checks/remember", "checks/internal/"}, nil},
-	{"cmd", []string{"prober", "prober/", "checks", "checks/accounts", "checks/banktest", "checks/recording", "checks/remember"}, nil},
+	{"cmd", []string{"prober", "prober/", "checks", "checks/accounts", "checks/banktest", "checks/recording", "checks/remember", "checks/secrettest"}, nil},
 	{"deploy/generate", nil, []string{"."}}, // plain structs: no SDK of Grafana's
 }
 

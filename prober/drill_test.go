@@ -52,7 +52,7 @@ func TestDrill(t *testing.T) {
 		}
 		time.Sleep(2*time.Minute - 1)
 		run()
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if got, s := metric(), judge.Status(checks[0], time.Now()); got != "0" || s.Drill != (Drill{}) {
 			t.Errorf("after: got %s and %+v", got, s.Drill)
 		}

@@ -79,13 +79,13 @@ func (c *Check) refusalsNeeded() int {
 
 // String says it in a sentence, such as
 //
-//	step "no token is refused" was accepted in 2 runs, and has been refused in 12 of the 149 in a row that end it
+//	step "no token is refused" was accepted in 2 runs, and refused in 12 in a row since; 149 of them, and an hour, end it
 func (f *FailOpen) String() string {
 	text := fmt.Sprintf("step %q was accepted in %d %s", f.Step, f.Runs, plural(f.Runs, "run"))
 	if f.Refused == 0 {
 		return text
 	}
-	return fmt.Sprintf("%s, and has been refused in %d of the %d in a row that end it", text, min(f.Refused, f.Needed), f.Needed)
+	return fmt.Sprintf("%s, and refused in %d in a row since; %d of them, and an hour, end it", text, f.Refused, f.Needed)
 }
 
 // The openings of a check are the fail-opens that stand, in the order in which they

@@ -95,7 +95,7 @@ func TestFailOpenFiresAtOnce(t *testing.T) {
 		if s = status(); s.FailOpens[0].Runs != 2 || s.FailOpens[0].Refused != 10 || s.FailOpens[0].Needed != 149 || s.FailOpens[1].Refused != 110 {
 			t.Errorf("got %+v", s.FailOpens)
 		}
-		if got, want := s.FailOpens[0].String(), `step "replay" was accepted in 2 runs, and has been refused in 10 of the 149 in a row that end it`; got != want {
+		if got, want := s.FailOpens[0].String(), `step "replay" was accepted in 2 runs, and refused in 10 in a row since; 149 of them, and an hour, end it`; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		d.passed(300) // 149 in a row long since, but no hour

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "rewrite what is generated")
 // TestMain makes the test binary be authprober where a test starts it by that
 // name.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"authprober": main})
+	testscript.Main(m, map[string]func(){"authprober": mainOrPanic})
 }
 
 // TestScripts runs the command lines of testdata/script. They have three more

@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
+//go:generate go run -C ../../deploy/release ./notice
+
 // A build says which authprober this is, from what the Go toolchain has put into
 // the binary.
 type build struct {

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -91,18 +92,30 @@ name: suspected
 schedule: {every: 4s, timeout: 2s}
 objective: {tolerate: 1%, detect: 5%, false_pages: 1 per 30d, blip: 0s}
 ---
-name: open
-schedule: {every: 500ms, timeout: 400ms}
-steps:
-  - name: no token is refused
-    request: GET /open
-    refuse: [401]
----
 name: certified
 target: TLS
 schedule: {every: 500ms, timeout: 400ms}
 tls: {ca: ca.pem}
 `,
+	"open": `name: open
+schedule: {every: 500ms, timeout: 400ms}
+steps:
+  - name: no token is refused
+    request: GET /refused/open
+    refuse: [401]
+`,
+	"timed": `name: timed
+schedule: {every: 500ms, timeout: 400ms}
+steps:
+  - name: a wrong password is refused
+    request: GET /refused/password
+    refuse: [401]
+  - name: an unknown user is refused the same
+    request: GET /refused/user
+    refuse: [401]
+    same_as: {step: a wrong password is refused}
+`,
+	"blind": "name: blind\nschedule: {every: 500ms, timeout: 400ms}\n",
 	"locked": `name: locked
 schedule: {every: 200ms, timeout: 150ms}
 accounts: retail
@@ -140,6 +153,9 @@ func newScene(t *testing.T) *scene {
 	}
 	s.env["main"] = append(s.env["main"], "AUTHPROBER_ALERTMANAGER_URLS=http://"+s.dead)
 	s.env["paused"] = append(s.env["paused"], "AUTHPROBER_PAUSE_FILE="+filepath.Join(s.dir, "pause"), "AUTHPROBER_ADMIN=on")
+	control := strings.TrimPrefix(s.bank.plain.URL, "http://127.0.0.1")
+	s.env["blind"] = append(s.env["blind"], "AUTHPROBER_CONTROL_URLS=http://127.0.0.1"+control+"/control,http://localhost"+control+"/control")
+	s.bank.delay("/refused/user", func() time.Duration { return 60 * time.Millisecond })
 	for name := range sceneFlows {
 		s.run(t, name)
 	}
@@ -174,7 +190,10 @@ func (s *scene) prepare(t *testing.T, name string) {
 		t.Fatal(err)
 	}
 	write(t, dir, "ca.pem", string(ca))
-	s.env[name] = []string{"AUTHPROBER_LISTEN=" + s.address[name], "PASSWORD=secret", "AUTHPROBER_STATE_DIR=" + state, "AUTHPROBER_GRACE=1s"}
+	s.env[name] = []string{"AUTHPROBER_LISTEN=" + s.address[name], "PASSWORD=secret", "AUTHPROBER_GRACE=1s"}
+	if name != "open" {
+		s.env[name] = append(s.env[name], "AUTHPROBER_STATE_DIR="+state)
+	}
 	s.args[name] = []string{"run", dir}
 }
 
@@ -219,8 +238,18 @@ func (s *scene) causes(t *testing.T) map[string]cause {
 		"AuthProberThresholdExceeded":   {},
 		// Three failures in a row, and no more.
 		"AuthProberSuspect": {start: func() { s.bank.once("/suspected", 503, 503, 503) }},
-		// Once.
-		"AuthProberFailOpen": {start: func() { s.bank.once("/open", 200) }},
+		// Once. It stands for an hour at the least, which no rule can hasten: what ends it here
+		// is that its prober, which keeps nothing on the disk, is another one.
+		"AuthProberFailOpen": {start: func() { s.bank.once("/refused/open", 200) }, mend: func() { s.probers["open"].stop(t); s.run(t, "open") }},
+		// Unknown users are refused later than known ones, from the beginning; then all wait
+		// for a time drawn by chance.
+		"AuthProberRefusalTiming": {mend: func() {
+			for _, path := range []string{"/refused/user", "/refused/password"} {
+				s.bank.delay(path, func() time.Duration { return rand.N(60 * time.Millisecond) })
+			}
+		}},
+		// Nothing of what is always there answers the prober.
+		"AuthProberBlind": {start: func() { s.bank.answer("/control", 0) }, mend: func() { s.bank.answer("/control") }},
 		// The bank says that the only account is locked. Nothing runs any more, until it is
 		// mended, and released with the prober down.
 		"AuthProberAccountsQuarantined": {start: func() { s.bank.answer("/locked", 423) }, mend: func() { s.release(t) }},

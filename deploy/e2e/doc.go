@@ -9,6 +9,7 @@
 //	prometheus-alertmanager or alertmanager     Debian: prometheus-alertmanager
 //	node and npm                                Node 22, or the last of 20
 //	dovecot                                     Debian: dovecot-imapd, 2.3
+//	chromium                                    Debian: chromium
 //
 // A program that is missing is a failure, never a skip. PocketBase and the example
 // of zitadel/oidc come from their modules, oidc-provider from npm. By hand it is
@@ -18,6 +19,9 @@
 // and in front of it, with OIDC_ISSUER=http://127.0.0.1:3001 for the above:
 //
 //	authprober bank --in-front-of http://127.0.0.1:3000 --pass-host --listen 127.0.0.1:3001
+//
+// The browser's tests leave a picture of every page in screenshots/, which git ignores:
+// light, dark and as wide as a phone. Look at them after a change to the pages.
 //
 // E2E_AUTHPROBER names a released binary to test in place of one that is built
 // from this checkout.

@@ -6,13 +6,15 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
 // A moodyBank answers each path as it is told: a round of statuses, over and over, and
-// before it those of once. Without either it is 200, and 401 at /open.
+// before it those of once; 0 is no answer at all. Without either it is 200, and 401 below
+// /refused.
 type moodyBank struct {
 	plain, secure *httptest.Server
 	authority     *signer
@@ -21,11 +23,12 @@ type moodyBank struct {
 	rounds map[string][]int
 	turn   map[string]int
 	first  map[string][]int
+	delays map[string]func() time.Duration
 	cert   *tls.Certificate
 }
 
 func newMoodyBank(t *testing.T, dir string) *moodyBank {
-	b := &moodyBank{rounds: map[string][]int{}, turn: map[string]int{}, first: map[string][]int{}}
+	b := &moodyBank{rounds: map[string][]int{}, turn: map[string]int{}, first: map[string][]int{}, delays: map[string]func() time.Duration{}}
 	b.authority = certify(t, dir, "ca", nil, &x509.Certificate{IsCA: true, KeyUsage: x509.KeyUsageCertSign, NotAfter: time.Now().Add(365 * 24 * time.Hour)})
 	b.certify(t, dir, 90*24*time.Hour)
 	b.plain = httptest.NewServer(b)
@@ -66,13 +69,32 @@ func (b *moodyBank) once(path string, statuses ...int) {
 	b.first[path] = statuses
 }
 
-func (b *moodyBank) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.WriteHeader(b.next(r.URL.Path))
-}
-
-func (b *moodyBank) next(path string) int {
+// delay has the answers of a path take so long.
+func (b *moodyBank) delay(path string, by func() time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.delays[path] = by
+}
+
+func (b *moodyBank) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	status, wait := b.next(r.URL.Path)
+	time.Sleep(wait)
+	if status == 0 {
+		panic(http.ErrAbortHandler)
+	}
+	w.WriteHeader(status)
+}
+
+func (b *moodyBank) next(path string) (status int, wait time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if by := b.delays[path]; by != nil {
+		wait = by()
+	}
+	return b.status(path), wait
+}
+
+func (b *moodyBank) status(path string) int {
 	if first := b.first[path]; len(first) > 0 {
 		b.first[path] = first[1:]
 		return first[0]
@@ -82,7 +104,7 @@ func (b *moodyBank) next(path string) int {
 	case len(round) > 0:
 		b.turn[path]++
 		return round[b.turn[path]%len(round)]
-	case path == "/open":
+	case strings.HasPrefix(path, "/refused/"):
 		return http.StatusUnauthorized
 	}
 	return http.StatusOK

@@ -29,8 +29,15 @@ type process struct {
 // it wrote is shown if the test failed.
 func start(t *testing.T, env []string, path string, args ...string) *process {
 	t.Helper()
-	p := &process{name: filepath.Base(path) + " " + first(args), cmd: exec.Command(path, args...), log: &tail{}, done: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), env...)
+	cmd := exec.Command(path, args...)
+	cmd.Env = append(os.Environ(), env...)
+	return startAs(t, cmd)
+}
+
+// startAs is start for a command that says more than that.
+func startAs(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{name: filepath.Base(cmd.Path) + " " + first(cmd.Args[1:]), cmd: cmd, log: &tail{}, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

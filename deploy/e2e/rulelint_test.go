@@ -312,6 +312,17 @@ steps:
   - name: no token is refused
     request: GET /accounts
     refuse: [401]
+  - name: another token is refused the same
+    request: GET /accounts
+    refuse: [401]
+    same_as: {step: no token is refused}
+  - name: log out
+    request: POST /logout
+    expect: [status == 200]
+  - name: a dead token is refused
+    request: GET /accounts
+    refuse: [401]
+    within: {time: 200ms}
 `
 
 const lintCapped = `name: capped
@@ -351,7 +362,7 @@ func halfBroken(t *testing.T, dir string) (url string) {
 		w.Header().Set("X-Release", release)
 		switch {
 		case release == "2":
-			w.WriteHeader(http.StatusServiceUnavailable)
+			w.WriteHeader(http.StatusInternalServerError) // a 503 would have the check governed, which takes longer
 		case r.URL.Path == "/accounts":
 			w.WriteHeader(http.StatusUnauthorized)
 		}

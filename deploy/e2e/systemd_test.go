@@ -71,7 +71,7 @@ func installService(t *testing.T, root, accounts string) {
 	if systemctl != 2 || !strings.Contains(commands, "install") {
 		t.Fatalf("the README has no commands for systemd:\n%s", section)
 	}
-	commands = strings.ReplaceAll(commands, "755 authprober ", "755 "+authprober(t)+" ")
+	commands = strings.ReplaceAll(commands, "755 authprober -t "+root+"/usr/bin", "755 "+authprober(t)+" -T "+root+"/usr/bin/authprober")
 	cmd := exec.Command("bash", "-euo", "pipefail", "-c", commands)
 	cmd.Dir, cmd.Stdin = repository(), strings.NewReader(answers(t, accounts))
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -162,13 +162,23 @@ func notifySocket(t *testing.T) (path string, told func() string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = socket.Close(); _ = os.RemoveAll(dir) })
-	return path, func() string {
-		buffer := make([]byte, 1000)
-		_ = socket.SetReadDeadline(time.Now().Add(30 * time.Second))
-		n, err := socket.Read(buffer)
-		if err != nil {
-			t.Fatal(err)
+	all := make(chan string, 10_000)
+	go func() {
+		for buffer := make([]byte, 1000); ; {
+			n, err := socket.Read(buffer)
+			if err != nil {
+				return // it was closed
+			}
+			all <- string(buffer[:n])
 		}
-		return string(buffer[:n])
+	}()
+	return path, func() string {
+		select {
+		case s := <-all:
+			return s
+		case <-time.After(30 * time.Second):
+			t.Fatal("systemd is told nothing")
+			return ""
+		}
 	}
 }

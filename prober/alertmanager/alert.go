@@ -14,6 +14,7 @@ type alert struct {
 	since       time.Time     // when it began; zero for when it was first wanted
 	hold        time.Duration // how long it has to be wanted before it is told
 	until       time.Time     // when it ends by itself; zero for when it is wanted no more
+	notBefore   time.Time     // it does not end before that, told again or not; may be zero
 }
 
 // key is the same for alerts that Alertmanager takes for one.

@@ -79,12 +79,14 @@ func kinds(now time.Time) []prober.CheckStatus {
 		Tags: []detect.Tag{{Key: "release", Value: "2026.11.3"}}, Failed: 11, Runs: 90, RunsElsewhere: 270, P: 2e-5}}}
 	return []prober.CheckStatus{
 		{Check: check("retail-login", "identity", map[string]string{"team": "identity", "severity": "ticket", "country": "at"}),
-			State: detect.Firing, Since: now.Add(-time.Minute), Ratios: ratios, Blame: blame},
+			State: detect.Firing, Evidence: 1.3, Since: now.Add(-time.Minute), Ratios: ratios, Blame: blame,
+			FailOpens: []prober.FailOpen{{Step: "login", Since: now.Add(3 * time.Second), Last: now.Add(3 * time.Second)}}},
 		{Check: check("group:identity", "identity", map[string]string{"team": "identity"}), State: detect.Firing, Since: now},
 		{Check: check("transfer", "", nil), State: detect.Suspect, Evidence: 0.1, Ratios: ratios, Blame: detect.Finding{Runs: 9}},
 		{Check: check("cards", "", map[string]string{"team": "payments\xff"}),
 			Thresholds: []prober.ThresholdStatus{limit("page", true), limit("", true), limit("warning", false)}},
 		{Check: check("hardly", "", nil), State: detect.Suspect, Evidence: 0.09, Ratios: ratios},
+		{Check: check("open", "", nil), State: detect.Firing, Ratios: ratios, FailOpens: []prober.FailOpen{{Step: "no token", Since: now, Last: now}}},
 		{Check: check("fine", "", nil), Ratios: ratios},
 		{Check: check("drilled", "", map[string]string{"team": "payments"}), Ratios: ratios, Drill: prober.Drill{Since: now, Until: now.Add(5 * time.Minute)}},
 	}

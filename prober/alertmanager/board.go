@@ -119,7 +119,10 @@ func (e *entry) endsAt(now time.Time) time.Time {
 	case !e.alert.until.IsZero():
 		return e.alert.until
 	}
-	return now.Add(validity)
+	if now = now.Add(validity); now.Before(e.alert.notBefore) {
+		return e.alert.notBefore
+	}
+	return now
 }
 
 // current is the revision of what read returns.

@@ -59,25 +59,20 @@ func (n *Notifier) alertsOf(s *prober.CheckStatus, now time.Time) (all []alert) 
 				c.Name+" is above its limit over "+window, limitText(t)))
 		}
 	}
-	recent := n.failures.open(c.Name, now)
-	for i := range s.FailOpens { // what stands for longer than after the last event
-		if f := &s.FailOpens[i]; recent[f.Step].last.IsZero() {
-			all = append(all, n.failOpen(s, f.Step, f.Since))
-		}
-	}
-	for step, o := range recent {
-		a := n.failOpen(s, step, o.first)
-		a.until = o.last.Add(failOpenStays)
-		all = append(all, a)
+	for i := range s.FailOpens {
+		all = append(all, n.failOpen(s, &s.FailOpens[i]))
 	}
 	return all
 }
 
-func (n *Notifier) failOpen(s *prober.CheckStatus, step string, since time.Time) alert {
+// failOpen is told for the hour that it stands at the least, whatever becomes of the prober.
+func (n *Notifier) failOpen(s *prober.CheckStatus, f *prober.FailOpen) alert {
 	c := s.Check
-	return n.alert(nameFailOpen, since,
-		map[string]string{"check": c.Name, "step": step, "team": c.Labels["team"], "severity": or(c.Labels["severity"], "page")},
-		c.Name+`: step "`+step+`" was accepted and must be refused`, failOpenText(s, step))
+	a := n.alert(nameFailOpen, f.Since,
+		map[string]string{"check": c.Name, "step": f.Step, "team": c.Labels["team"], "severity": or(c.Labels["severity"], "page")},
+		c.Name+`: step "`+f.Step+`" was accepted and must be refused`, failOpenText(s, f.Step))
+	a.notBefore = f.Last.Add(failOpenStays)
+	return a
 }
 
 func (n *Notifier) alert(name string, since time.Time, labels map[string]string, summary, description string) alert {

@@ -15,8 +15,7 @@ const mostFailures = 256
 // by any goroutine.
 type failures struct {
 	mu     sync.Mutex
-	recent map[string][]failed             // by check, and by group
-	opened map[string]map[string]*failOpen // by check and step
+	recent map[string][]failed // by check, and by group
 }
 
 type failed struct {
@@ -25,18 +24,15 @@ type failed struct {
 	reason prober.Reason
 }
 
-// A failOpen is something that must be refused and was accepted.
-type failOpen struct{ first, last time.Time }
-
 func newFailures() *failures {
-	return &failures{recent: map[string][]failed{}, opened: map[string]map[string]*failOpen{}}
+	return &failures{recent: map[string][]failed{}}
 }
 
-// add takes note of a run that failed. It reports whether it is a fail-open.
-func (f *failures) add(r *prober.Run) (open bool) {
+// add takes note of a run that failed.
+func (f *failures) add(r *prober.Run) {
 	step := r.FailedStep()
 	if step == nil {
-		return false
+		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -45,11 +41,6 @@ func (f *failures) add(r *prober.Run) (open bool) {
 	if r.Check.Group != "" {
 		f.keep("group:"+r.Check.Group, now)
 	}
-	if step.Reason != prober.ReasonNotRefused {
-		return false
-	}
-	f.open1(r.Check.Name, now)
-	return true
 }
 
 func (f *failures) keep(name string, now failed) {
@@ -58,19 +49,6 @@ func (f *failures) keep(name string, now failed) {
 		all = append(all[:0], all[1:]...)
 	}
 	f.recent[name] = append(all, now)
-}
-
-func (f *failures) open1(name string, now failed) {
-	steps := f.opened[name]
-	if steps == nil {
-		steps = map[string]*failOpen{}
-		f.opened[name] = steps
-	}
-	if o := steps[now.step]; o != nil {
-		o.last = now.at
-		return
-	}
-	steps[now.step] = &failOpen{first: now.at, last: now.at}
 }
 
 // most returns the step and the reason of most failures of the last hour, the
@@ -95,19 +73,4 @@ func (f *failures) most(name string, now time.Time) (step string, reason prober.
 		}
 	}
 	return step, reason, best > 0
-}
-
-// open returns the fail-opens of a check that are still out at now, by step.
-func (f *failures) open(name string, now time.Time) map[string]failOpen {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	out := map[string]failOpen{}
-	for step, o := range f.opened[name] {
-		if now.Sub(o.last) < failOpenStays {
-			out[step] = *o
-		} else {
-			delete(f.opened[name], step)
-		}
-	}
-	return out
 }

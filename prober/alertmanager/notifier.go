@@ -125,8 +125,8 @@ func (n *Notifier) Drilled(prober.DrillChange) { poke(n.wake) }
 
 // ObserveRun implements [prober.Observer].
 func (n *Notifier) ObserveRun(r *prober.Run) {
-	if r.Outcome == prober.Failed && n.failures.add(r) {
-		poke(n.wake)
+	if r.Outcome == prober.Failed {
+		n.failures.add(r)
 	}
 }
 

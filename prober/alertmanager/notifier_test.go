@@ -121,28 +121,48 @@ func TestOneThatIsHardlyOver(t *testing.T) {
 }
 
 // One event is told at once, for the hour after the last of them, whatever becomes of
-// the prober.
+// the prober; and for as long as it stands.
 func TestFailOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, b := newFake(t, "am:9093"), newBank()
 		n, stop := b.run(t, Options{}, f)
-		open := func() {
-			n.ObserveRun(&prober.Run{Check: b.check, Start: time.Now(), Outcome: prober.Failed,
-				Report: prober.Report{Steps: []prober.StepResult{{Name: "login"}, {Name: "no token", Reason: prober.ReasonNotRefused}}}})
+		defer stop()
+		stands := func(opens ...prober.FailOpen) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.is.FailOpens = opens
 		}
-		open()
 		began := time.Now()
+		stands(prober.FailOpen{Step: "no token", Since: began, Last: began})
+		b.change(n, detect.Firing)
 		got := f.all()
-		if len(got) != 1 || got[0].alerts[0].Labels["step"] != "no token" || !got[0].alerts[0].EndsAt.Equal(began.Add(time.Hour)) {
-			t.Fatalf("got %+v", got)
+		if len(got) != 1 || len(got[0].alerts) != 1 || got[0].alerts[0].Labels["alertname"] != nameFailOpen ||
+			got[0].alerts[0].Labels["step"] != "no token" || !got[0].alerts[0].EndsAt.Equal(began.Add(time.Hour)) {
+			t.Fatalf("got %+v, want the fail-open alone, for an hour", got)
 		}
-		time.Sleep(30 * time.Minute)
-		open()
-		time.Sleep(45 * time.Minute)
-		stop()
-		got = f.all()
-		if last := got[len(got)-1].alerts[0]; !last.StartsAt.Equal(began) || !last.EndsAt.Equal(began.Add(90*time.Minute)) {
-			t.Errorf("after a second event: %+v", last)
+		time.Sleep(30*time.Minute + 30*time.Second)
+		again := time.Now()
+		stands(prober.FailOpen{Step: "no token", Since: began, Last: time.Now()})
+		time.Sleep(85 * time.Minute) // it was not yet shown to be shut
+		for _, p := range f.all() {
+			least := p.at.Add(validity)
+			last := began
+			if p.at.After(again) {
+				last = again
+			}
+			if least.Before(last.Add(time.Hour)) {
+				least = last.Add(time.Hour)
+			}
+			if a := p.alerts[0]; !a.StartsAt.Equal(began) || !a.EndsAt.Equal(least) {
+				t.Fatalf("told at %v: %+v, want one until %v", p.at.Sub(began), a, least)
+			}
+		}
+		stands()
+		b.change(n, detect.Healthy)
+		ended := time.Now()
+		time.Sleep(2 * time.Minute)
+		if got = f.all(); len(got) == 0 || !got[0].alerts[0].EndsAt.Equal(ended) {
+			t.Errorf("it has ended, and is not told to: %+v", got)
 		}
 	})
 }
@@ -341,36 +361,6 @@ func TestManyAlerts(t *testing.T) {
 		}
 		if len(posts) != 3 || len(names) != 150 {
 			t.Errorf("%d checks in %d posts, want 150 in 3", len(names), len(posts))
-		}
-	})
-}
-
-// What a fail-open stands for is told for as long as it does, and nothing of a rate that
-// is below a page.
-func TestFailOpenThatStands(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f, b := newFake(t, "am:9093"), newBank()
-		n, stop := b.run(t, Options{}, f)
-		defer stop()
-		began := time.Now().Add(-3 * time.Hour)
-		b.mu.Lock()
-		b.is.FailOpens = []prober.FailOpen{{Step: "no token", Since: began, Last: began, Runs: 1}}
-		b.mu.Unlock()
-		b.change(n, detect.Firing)
-		got := f.all()
-		if len(got) != 1 || len(got[0].alerts) != 1 {
-			t.Fatalf("got %+v, want one alert", got)
-		}
-		a := got[0].alerts[0]
-		if a.Labels["alertname"] != nameFailOpen || a.Labels["step"] != "no token" || !a.StartsAt.Equal(began) || !a.EndsAt.After(time.Now()) {
-			t.Errorf("got %+v", a)
-		}
-		b.mu.Lock()
-		b.is.FailOpens = nil
-		b.mu.Unlock()
-		b.change(n, detect.Healthy)
-		if got = f.all(); len(got) != 1 || got[0].alerts[0].EndsAt.After(time.Now()) {
-			t.Errorf("it has ended, and is not told to: %+v", got)
 		}
 	})
 }

@@ -252,6 +252,8 @@ func stripPaths(runs []trace) (paths []stripPath) {
 type summary struct{ Class, Head, Rest string }
 
 func newSummary(all []prober.CheckStatus) summary {
+	all = slices.Clone(all)
+	sortByTrouble(all)
 	var firing []string
 	n := map[int]int{}
 	for i := range all {

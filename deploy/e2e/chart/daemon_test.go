@@ -14,13 +14,12 @@ import (
 	core "k8s.io/api/core/v1"
 )
 
+// built is where the program is, once it is asked for.
+var built string
+
 // authprober is the program, built once.
 var authprober = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "authprober-chart-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "authprober")
+	path := filepath.Join(built, "authprober")
 	cmd := exec.Command("go", "build", "-o", path, "./cmd/authprober")
 	cmd.Dir = repository
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -31,10 +30,13 @@ var authprober = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := authprober(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path)) // what is left in the temporary folder harms nobody
+	var err error
+	if built, err = os.MkdirTemp("", "authprober-chart-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
+	code := m.Run()
+	_ = os.RemoveAll(built) // what is left in the temporary folder harms nobody
 	os.Exit(code)
 }
 

@@ -1,0 +1,76 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// composed is deploy/compose.yaml as docker compose reads it, by its own code: strictly.
+func composed(t *testing.T) *types.Project {
+	t.Helper()
+	options, err := cli.NewProjectOptions([]string{deployed("compose.yaml")}, cli.WithResolvedPaths(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := options.LoadProject(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return project
+}
+
+// TestCompose holds the compose file against the files it mounts, which would become
+// empty folders where they are missing, and against what must not be.
+func TestCompose(t *testing.T) {
+	project := composed(t)
+	if got, want := project.ServiceNames(), []string{"alertmanager", "authprober", "bank", "grafana", "prometheus"}; !slices.Equal(got, want) {
+		t.Errorf("the services are %v, want %v", got, want)
+	}
+	for name, s := range project.Services {
+		if _, tag, ok := strings.Cut(s.Image, ":"); !ok || tag == "latest" {
+			t.Errorf("%s: the image %s has no tag that stays", name, s.Image)
+		}
+		for _, p := range s.Ports {
+			if p.HostIP != "127.0.0.1" {
+				t.Errorf("%s: port %s is open to everybody", name, p.Published)
+			}
+		}
+		for _, v := range s.Volumes {
+			if v.Type != types.VolumeTypeBind {
+				continue
+			}
+			if _, err := os.Stat(v.Source); err != nil || !v.ReadOnly {
+				t.Errorf("%s: the volume of %s has to be there, %v, and read only", name, v.Target, err)
+			}
+		}
+		if b := s.Build; b != nil {
+			if _, err := os.Stat(filepath.Join(b.Context, b.Dockerfile)); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	// What a command or a setting names has to be mounted.
+	for service, path := range map[string]string{
+		"prometheus": "/etc/prometheus/prometheus.yml", "alertmanager": "/etc/alertmanager/alertmanager.yml",
+		"authprober": "/etc/authprober", "grafana": "/etc/grafana/dashboards",
+	} {
+		s := project.Services[service]
+		named := strings.Join(s.Command, " ")
+		for _, value := range s.Environment {
+			named += " " + *value
+		}
+		if !strings.Contains(named, path) || !slices.ContainsFunc(s.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Target == path }) {
+			t.Errorf("%s: %s is not both mounted and named", service, path)
+		}
+	}
+	home := *project.Services["grafana"].Environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+	if _, err := os.Stat(deployed("grafana", "dashboards", filepath.Base(home))); err != nil {
+		t.Errorf("Grafana's home: %v", err)
+	}
+}

@@ -22,6 +22,7 @@ import (
 	"testing"
 
 	"github.com/authprober/authprober/checks/secrettest"
+	"github.com/authprober/authprober/prober/history"
 	"github.com/authprober/authprober/prober/otlp/otlptest"
 	"github.com/authprober/authprober/prober/web/api"
 )
@@ -285,6 +286,28 @@ func TestNoSecretGetsOut(t *testing.T) {
 		t.Errorf("the bank was asked %d times, want at least twice by each of 12 flows run 3 times", asked.Load())
 	}
 	remembered(t, state)
+	inHistory(t, state)
+}
+
+// inHistory looks at what the history shows of what was sent and got: that there was
+// something to give away, and that it was redacted or masked.
+func inHistory(t *testing.T, dir string) {
+	t.Helper()
+	db, err := history.OpenReadOnly(t.Context(), filepath.Join(dir, history.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for query, least := range map[string]int{
+		"SELECT count(*) FROM runs WHERE outcome = 'failed'":                                        11,
+		"SELECT count(*) FROM steps WHERE exchange LIKE '%Bearer%' AND exchange LIKE '%\"curl\":%'": 5,
+		"SELECT count(*) FROM steps WHERE detail LIKE '%[secret]%'":                                 3,
+	} {
+		var n int
+		if err := db.QueryRow(query).Scan(&n); err != nil || n < least {
+			t.Errorf("%s: got %d, want %d or more: %v", query, n, least, err)
+		}
+	}
 }
 
 // leakyRecording is what a browser has recorded of a login with every secret.

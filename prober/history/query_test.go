@@ -316,7 +316,7 @@ func TestReplay(t *testing.T) {
 	}
 	at := time.Now().Add(-10 * time.Hour)
 	of := map[string][]string{}
-	const runs = replayed * 8 / 5
+	const runs = replayed * 3 / 2
 	for i := range runs {
 		r := passed(checks[i%3], i, at.Add(time.Duration(i)*time.Second))
 		if i%10 == 0 || i < 30 {

@@ -60,6 +60,7 @@ type Store struct {
 	seen func(query string, args []any) // for a test: each query that is asked
 
 	mu      sync.Mutex
+	most    int // records that may be queued
 	queue   []*record
 	changes []prober.StateChange // of the run that is about to be told
 	judge   *prober.Judge
@@ -118,7 +119,7 @@ func New(ctx context.Context, db *sql.DB, opts Options) (*Store, error) {
 		opts.Log = zap.NewNop()
 	}
 	s := &Store{
-		opts: opts, wake: make(chan struct{}, 1), done: make(chan struct{}), wrote: make(chan struct{}),
+		opts: opts, most: mostQueued, wake: make(chan struct{}, 1), done: make(chan struct{}), wrote: make(chan struct{}),
 		states: map[string]*prober.Snapshot{}, dirty: map[string]bool{},
 		stats: Stats{Durable: opts.File != "", File: opts.File, Limit: opts.Size, Age: opts.Age},
 	}
@@ -266,7 +267,7 @@ func (s *Store) ObserveStateChange(c prober.StateChange) {
 
 // add queues a record, where it has room. It holds s.mu.
 func (s *Store) add(r *record) {
-	if s.closed || len(s.queue) >= mostQueued {
+	if s.closed || len(s.queue) >= s.most {
 		s.stats.Dropped++
 		return
 	}
@@ -309,9 +310,9 @@ func (s *Store) giveBack(b batch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := append(b.records, s.queue...)
-	if over := len(all) - mostQueued; over > 0 {
+	if over := len(all) - s.most; over > 0 {
 		s.stats.Dropped += uint64(over)
-		all = all[:mostQueued]
+		all = all[:s.most]
 	}
 	s.queue = all
 	for name := range s.states {

@@ -25,6 +25,8 @@ func TestDiskFull(t *testing.T) {
 		core, logs := observer.New(zap.InfoLevel)
 		s := inFile(t, filepath.Join(t.TempDir(), FileName), Options{Log: zap.New(core)})
 		s.db.Load().SetMaxOpenConns(1) // the limit is of a connection
+		const most = 300
+		s.most = most
 		c := testCheck("login", "")
 		tell := func(from, n int) {
 			for i := range n {
@@ -34,25 +36,25 @@ func TestDiskFull(t *testing.T) {
 		}
 		tell(0, 10)
 		limit(t, s, 1) // of pages: there is no room for more
-		tell(10, 1000)
+		tell(10, 100)
 		if stats := s.Stats(); stats.WritesFailed == 0 || stats.Dropped != 0 || !strings.Contains(stats.LastError, "full") {
 			t.Fatalf("got %+v", stats)
 		}
 		failedOnce := s.Stats().WritesFailed
-		tell(1010, mostQueued)
-		if stats := s.Stats(); stats.Dropped != 1000 || stats.WritesFailed == failedOnce {
-			t.Errorf("got %+v, want 1000 dropped", stats)
+		tell(110, most)
+		if stats := s.Stats(); stats.Dropped != 100 || stats.WritesFailed == failedOnce {
+			t.Errorf("got %+v, want 100 dropped", stats)
 		}
 		if n := logs.Len(); n != 1 {
 			t.Errorf("got %d lines of the log: %v", n, logs.All())
 		}
 		limit(t, s, 1<<30)
 		settle(s)
-		if n := count(t, s, "SELECT count(*) FROM run"); n != 10+mostQueued {
-			t.Errorf("got %d runs, want %d", n, 10+mostQueued)
+		if n := count(t, s, "SELECT count(*) FROM run"); n != 10+most {
+			t.Errorf("got %d runs, want %d", n, 10+most)
 		}
-		if n := count(t, s, "SELECT sum(failed) FROM bucket WHERE width = 3600"); n != 10+mostQueued {
-			t.Errorf("got a sum of %d runs, want %d", n, 10+mostQueued)
+		if n := count(t, s, "SELECT sum(failed) FROM bucket WHERE width = 3600"); n != 10+most {
+			t.Errorf("got a sum of %d runs, want %d", n, 10+most)
 		}
 	})
 }

@@ -60,6 +60,8 @@ type Store struct {
 	done chan struct{}
 	seen func(query string, args []any) // for a test: each query that is asked
 
+	attached map[string]bool // checks and groups that were restored or begun; Attach and ReplaceChecks have it
+
 	mu      sync.Mutex
 	most    int // records that may be queued
 	queue   []*record
@@ -240,12 +242,11 @@ func (s *Store) judged(name string) *prober.Snapshot {
 	state := s.states[name]
 	if state == nil {
 		state = &prober.Snapshot{}
-		s.states[name] = state
 	}
 	if !s.judge.Snapshot(name, state) {
 		return nil
 	}
-	s.dirty[name] = true
+	s.states[name], s.dirty[name] = state, true
 	return state
 }
 

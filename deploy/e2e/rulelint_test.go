@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
@@ -206,7 +206,7 @@ func labelsOfExpr(e parser.Node, known map[string]map[string]bool) (map[string]b
 		}
 		has = maps.Clone(own)
 		for _, m := range e.LabelMatchers {
-			if m.Name != labels.MetricName {
+			if m.Name != model.MetricNameLabel {
 				want(m.Name)
 			}
 		}

@@ -21,7 +21,7 @@ func (p *pages) routes() map[string]func(*http.Request) (any, *api.Problem) {
 		"/api/v1/changes":               p.apiChanges,
 		"/api/v1/runs":                  p.apiRuns,
 		"/api/v1/runs/{run}":            p.apiRun,
-		"/api/v1/accounts":              func(*http.Request) (any, *api.Problem) { return p.pools(), nil },
+		"/api/v1/accounts":              func(*http.Request) (any, *api.Problem) { return p.testAccounts(), nil },
 		"/api/v1/prober":                func(*http.Request) (any, *api.Problem) { return p.itself(), nil },
 	}
 }

@@ -38,6 +38,26 @@ func TestCheckPage(t *testing.T) {
 	}
 }
 
+// What a link has chosen is said, stays when something else is chosen and on the page of
+// earlier runs, and can be left out.
+func TestRunsPageSaysItsFilters(t *testing.T) {
+	h := Handler(fullOptions(t))
+	body := request(h, "GET", "/runs?outcome=failed&step=login&tag=release%3D2&tag=certificate%3Dno", "").Body.String()
+	for _, want := range []string{
+		`<input type="hidden" name="step" value="login">`, `<input type="hidden" name="tag" value="certificate=no">`,
+		`<span>tag</span> <b>release=2</b> <a href="/runs?outcome=failed&amp;step=login&amp;tag=certificate%3Dno"`,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %s in\n%s", want, body)
+		}
+	}
+	body = request(h, "GET", "/runs?limit=2&tag=release%3D2&tag=release%3D2&check=group:bank", "").Body.String()
+	if !regexp.MustCompile(`href="/runs\?check=group%3Abank&amp;cursor=\d+&amp;limit=2&amp;tag=release%3D2&amp;tag=release%3D2" rel="next"`).MatchString(body) ||
+		!strings.Contains(body, `<option selected>group:bank`) {
+		t.Errorf("no earlier runs of both tags in\n%s", body)
+	}
+}
+
 // The runs of a group are those of its checks, from memory and from the history.
 func TestRunsOfGroup(t *testing.T) {
 	opts := fullOptions(t)

@@ -212,6 +212,7 @@ func (a *Aggregator) done(now time.Time) {
 		if s := p.pooled.Status(now); s.Evidence >= 1 {
 			firing = append(firing, s.Check.Name)
 		}
+		p.warn(a.o.Log, a.o.Every)
 	}
 	a.o.Log.Info("replayed", zap.Duration("past", a.o.Replay), zap.Int("checks", len(a.order)),
 		zap.Uint64("samples", samples), zap.Strings("firing", firing))

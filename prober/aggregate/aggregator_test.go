@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -292,4 +293,45 @@ authprober_aggregate_series_ignored 0
 			t.Error(err)
 		}
 	})
+}
+
+// TestDoc holds the table of docs/aggregate.md to what there is.
+func TestDoc(t *testing.T) {
+	a := aggregatorOf(newFake(), nil)
+	r := prometheus.NewPedanticRegistry()
+	r.MustRegister(a)
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	for _, f := range families {
+		var names []string
+		for _, l := range f.Metric[0].Label {
+			names = append(names, l.GetName())
+		}
+		fmt.Fprintf(&want, "| `%s` | %s | %s |\n", f.GetName(), strings.Join(names, ", "), f.GetHelp())
+	}
+	text, err := os.ReadFile("../../docs/aggregate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.ReplaceAll(string(text), "\r\n", "\n"); !strings.Contains(got, "|---|---|---|\n"+want.String()+"\n") {
+		t.Errorf("docs/aggregate.md wants this table:\n%s", &want)
+	}
+}
+
+// TestBlipThatHides is warned about: a thousand runs in each interval, one in a thousand of which may fail.
+func TestBlipThatHides(t *testing.T) {
+	for _, blip := range []time.Duration{0, time.Minute} {
+		core, logged := observer.New(zapcore.WarnLevel)
+		c := &prober.Check{Name: "all:x", Objective: objective}
+		c.Objective.Blip = blip
+		p := newPool(Subject{Check: c, Params: Measured(c.Objective, time.Second)}, nil, time.Second, epoch)
+		p.load.RunsAnHour = 3600 * 1000
+		p.warn(zap.New(core), time.Second)
+		if got, want := logged.Len(), map[bool]int{true: 1}[blip > 0]; got != want {
+			t.Errorf("blip %v: %d warnings, want %d", blip, got, want)
+		}
+	}
 }

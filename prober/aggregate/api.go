@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,7 +40,6 @@ func (e *QueryError) Error() string { return e.Text }
 const (
 	queryTimeout = 30 * time.Second
 	mostAnswer   = 64 << 20 // bytes
-	mostText     = 300      // bytes of what an API says is wrong
 )
 
 // An API is the HTTP API of a Prometheus, or of what speaks as one.
@@ -108,14 +108,17 @@ func withoutURL(err error) error {
 	return err
 }
 
-// said is what an answer of the API gives as its error; "" for any other, such as a page.
+// errorTypes are the kinds of error that Prometheus' API has.
+var errorTypes = []string{"timeout", "canceled", "execution", "bad_data", "internal", "unavailable", "not_found"}
+
+// said is the kind of error that an answer of the API gives; "" for any other, such as a page.
+// Its text is not repeated: who knows what it quotes.
 func said(text []byte) string {
-	var answer struct{ Error string }
-	if json.Unmarshal(text, &answer) != nil || answer.Error == "" {
+	var answer struct{ ErrorType string }
+	if json.Unmarshal(text, &answer) != nil || !slices.Contains(errorTypes, answer.ErrorType) {
 		return ""
 	}
-	short := answer.Error[:min(len(answer.Error), mostText)]
-	return ": " + strings.ToValidUTF8(short, "")
+	return ": " + answer.ErrorType
 }
 
 func parse(text []byte) ([]Series, error) {

@@ -58,7 +58,7 @@ func TestReadFails(t *testing.T) {
 		text    string
 	}{
 		{"a mistake in the query", 400, `{"status":"error","errorType":"bad_data","error":"parse error: unexpected }"}`, FailureStatus,
-			"status 400, want 200: parse error: unexpected }"},
+			"status 400, want 200: bad_data"},
 		{"a password is wanted", 401, "<html>Unauthorized", FailureStatus, "status 401, want 200"},
 		{"a redirect", 302, "", FailureStatus, "status 302, want 200"},
 		{"in trouble", 503, strings.Repeat("x", 10), FailureStatus, "status 503, want 200"},

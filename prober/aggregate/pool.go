@@ -1,7 +1,10 @@
 package aggregate
 
 import (
+	"math"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/authprober/authprober/prober"
 	"github.com/authprober/authprober/prober/detect"
@@ -94,6 +97,16 @@ func (p *pool) judge(by time.Time) (changes []prober.StateChange) {
 	}
 	p.held = nil
 	return changes
+}
+
+// warn says that the blip hides most of what there is to know.
+func (p *pool) warn(log *zap.Logger, width time.Duration) {
+	c := p.subject.Check
+	if inBatch := p.load.RunsAnHour * width.Hours(); c.Objective.Crowded(inBatch) {
+		log.Warn("a blip hides failures: so many runs are in an interval that a healthy check often has one that failed; "+
+			"make the interval shorter, or the blip zero", zap.String("check", c.Name), zap.Float64("runs", math.Round(inBatch)),
+			zap.Duration("interval", width), zap.Duration("blip", c.Objective.Blip))
+	}
 }
 
 // A pace measures how many runs there are in an hour.

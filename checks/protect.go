@@ -177,10 +177,20 @@ func (st *step) result(r *prober.StepResult) accounts.Result {
 	case refusal && r.Status == http.StatusLocked:
 		return accounts.Locked
 	case !refusal || len(st.Refuse) > 0:
-	case r.Status == http.StatusUnauthorized || r.Status == http.StatusForbidden || r.Status == http.StatusBadRequest && st.credential:
+	case r.Status == http.StatusUnauthorized || r.Status == http.StatusForbidden || st.turnsAway(r.Status):
 		return accounts.Refused
 	}
 	return accounts.Unclear
+}
+
+// turnsAway reports whether a status, to a step that sends a credential, is one that a
+// target may count against the account.
+func (st *step) turnsAway(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusLocked:
+		return st.credential
+	}
+	return false
 }
 
 // vetCaps compares what the flows use in a day with the daily caps of their pools.

@@ -100,6 +100,24 @@ func TestQuarantineAtTheBank(t *testing.T) {
 	}
 }
 
+// TestPollLocksNobody has a step poll that sends a password which the bank refuses: it
+// ends with the first refusal, and counts as one.
+func TestPollLocksNobody(t *testing.T) {
+	bank := banktest.NewServer(banktest.Options{Users: 1, PasswordOnly: true})
+	defer bank.Close()
+	users := bank.Users()
+	users[0].Password = "expired"
+	flow := strings.ReplaceAll(passwordFlow, "TARGET", bank.URL)
+	flow = strings.Replace(flow, "expect:", "poll: {every: 100ms, for: 2s, until: status == 200}, expect:", 1)
+	c := mustLoad(t, Options{}, flow, users...)
+	if diff := cmp.Diff([]string{"0 failed", "0 failed", "quarantine"}, runsOf(t, c, users, 3)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if total := bank.Stats().Total; total.Attempts != 2 || total.Lockouts != 0 {
+		t.Errorf("the bank has seen %d attempts and %d lockouts, want 2 and 0", total.Attempts, total.Lockouts)
+	}
+}
+
 // TestResults says of answers what they mean for the account.
 func TestResults(t *testing.T) {
 	login := step{Step: &RequestStep{}, StepSettings: &StepSettings{}, credential: true}

@@ -68,6 +68,9 @@ func (a *app) client(f clientFlags) (*daemonClient, error) {
 		c.base = &url.URL{Scheme: s.WebConfig.scheme(), Host: net.JoinHostPort(host, port)}
 		transport.TLSClientConfig.InsecureSkipVerify = isLoopback(host) // its name is not localhost
 	}
+	if f.user != "" && c.base.Scheme != "https" && !isLoopback(c.base.Hostname()) {
+		return nil, misconfigured(errors.New("--user wants https, or a loopback address: the password would be sent in the clear"))
+	}
 	if err := c.readFiles(f, transport.TLSClientConfig); err != nil {
 		return nil, misconfigured(err)
 	}

@@ -256,6 +256,19 @@ func TestDemoPage(t *testing.T) {
 	bank := banktest.NewServer(banktest.Options{Seed: 1, Backends: backends(demoBackends, demoOldRelease)})
 	defer bank.Close()
 	d := demoPage{bank}
+	if _, err := bank.AddFault(banktest.Fault{Release: demoNewRelease, Kind: banktest.KindHang}); err != nil {
+		t.Fatal(err)
+	}
+	if html := string(d.controls()); !strings.Contains(html, "as it should be") {
+		t.Errorf("a release that nobody runs is at fault: %s", html)
+	}
+	if err := bank.Deploy(demoBackend, demoNewRelease); err != nil {
+		t.Fatal(err)
+	}
+	if html := string(d.controls()); !strings.Contains(html, "the bank&#39;s faults: step=* release="+demoNewRelease+" kind=hang<") {
+		t.Errorf("got %s", html)
+	}
+	bank.ClearFaults()
 	s := httptest.NewServer(d.wrap(http.NotFoundHandler()))
 	defer s.Close()
 	press := func(form, name, value string) int {

@@ -63,11 +63,17 @@ func (a *app) demo(ctx context.Context, length time.Duration) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, past.Close()) }()
+	looks, err := settings{}.control(zap.NewNop()) // a laptop that is busy, or sleeps, is no fault of the bank's
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	defer func() { err = errors.Join(err, looks.Close()) }()
 	tale := newStory(time.Now(), watched(config))
 	d, err := newDaemon(ctx, daemonOptions{
 		config: config, listener: listener, log: logger{zap.NewNop(), zap.NewAtomicLevel()}, grace: 5 * time.Second,
 		first: []prober.Observer{tale}, changed: []func(prober.StateChange){tale.changed},
-		history: past, demo: &demoPage{bank},
+		history: past, demo: &demoPage{bank}, control: looks,
 	})
 	if err != nil {
 		listener.Close()

@@ -38,8 +38,11 @@ func TestDrill(t *testing.T) {
 			t.Errorf("/metrics has no line %s", line)
 		}
 	}
-	if !strings.Contains(page, "DRILL") {
+	if !strings.Contains(page, "<title>DRILL of status · authprober</title>") || strings.Contains(page, "All is well") || !strings.Contains(page, "DRILL: it pages on purpose") {
 		t.Errorf("the page says nothing of it:\n%s", page)
+	}
+	if got := invoke(t.Context(), environ, "status"); got.code != exitOK || !strings.Contains(got.stdout, "\n  DRILL: it pages on purpose, for another 4m") {
+		t.Errorf("status says %+v", got)
 	}
 	if got, want := drill("status", "--end"), (invocation{stdout: "no drill of status\n"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -56,7 +59,7 @@ func TestDrill(t *testing.T) {
 	}{
 		{[]string{"sttus"}, invocation{code: exitFailed, stderr: "authprober: asking " + at + "/-/drill: status 404: there is no check of that name\n"}},
 		{[]string{"status", "--for", "2h"}, invocation{code: exitFailed, stderr: "authprober: asking " + at + "/-/drill: status 400: want for=, a time such as 2m, from 1s to 1h\n"}},
-		{[]string{"status", "--url", "ftp://x"}, invocation{code: exitConfig, stderr: "authprober: --url wants one such as https://prober.bank.example:9870\n"}},
+		{[]string{"status", "--url", "ftp://x"}, invocation{code: exitConfig, stderr: "authprober: --url: want a URL such as https://probe.bank.example:9870, without a password\n"}},
 		{[]string{"status", "--url", "http://prober.example", "--user", "anna"}, invocation{code: exitConfig,
 			stderr: "authprober: --user wants https, or a loopback address: the password would be sent in the clear\n"}},
 		{nil, invocation{code: exitConfig, stderr: "authprober: want one CHECK, the name of a check or group:NAME\nRun 'authprober drill --help' for usage.\n"}},
@@ -85,7 +88,7 @@ func TestDrillAsksForAPassword(t *testing.T) {
 	drill := func(at string, args ...string) invocation {
 		return invoke(t.Context(), []string{"AUTHPROBER_LISTEN=" + strings.TrimPrefix(at, "http://")}, append([]string{"drill", "status"}, args...)...)
 	}
-	unknown := invocation{code: exitFailed, stderr: "authprober: asking " + at + "/-/drill: status 401: it asks for a name and a password; want --user and --password-file\n"}
+	unknown := invocation{code: exitFailed, stderr: "authprober: asking " + at + "/-/drill: it wants a name and a password; see --user and --password-file\n"}
 	if got := drill(at); got != unknown {
 		t.Errorf("without a password: got %+v", got)
 	}

@@ -31,6 +31,10 @@ flight log out, and then it ends with 0. A second one ends it at once. Mistakes 
 flows, accounts or environment end it with 2 before anything is probed; an address
 that is in use, like that of another authprober, with 3.
 
+With OTEL_EXPORTER_OTLP_ENDPOINT each run is exported as a trace, and with
+OTEL_METRICS_EXPORTER=otlp metrics are pushed, as docs/tracing.md says. Started by
+systemd with Type=notify, it says when it is ready, and gives signs of life.
+
 Environment:
 ` + environmentHelp(),
 		Example: `  authprober run flows/

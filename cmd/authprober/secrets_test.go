@@ -22,6 +22,7 @@ import (
 	"testing"
 
 	"github.com/authprober/authprober/checks/secrettest"
+	"github.com/authprober/authprober/prober/history"
 	"github.com/authprober/authprober/prober/otlp/otlptest"
 	"github.com/authprober/authprober/prober/web/api"
 )
@@ -171,6 +172,7 @@ func TestNoSecretGetsOut(t *testing.T) {
 	key, keyLines := sentinelKey(t)
 	state := t.TempDir()
 	received := leakyAlertmanager(t)
+	prometheus, httpConfig := leakyPrometheus(t)
 	environ := []string{
 		"SENTINEL_TOTP=" + sentinelTOTP, "SENTINEL_CLIENT=" + sentinelClient, "SENTINEL_KEY=" + key, "AUTHPROBER_STATE_DIR=" + state,
 		"AUTHPROBER_LISTEN=127.0.0.1:0", "AUTHPROBER_LOG_LEVEL=debug", "AUTHPROBER_ADMIN=on",
@@ -203,6 +205,7 @@ func TestNoSecretGetsOut(t *testing.T) {
 		{"once", command(environ, "once", flows), "✗ leak"},
 		{"once --json", command(environ, "once", "--json", flows), `"outcome":"failed"`},
 		{"plan", command(environ, "plan", flows), "false pages"},
+		{"aggregate", command(environ, "aggregate", "--url", prometheus, "--http-config", httpConfig, "--once", flows), "bad_data"},
 		{"plan --json", command(environ, "plan", "--json", flows), "runs_to_false_page"},
 		{"gate", func() string {
 			text := command(environ, "gate", flows, "--max-failures", "10%", "--for", "20s", "--junit", junit)()
@@ -261,6 +264,8 @@ func TestNoSecretGetsOut(t *testing.T) {
 			daemon.end()
 			return daemon.log.String()
 		}, "the receiver answers 403 Forbidden"},
+		{"backtest", command(environ, "backtest", flows, "--check", soon("open"), "--from-history"), "failed 100%"},
+		{"backtest --json", command(environ, "backtest", flows, "--check", soon("open"), "--from-history", "--json"), "failed 100%"},
 		{"traces", receiver.Raw, "http.request.method"},
 		{"metrics that are pushed", receiver.Raw, "authprober_run_failures_total"},
 	}
@@ -285,6 +290,28 @@ func TestNoSecretGetsOut(t *testing.T) {
 		t.Errorf("the bank was asked %d times, want at least twice by each of 12 flows run 3 times", asked.Load())
 	}
 	remembered(t, state)
+	inHistory(t, state)
+}
+
+// inHistory looks at what the history shows of what was sent and got: that there was
+// something to give away, and that it was redacted or masked.
+func inHistory(t *testing.T, dir string) {
+	t.Helper()
+	db, err := history.OpenReadOnly(t.Context(), filepath.Join(dir, history.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for query, least := range map[string]int{
+		"SELECT count(*) FROM runs WHERE outcome = 'failed'":                                        11,
+		"SELECT count(*) FROM steps WHERE exchange LIKE '%Bearer%' AND exchange LIKE '%\"curl\":%'": 5,
+		"SELECT count(*) FROM steps WHERE detail LIKE '%[secret]%'":                                 3,
+	} {
+		var n int
+		if err := db.QueryRow(query).Scan(&n); err != nil || n < least {
+			t.Errorf("%s: got %d, want %d or more: %v", query, n, least, err)
+		}
+	}
 }
 
 // leakyRecording is what a browser has recorded of a login with every secret.

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -27,7 +28,7 @@ import (
 func TestSupervisor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []string
-		stuck := false
+		var stuck atomic.Bool
 		s := supervisor{
 			tell:  func(state string) { first, _, _ := strings.Cut(state, "\n"); told = append(told, first) },
 			every: 15 * time.Second, log: zap.NewNop(),
@@ -35,7 +36,7 @@ func TestSupervisor(t *testing.T) {
 				if slack != 15*time.Second {
 					t.Errorf("the slack is %v", slack)
 				}
-				if stuck {
+				if stuck.Load() {
 					<-ctx.Done()
 					return errors.New("stuck")
 				}
@@ -46,10 +47,10 @@ func TestSupervisor(t *testing.T) {
 		wait := s.ready(ctx, 2)
 		time.Sleep(31 * time.Second)
 		synctest.Wait()
-		stuck = true
+		stuck.Store(true)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		stuck = false
+		stuck.Store(false)
 		time.Sleep(20 * time.Second)
 		stop()
 		wait()

@@ -78,7 +78,7 @@ type scene struct {
 	env             map[string][]string
 	args            map[string][]string
 	address         map[string]string
-	dead            string // where an Alertmanager is that does not answer
+	dead            string // where an Alertmanager and a receiver of traces are that do not answer
 }
 
 // sceneFlows are by the prober that runs them.
@@ -151,7 +151,8 @@ func newScene(t *testing.T) *scene {
 		targets = append(targets, free[3+i])
 		s.prepare(t, name)
 	}
-	s.env["main"] = append(s.env["main"], "AUTHPROBER_ALERTMANAGER_URLS=http://"+s.dead)
+	s.env["main"] = append(s.env["main"], "AUTHPROBER_ALERTMANAGER_URLS=http://"+s.dead,
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://"+s.dead, "OTEL_BSP_SCHEDULE_DELAY=500")
 	s.env["paused"] = append(s.env["paused"], "AUTHPROBER_PAUSE_FILE="+filepath.Join(s.dir, "pause"), "AUTHPROBER_ADMIN=on")
 	control := strings.TrimPrefix(s.bank.plain.URL, "http://127.0.0.1")
 	s.env["blind"] = append(s.env["blind"], "AUTHPROBER_CONTROL_URLS=http://127.0.0.1"+control+"/control,http://localhost"+control+"/control")
@@ -272,6 +273,7 @@ func (s *scene) causes(t *testing.T) map[string]cause {
 		"AuthProberCertificateExpiring": {start: func() { s.bank.certify(t, s.dir, 5*24*time.Hour) }, mend: func() { s.bank.certify(t, s.dir, 90*24*time.Hour) }},
 		// Nobody listens, and then somebody does.
 		"AuthProberNotificationsFailing": {mend: func() { s.revive(t) }},
+		"AuthProberExportsFailing":       {},
 		// Always there, until the last prober has gone.
 		watchdog: {},
 	}
@@ -321,7 +323,7 @@ func (s *scene) command(t *testing.T, prober string, args ...string) {
 	}
 }
 
-// revive has somebody listen where no Alertmanager was.
+// revive has somebody listen where no Alertmanager and no receiver of traces was.
 func (s *scene) revive(t *testing.T) {
 	l, err := net.Listen("tcp", s.dead)
 	if err != nil {

@@ -28,6 +28,10 @@ func composed(t *testing.T) *types.Project {
 // TestCompose holds the compose file against the files it mounts, which would become
 // empty folders where they are missing, and against what must not be.
 func TestCompose(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(repository(), "README.md"))
+	if err != nil || !strings.Contains(string(readme), "docker compose -f deploy/compose.yaml up --build") {
+		t.Errorf("the README does not say how to start it: %v", err)
+	}
 	project := composed(t)
 	if got, want := project.ServiceNames(), []string{"alertmanager", "authprober", "bank", "grafana", "prometheus"}; !slices.Equal(got, want) {
 		t.Errorf("the services are %v, want %v", got, want)

@@ -46,6 +46,31 @@ func TestContainer(t *testing.T) {
 		}
 		return err
 	})
+	breakAndMend(t, bankAt)
+}
+
+// breakAndMend runs the commands at the head of deploy/compose.yaml.
+func breakAndMend(t *testing.T, bank string) {
+	t.Helper()
+	text, err := os.ReadFile(deployed("compose.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for line := range strings.Lines(string(text)) {
+		command, ok := strings.CutPrefix(line, "#   curl ")
+		if !ok {
+			continue
+		}
+		command = "curl --fail --silent --show-error " + strings.ReplaceAll(command, "localhost:8480", bank)
+		if out, err := exec.Command("bash", "-c", command).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", command, err, out)
+		}
+		ran++
+	}
+	if ran != 2 {
+		t.Errorf("%d commands at the head of deploy/compose.yaml were run, want 2", ran)
+	}
 }
 
 // furnish makes the root of the image, with what compose mounts.

@@ -20,6 +20,9 @@
 //
 //	authprober bank --in-front-of http://127.0.0.1:3000 --pass-host --listen 127.0.0.1:3001
 //
+// The package chart below it renders the Helm chart and the kustomizations, and
+// wants no program but Go.
+//
 // The browser's tests leave a picture of every page in screenshots/, which git ignores:
 // light, dark and as wide as a phone. Look at them after a change to the pages.
 //

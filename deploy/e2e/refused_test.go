@@ -8,7 +8,7 @@ import (
 // TestRefusedByProvider runs the ready checks that an OpenID Provider can be asked
 // against one that nobody here wrote, which refuses what must be refused: they are quiet.
 func TestRefusedByProvider(t *testing.T) {
-	p := newProvider(t, providerOptions{})
+	p := newProvider(t, providerOptions{RequireNonce: true})
 	for _, flow := range []string{"refused-code", "refused-dpop", "refused-client"} {
 		t.Run(flow, func(t *testing.T) {
 			t.Parallel()

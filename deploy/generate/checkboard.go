@@ -101,7 +101,7 @@ func checkRefuses() []panel {
 			query{quantile("0.5", refused, me, "step"), "median, {{step}}"}),
 		graph("Refused later", "Share of the runs in which a step was refused later than the one it must be refused the same as. A half is what chance gives. "+
 			"It has lines only where a step has `same_as`.", 24,
-			look{unit: "percentunit", max: 1, noValue: "no step has `same_as`"},
+			look{unit: "percentunit", max: 1, noValue: "no step has `same_as`", links: runbook("AuthProberRefusalTiming")},
 			query{`sum by (step) (rate(authprober_refusals_slower_total{@}[$__rate_interval])) / sum by (step) (rate(authprober_refusals_compared_total{@}[$__rate_interval]))`, "{{step}}"}),
 	}
 }

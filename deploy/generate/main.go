@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 )
@@ -45,7 +46,7 @@ const (
 
 // generated is every file that is written, by its path below root with slashes.
 func generated(root string) (map[string][]byte, error) {
-	files := map[string][]byte{}
+	files, boards := map[string][]byte{}, map[string][]byte{}
 	for _, d := range dashboards() {
 		text, err := encode(d)
 		if err != nil {
@@ -53,12 +54,14 @@ func generated(root string) (map[string][]byte, error) {
 		}
 		files[dashboardsDir+d.UID+".json"] = text
 		files[chartFiles+"dashboards/"+d.UID+".json"] = text
+		boards[d.UID+".json"] = text
 	}
 	rules, err := os.ReadFile(filepath.Join(root, "deploy", "prometheus", rulesFile))
 	if err != nil {
 		return nil, err
 	}
 	files[chartFiles+rulesFile] = rules
+	maps.Copy(files, component(rules, boards))
 	files[chartDir+"values.schema.json"], err = chartSchema(root)
 	return files, err
 }

@@ -23,7 +23,7 @@ type Past struct {
 
 // replayed is how many runs are read at a time: a long question would keep the daemon
 // from tidying its log up.
-const replayed = 5000
+const replayed = 2000
 
 // Replay calls f for each run of a check, or of a group, "group:NAME", of the database
 // that [OpenReadOnly] has opened, the oldest first, until f returns an error. It begins

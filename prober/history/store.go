@@ -39,7 +39,8 @@ type Options struct {
 	// File is the path of the database, to be shown; "" says that it is in memory.
 	File string
 	// Renew, unless nil, is called when the database turns out to be damaged: it is
-	// closed by then, and a new one is wanted.
+	// closed by then, and a new one is wanted. Where it fails it is called again a minute
+	// later, and what is to be written waits.
 	Renew func(context.Context) (*sql.DB, error)
 	// Instead is why it is in memory although a file was wanted; nil where none was. It
 	// counts as a write that failed.
@@ -59,7 +60,10 @@ type Store struct {
 	done chan struct{}
 	seen func(query string, args []any) // for a test: each query that is asked
 
+	attached map[string]bool // checks and groups that were restored or begun; Attach and ReplaceChecks have it
+
 	mu      sync.Mutex
+	most    int // records that may be queued
 	queue   []*record
 	changes []prober.StateChange // of the run that is about to be told
 	judge   *prober.Judge
@@ -118,7 +122,7 @@ func New(ctx context.Context, db *sql.DB, opts Options) (*Store, error) {
 		opts.Log = zap.NewNop()
 	}
 	s := &Store{
-		opts: opts, wake: make(chan struct{}, 1), done: make(chan struct{}), wrote: make(chan struct{}),
+		opts: opts, most: mostQueued, wake: make(chan struct{}, 1), done: make(chan struct{}), wrote: make(chan struct{}),
 		states: map[string]*prober.Snapshot{}, dirty: map[string]bool{},
 		stats: Stats{Durable: opts.File != "", File: opts.File, Limit: opts.Size, Age: opts.Age},
 	}
@@ -126,7 +130,8 @@ func New(ctx context.Context, db *sql.DB, opts Options) (*Store, error) {
 		s.stats.WritesFailed, s.stats.LastError = 1, opts.Instead.Error()
 	}
 	s.db.Store(db)
-	if err := s.readLast(ctx); err != nil {
+	var err error
+	if s.last, err = lastOf(ctx, db); err != nil {
 		return nil, err
 	}
 	s.w = newWriter(s)
@@ -134,12 +139,11 @@ func New(ctx context.Context, db *sql.DB, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// readLast has ids go on from the last one.
-func (s *Store) readLast(ctx context.Context) error {
+// lastOf is the id of the last run; 0 where there is none.
+func lastOf(ctx context.Context, db *sql.DB) (RunID, error) {
 	var last sql.NullInt64
-	err := s.db.Load().QueryRowContext(ctx, "SELECT max(id) FROM run").Scan(&last)
-	s.last = RunID(last.Int64)
-	return err
+	err := db.QueryRowContext(ctx, "SELECT max(id) FROM run").Scan(&last)
+	return RunID(last.Int64), err
 }
 
 // Close writes what is queued and closes the database. Nothing is recorded from then on.
@@ -238,12 +242,11 @@ func (s *Store) judged(name string) *prober.Snapshot {
 	state := s.states[name]
 	if state == nil {
 		state = &prober.Snapshot{}
-		s.states[name] = state
 	}
 	if !s.judge.Snapshot(name, state) {
 		return nil
 	}
-	s.dirty[name] = true
+	s.states[name], s.dirty[name] = state, true
 	return state
 }
 
@@ -266,7 +269,7 @@ func (s *Store) ObserveStateChange(c prober.StateChange) {
 
 // add queues a record, where it has room. It holds s.mu.
 func (s *Store) add(r *record) {
-	if s.closed || len(s.queue) >= mostQueued {
+	if s.closed || len(s.queue) >= s.most {
 		s.stats.Dropped++
 		return
 	}
@@ -309,9 +312,9 @@ func (s *Store) giveBack(b batch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := append(b.records, s.queue...)
-	if over := len(all) - mostQueued; over > 0 {
+	if over := len(all) - s.most; over > 0 {
 		s.stats.Dropped += uint64(over)
-		all = all[:mostQueued]
+		all = all[:s.most]
 	}
 	s.queue = all
 	for name := range s.states {

@@ -13,6 +13,9 @@ const (
 	mostChunks = 50   // that one tidying does: what is written waits for it
 	keepBack   = 0.95 // of the size: a tidying that had to begin goes on to there
 	tagsEvery  = time.Hour
+
+	mayBeLarger = 1.1   // the file than its size, before it is made smaller
+	mostShrunk  = 10000 // pages at a time
 )
 
 // tidyUp deletes what is too old or too much, and says how the store is.
@@ -30,7 +33,32 @@ func (w *writer) tidyUp(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
+	if err := w.shrink(ctx, db); err != nil {
+		return err
+	}
 	return w.measure(ctx, db)
+}
+
+// shrink gives back to the system what a file has to spare that was larger once: by
+// itself it keeps what is free for what comes.
+func (w *writer) shrink(ctx context.Context, db *sql.DB) error {
+	var pages, free, size int64
+	for pragma, to := range map[string]*int64{"PRAGMA page_count": &pages, "PRAGMA freelist_count": &free, "PRAGMA page_size": &size} {
+		if err := db.QueryRowContext(ctx, pragma).Scan(to); err != nil {
+			return err
+		}
+	}
+	over := pages - int64(float64(w.store.opts.Size)*mayBeLarger)/size
+	if over = min(over, free, mostShrunk); over <= 0 {
+		return nil
+	}
+	rows, err := db.QueryContext(ctx, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", over))
+	if err != nil {
+		return err
+	}
+	for rows.Next() { // a page each
+	}
+	return errors.Join(rows.Err(), rows.Close())
 }
 
 // measure notes how large the store is, and how old.

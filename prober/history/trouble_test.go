@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,6 +26,8 @@ func TestDiskFull(t *testing.T) {
 		core, logs := observer.New(zap.InfoLevel)
 		s := inFile(t, filepath.Join(t.TempDir(), FileName), Options{Log: zap.New(core)})
 		s.db.Load().SetMaxOpenConns(1) // the limit is of a connection
+		const most = 300
+		s.most = most
 		c := testCheck("login", "")
 		tell := func(from, n int) {
 			for i := range n {
@@ -34,25 +37,25 @@ func TestDiskFull(t *testing.T) {
 		}
 		tell(0, 10)
 		limit(t, s, 1) // of pages: there is no room for more
-		tell(10, 1000)
+		tell(10, 100)
 		if stats := s.Stats(); stats.WritesFailed == 0 || stats.Dropped != 0 || !strings.Contains(stats.LastError, "full") {
 			t.Fatalf("got %+v", stats)
 		}
 		failedOnce := s.Stats().WritesFailed
-		tell(1010, mostQueued)
-		if stats := s.Stats(); stats.Dropped != 1000 || stats.WritesFailed == failedOnce {
-			t.Errorf("got %+v, want 1000 dropped", stats)
+		tell(110, most)
+		if stats := s.Stats(); stats.Dropped != 100 || stats.WritesFailed == failedOnce {
+			t.Errorf("got %+v, want 100 dropped", stats)
 		}
 		if n := logs.Len(); n != 1 {
 			t.Errorf("got %d lines of the log: %v", n, logs.All())
 		}
 		limit(t, s, 1<<30)
 		settle(s)
-		if n := count(t, s, "SELECT count(*) FROM run"); n != 10+mostQueued {
-			t.Errorf("got %d runs, want %d", n, 10+mostQueued)
+		if n := count(t, s, "SELECT count(*) FROM run"); n != 10+most {
+			t.Errorf("got %d runs, want %d", n, 10+most)
 		}
-		if n := count(t, s, "SELECT sum(failed) FROM bucket WHERE width = 3600"); n != 10+mostQueued {
-			t.Errorf("got a sum of %d runs, want %d", n, 10+mostQueued)
+		if n := count(t, s, "SELECT sum(failed) FROM bucket WHERE width = 3600"); n != 10+most {
+			t.Errorf("got a sum of %d runs, want %d", n, 10+most)
 		}
 	})
 }
@@ -119,6 +122,45 @@ func TestDamagedInUse(t *testing.T) {
 	})
 }
 
+// Where no new file can be begun either, such as on a disk that is full, what is to be
+// written waits, and another is begun once it can be.
+func TestDamagedAndNoneInstead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), FileName)
+		full, asked := true, 0
+		s := inFile(t, path, Options{Renew: func(ctx context.Context) (db *sql.DB, err error) {
+			if asked++; full {
+				return nil, errors.New("the disk is full")
+			}
+			db, _, err = Begin(ctx, path)
+			return db, err
+		}})
+		c := testCheck("login", "")
+		tell := func(n int) {
+			for i := range n {
+				s.ObserveRun(failed(c, i, time.Now()))
+				time.Sleep(time.Second)
+			}
+			settle(s)
+		}
+		tell(5)
+		if _, err := s.db.Load().Exec("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+			t.Fatal(err)
+		}
+		spoil(t, path)
+		s.db.Load().SetMaxIdleConns(0)
+		tell(30)
+		if stats := s.Stats(); asked != 1 || stats.Dropped != 0 || !strings.Contains(stats.LastError, errGone.Error()) {
+			t.Fatalf("it asked for %d new ones: %+v", asked, stats)
+		}
+		full = false
+		tell(40) // the minute is over
+		if n := count(t, s, "SELECT count(*) FROM run"); n != 70 || s.Stats().Dropped != 0 {
+			t.Errorf("the new one has %d of 70 runs: %+v", n, s.Stats())
+		}
+	})
+}
+
 // spoil overwrites all but the first page.
 func spoil(t *testing.T, path string) {
 	t.Helper()
@@ -154,6 +196,20 @@ func TestSetAside(t *testing.T) {
 		"theirs":  func(t *testing.T, path string) { other(t, path, "PRAGMA application_id = 7; CREATE TABLE x (y)") },
 		"later": func(t *testing.T, path string) {
 			other(t, path, fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; CREATE TABLE x (y)", applicationID, len(migrations)+1))
+		},
+		"no runs": func(t *testing.T, path string) { // the schema can be read, and the table of runs cannot
+			db, _, err := OpenFile(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var page int
+			if err := db.QueryRow("SELECT rootpage FROM sqlite_schema WHERE name = 'run'").Scan(&page); err != nil {
+				t.Fatal(err)
+			}
+			db.Close()
+			text, _ := os.ReadFile(path)
+			copy(text[(page-1)*4096:page*4096], strings.Repeat("Z", 4096))
+			os.WriteFile(path, text, 0o600)
 		},
 		"torn": func(t *testing.T, path string) {
 			db, _, err := OpenFile(t.Context(), path)

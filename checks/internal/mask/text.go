@@ -14,7 +14,7 @@ var spoken = set(`a access again an and application are at available back bad be
 	host html http https in incident internal invalid is it its large later limit limited load login maintenance malformed many
 	message method missing moved moment nginx no not null object of offline ok on or origin our out overloaded page permission
 	please pointer precondition problem proxy rate rejected reached refused request requested required reset resource response
-	retry route security server service session site something sorry status stream support system technical temporarily
+	retry route security server service session site something soon sorry status stream support system technical temporarily
 	temporary the this timed timeout to token too try unable unauthorized unavailable unexpected unknown unprocessable
 	unsupported upstream url varnish verify was we web went while with wrong you your`)
 

@@ -224,7 +224,7 @@ func TestProbeThatNeverReturns(t *testing.T) {
 		if got := seen.counts(steady); got.Passed+got.Aborted != dues(steady, time.Hour) || got.Aborted > 1 {
 			t.Errorf("the steady check was harmed: %+v", got)
 		}
-		if got := seen.misses(stuck); got[MissOverlap] != int(dues(stuck, time.Hour))-1 {
+		if got := seen.misses(stuck); got[MissOverlap] != 1 || got[MissOverlap]+got[MissStuck] != int(dues(stuck, time.Hour))-1 {
 			t.Errorf("got %v, want all but one due time missed", got)
 		}
 		close(forever)

@@ -184,23 +184,42 @@ func (p *pages) historyItself() *api.History {
 	return h
 }
 
+// mostRestoring is how long a reload may wait for the strip of a check.
+const mostRestoring = time.Second
+
 // Restore has the strips go on with the runs that the history has, before the first
-// run is observed.
+// run is observed, and those of checks that come later.
 func (r *Recent) Restore(ctx context.Context, past *history.Store) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for name, t := range r.checks {
-		if isGroup(t.check) {
-			continue // its runs are those of its checks
-		}
-		page, err := past.Runs(ctx, history.Filter{Check: name, Limit: stripLength})
-		if err != nil {
+	r.past = past
+	for _, t := range r.checks {
+		if err := t.restore(ctx, past); err != nil {
 			return err
-		}
-		for i := len(page.Runs) - 1; i >= 0; i-- {
-			one := &page.Runs[i]
-			t.add(trace{int64(one.ID), one.Check, one.Start.Add(one.Took), one.Outcome, one.Step, one.Reason})
 		}
 	}
 	return nil
+}
+
+// restore begins with the last runs that the history has, and the last that failed.
+func (t *trail) restore(ctx context.Context, past *history.Store) error {
+	page, err := past.Runs(ctx, history.Filter{Check: t.check.Name, Limit: stripLength})
+	if err != nil {
+		return err
+	}
+	failed, err := past.Runs(ctx, history.Filter{Check: t.check.Name, Outcome: prober.Failed, Limit: 1})
+	if err != nil {
+		return err
+	}
+	for i := range failed.Runs {
+		t.failed = traceOf(&failed.Runs[i])
+	}
+	for i := len(page.Runs) - 1; i >= 0; i-- {
+		t.add(traceOf(&page.Runs[i]))
+	}
+	return nil
+}
+
+func traceOf(r *history.Run) trace {
+	return trace{int64(r.ID), r.Check, r.Start.Add(r.Took), r.Outcome, r.Step, r.Reason}
 }

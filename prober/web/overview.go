@@ -320,7 +320,7 @@ func (p *pages) overview(w http.ResponseWriter, r *http.Request) {
 	sortByTrouble(shown)
 	b := p.base(r, "Overview")
 	b.Title, b.Refresh = newSummary(all).Head+" · authprober", true
-	b.Live = fmt.Sprintf("/live?since=%d", now.UnixMilli())
+	b.Live = p.live(now, "")
 	view := struct {
 		base
 		Summary        summary

@@ -2,8 +2,10 @@ package web
 
 import (
 	"compress/gzip"
+	"encoding/json"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,8 +30,29 @@ func TestCheckPage(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, body)
 		}
 	}
-	if group := request(h, "GET", "/checks/group:bank", "").Body.String(); !strings.Contains(group, `id="ratio"`) || !strings.Contains(group, "group:bank is ") {
-		t.Errorf("the page of a group is\n%s", group)
+	group := request(h, "GET", "/checks/group:bank", "").Body.String()
+	for _, want := range []string{`id="ratio"`, "group:bank is ", `What failed <small>20 of 40 runs failed</small>`, `<a href="/runs?check=group%3Abank&amp;reason=status_5xx&amp;step=login">`} {
+		if !strings.Contains(group, want) {
+			t.Errorf("no %s in\n%s", want, group)
+		}
+	}
+}
+
+// The runs of a group are those of its checks, from memory and from the history.
+func TestRunsOfGroup(t *testing.T) {
+	opts := fullOptions(t)
+	for _, from := range []string{"history", "memory"} {
+		var found api.Runs
+		text := request(Handler(opts), "GET", "/api/v1/runs?check=group:bank&outcome=failed&limit=1000", "").Body.Bytes()
+		if err := json.Unmarshal(text, &found); err != nil || len(found.Runs) != 20 {
+			t.Errorf("from %s: got %d runs: %v", from, len(found.Runs), err)
+		}
+		for _, r := range found.Runs {
+			if r.Check != "cards" && r.Check != "pay" || r.Outcome != "failed" {
+				t.Errorf("from %s: got %+v", from, r)
+			}
+		}
+		opts.History = nil
 	}
 }
 
@@ -132,6 +155,23 @@ func TestRatioChart(t *testing.T) {
 	}
 }
 
+// Where runs are too many to be drawn one by one, the evidence rises where it rose: not
+// before the change of state that it made.
+func TestEvidencePoints(t *testing.T) {
+	at := func(seconds int) time.Time { return time.Unix(1795827000, 0).Add(time.Duration(seconds) * time.Second) }
+	s := &api.Series{Width: 60, Buckets: []api.Bucket{
+		{At: at(0), Passed: 9, Evidence: 0.2, EvidenceLast: 0.01},
+		{At: at(60), Missed: 3},
+		{At: at(120), Failed: 9, Evidence: 4, EvidenceLast: 3.5},
+		{At: at(180), Failed: 9, Evidence: 3.5, EvidenceLast: 3},
+	}}
+	changes := []api.Change{{At: at(170), Evidence: 1}, {At: at(150), Evidence: 0.1}}
+	want := []point{{at(30), 0.2, false}, {at(60), 0.01, false}, {at(150), 0.1, true}, {at(170), 1, false}, {at(175), 4, false}, {at(180), 3.5, false}, {at(200), 3, false}}
+	if got := evidencePoints(s, changes, at(200)); !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
 // After a restart the strip goes on with what the history has; after a reload with what
 // the check had.
 func TestRecentGoesOn(t *testing.T) {
@@ -144,6 +184,13 @@ func TestRecentGoesOn(t *testing.T) {
 	before, after := opts.Recent.strip(check.Name), again.strip(check.Name)
 	if len(after) != 20 || after[0].id != before[0].id || after[19].reason != before[19].reason {
 		t.Errorf("got %d runs: %+v", len(after), after)
+	}
+	all := opts.Checks()
+	group := all[slices.IndexFunc(all, func(s prober.CheckStatus) bool { return isGroup(s.Check) })].Check
+	cards := &prober.Check{Name: "cards", Group: "bank", Schedule: check.Schedule, Begin: check.Begin}
+	again.ReplaceChecks([]*prober.Check{check, cards}) // a reload that brings back a check, and a group
+	if got, want := again.strip(group.Name), opts.Recent.strip(group.Name); len(got) != 40 || got[39].id != want[39].id || len(again.strip("cards")) != 20 {
+		t.Errorf("the group has %d runs, and its check %d", len(got), len(again.strip("cards")))
 	}
 	fresh := *check
 	again.ReplaceChecks([]*prober.Check{&fresh, {Name: "other"}})

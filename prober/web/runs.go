@@ -136,7 +136,7 @@ func (r *Recent) runs(q runQuery) api.Runs {
 			q.account != "" && w.run.Account != q.account || !hasTags(w.run.Tags, q.tags) {
 			continue
 		}
-		if q.check != "" && w.run.Check.Name != q.check || q.outcome != "" && w.run.Outcome != q.outcome ||
+		if q.check != "" && w.run.Check.Name != q.check && "group:"+w.run.Check.Group != q.check || q.outcome != "" && w.run.Outcome != q.outcome ||
 			end.Before(q.since) || !q.until.IsZero() && !end.Before(q.until) || q.before > 0 && w.id >= q.before {
 			continue
 		}

@@ -125,8 +125,27 @@ func micro(us int64) time.Duration { return time.Duration(us) * time.Microsecond
 // Run returns a run with its steps, or [ErrNotFound].
 func (s *Store) Run(ctx context.Context, id RunID) (RunDetail, error) { return s.reader().run(ctx, id) }
 
-func (r reader) run(ctx context.Context, id RunID) (d RunDetail, err error) {
-	d.Run, err = scanRun(r.row(ctx, "SELECT "+runColumns+" FROM run r"+runNames+" WHERE r.id = ?", int64(id)))
+// traceRuns is how many runs are looked through for a trace id: as many as Prometheus
+// keeps exemplars.
+const traceRuns = "100000"
+
+// RunOfTrace returns the newest run with a trace id, or [ErrNotFound], of the last
+// 100,000. There is no index of trace ids, which every run would pay for: they are read
+// one after the other, the newest first.
+func (s *Store) RunOfTrace(ctx context.Context, id string) (RunDetail, error) {
+	trace, err := hex.DecodeString(id)
+	if err != nil || len(trace) == 0 {
+		return RunDetail{}, ErrNotFound
+	}
+	return s.reader().oneRun(ctx, "(SELECT * FROM run ORDER BY id DESC LIMIT "+traceRuns+")", "r.trace = ? LIMIT 1", trace)
+}
+
+func (r reader) run(ctx context.Context, id RunID) (RunDetail, error) {
+	return r.oneRun(ctx, "run", "r.id = ?", int64(id))
+}
+
+func (r reader) oneRun(ctx context.Context, from, where string, arg any) (d RunDetail, err error) {
+	d.Run, err = scanRun(r.row(ctx, "SELECT "+runColumns+" FROM "+from+" r"+runNames+" WHERE "+where, arg))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return d, ErrNotFound
@@ -143,7 +162,7 @@ func (r reader) run(ctx context.Context, id RunID) (d RunDetail, err error) {
 			d.Steps = append(d.Steps, step)
 		}
 		return err
-	}, stepsOf, int64(id))
+	}, stepsOf, int64(d.ID))
 	return d, err
 }
 

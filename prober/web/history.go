@@ -11,12 +11,18 @@ import (
 	"github.com/authprober/authprober/prober/web/api"
 )
 
-// runOfHistory finds a run that has been made long ago.
-func (p *pages) runOfHistory(ctx context.Context, id int64) (*api.Run, bool, error) {
+// runOfHistory finds a run that has been made long ago, by its id or its trace id.
+func (p *pages) runOfHistory(ctx context.Context, id int64, trace string) (*api.Run, bool, error) {
 	if p.opts.History == nil {
 		return nil, false, nil
 	}
-	d, err := p.opts.History.Run(ctx, history.RunID(id))
+	var d history.RunDetail
+	var err error
+	if trace != "" {
+		d, err = p.opts.History.RunOfTrace(ctx, trace)
+	} else {
+		d, err = p.opts.History.Run(ctx, history.RunID(id))
+	}
 	switch {
 	case errors.Is(err, history.ErrNotFound):
 		return nil, false, nil

@@ -163,6 +163,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		{fmt.Sprintf("/api/v1/runs/%d", failed), "/api/v1/runs/{run}", 200},
 		{"/api/v1/runs/1", "/api/v1/runs/{run}", 404},
 		{"/api/v1/runs/one", "/api/v1/runs/{run}", 404},
+		{"/api/v1/runs/" + traceID, "/api/v1/runs/{run}", 200},
 		{"/api/v1/accounts", "/api/v1/accounts", 200},
 		{"/api/v1/prober", "/api/v1/prober", 200},
 	} {

@@ -83,6 +83,12 @@ func TestRunPage(t *testing.T) {
 	id := regexp.MustCompile(`"id":"(\d+)"`).FindStringSubmatch(failed)[1]
 	for _, from := range []string{"memory", "history"} {
 		body := request(Handler(opts), "GET", "/runs/"+id, "").Body.String()
+		if one := request(Handler(opts), "GET", "/runs/"+strings.ToUpper(traceID), ""); one.Code != 200 || !strings.Contains(one.Body.String(), `<code id="trace">`+traceID) {
+			t.Errorf("from %s, one of its trace id: %d\n%s", from, one.Code, one.Body)
+		}
+		if unknown := request(Handler(opts), "GET", "/runs/"+strings.Repeat("f", 32), "").Code; unknown != 404 {
+			t.Errorf("from %s, by a trace id of none: %d, want 404", from, unknown)
+		}
 		for _, want := range []string{
 			"<h1 class=\"firing\">Failed at login: status_5xx</h1>", "want status == 200, got 503", `<code id="trace">` + traceID + `</code>`,
 			`<rect class="connect" x="0" width="100" height="12"><title>connect 100 ms</title></rect><rect class="processing" x="100" width="300" height="12">`,

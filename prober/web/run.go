@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -77,18 +78,25 @@ func (p *pages) run(w http.ResponseWriter, r *http.Request) {
 	p.show(w, "run", view)
 }
 
-// findRun looks for a run among the last ones and in the history.
+// findRun looks for a run among the last ones and in the history, by its id or by its
+// trace id, to which exemplars lead.
 func (p *pages) findRun(ctx context.Context, text string) (*api.Run, bool, error) {
 	id, ok := api.ParseRunID(text)
+	trace := ""
 	if !ok {
-		return nil, false, nil
+		if trace = strings.ToLower(text); !likeTrace.MatchString(trace) {
+			return nil, false, nil
+		}
 	}
-	if r := p.opts.Recent.run(id); r != nil {
+	if id, r := p.opts.Recent.run(id, trace); r != nil {
 		run := api.NewRun(id, r)
 		return &run, true, nil
 	}
-	return p.runOfHistory(ctx, id)
+	return p.runOfHistory(ctx, id, trace)
 }
+
+// likeTrace is what no run id is like: those are shorter.
+var likeTrace = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 func runHead(r *api.Run) string {
 	switch prober.Outcome(r.Outcome) {

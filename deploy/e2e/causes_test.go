@@ -163,8 +163,9 @@ func newScene(t *testing.T) *scene {
 		s.run(t, name)
 	}
 	targets = append(targets, pooled) // an aggregator, of a Prometheus that is not there
-	start(t, append(slices.Clone(s.env["paused"]), "AUTHPROBER_LISTEN="+pooled), authprober(t), "aggregate", "--url", "http://"+s.dead,
-		"--every", "1s", "--replay", "1m", filepath.Join(s.dir, "paused")).ready(t, "http://"+pooled+"/-/healthy")
+	s.probers["all"] = start(t, append(slices.Clone(s.env["paused"]), "AUTHPROBER_LISTEN="+pooled), authprober(t), "aggregate",
+		"--url", "http://"+s.dead, "--every", "1s", "--replay", "1m", filepath.Join(s.dir, "paused"))
+	s.probers["all"].ready(t, "http://"+pooled+"/-/healthy")
 	start(t, nil, installed(t, "prometheus-alertmanager", "prometheus-alertmanager", "alertmanager"),
 		"--config.file="+plainRoutes(t, s.dir, s.inbox.url), "--storage.path="+filepath.Join(s.dir, "am"),
 		"--web.listen-address="+am, "--cluster.listen-address=").

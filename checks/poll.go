@@ -83,7 +83,7 @@ func (s *Session) act(ctx context.Context, st *step) error {
 	case st.Within != nil:
 		return s.awaitRefusal(ctx, st)
 	case st.Poll == nil:
-		return st.Run(ctx, s)
+		return s.ask(ctx, st)
 	}
 	begun, every, most := time.Now(), time.Duration(st.Poll.Every), st.Poll.most(ctx)
 	if st.Poll.For > 0 { // the last request, too, has to be answered by then
@@ -94,7 +94,7 @@ func (s *Session) act(ctx context.Context, st *step) error {
 	for {
 		s.result.Polls++
 		left := timeLeft(ctx)
-		if err := st.Run(ctx, s); err != nil {
+		if err := s.ask(ctx, st); err != nil {
 			if st.Poll.Delivery && s.result.Polls > 1 && left < every && errors.Is(context.Cause(ctx), prober.ErrTimeout) {
 				return s.late(st, time.Since(begun).Round(leastPoll)) // the last look was cut short: what it looks for is late
 			}

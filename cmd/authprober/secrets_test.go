@@ -264,6 +264,8 @@ func TestNoSecretGetsOut(t *testing.T) {
 			daemon.end()
 			return daemon.log.String()
 		}, "the receiver answers 403 Forbidden"},
+		{"backtest", command(environ, "backtest", flows, "--check", soon("open"), "--from-history"), "failed 100%"},
+		{"backtest --json", command(environ, "backtest", flows, "--check", soon("open"), "--from-history", "--json"), "failed 100%"},
 		{"traces", receiver.Raw, "http.request.method"},
 		{"metrics that are pushed", receiver.Raw, "authprober_run_failures_total"},
 	}

@@ -209,16 +209,17 @@ func (r *Recent) strip(check string) []trace {
 	return append(append(make([]trace, 0, len(t.runs)), t.runs[t.next:]...), t.runs[:t.next]...)
 }
 
-// run returns a run that is still here as it was; nil if it is not.
-func (r *Recent) run(id int64) *prober.Run {
+// run returns a run that is still here as it was, by its id or, unless that is "", its
+// trace id; nil if it is not.
+func (r *Recent) run(id int64, trace string) (int64, *prober.Run) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, w := range r.whole {
-		if w.id == id {
-			return w.run
+		if w.run != nil && (w.id == id || trace != "" && w.run.TraceID == trace) {
+			return w.id, w.run
 		}
 	}
-	return nil
+	return 0, nil
 }
 
 // lastIDs returns the numbers of the last run of a check and of its last failed one, if

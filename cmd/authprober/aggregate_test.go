@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -56,7 +55,7 @@ func TestAggregateOnce(t *testing.T) {
 	flow := loginFlow(t)
 	well := fakePrometheus(t, func(int) int { return 0 })
 	got := invoke(t.Context(), nil, "aggregate", "--url", well, "--once", "--replay", "2h", flow)
-	const want = `STATE    CHECK      EVIDENCE  FAILED IN 2H0M0S  95 %       INSTANCES  RUNS TO A FALSE PAGE
+	const want = `STATE    CHECK      EVIDENCE  FAILED IN 2h  95 %       INSTANCES  RUNS TO A FALSE PAGE
 healthy  all:login  EVIDENCE  0.0% of 718       0.0%-0.5%  2          518400
 `
 	evidence := strings.Fields(strings.SplitAfter(got.stdout, "\n")[1])[2]
@@ -128,7 +127,7 @@ func leakyPrometheus(t *testing.T) (url, config string) {
 		w.WriteHeader(http.StatusBadRequest)
 		user, password, _ := r.BasicAuth()
 		text, _ := json.Marshal(map[string]string{"status": "error", "errorType": "bad_data", "error": user + password + r.Header.Get("Authorization")})
-		io.WriteString(w, string(text))
+		w.Write(text)
 	}))
 	t.Cleanup(s.Close)
 	dir := t.TempDir()

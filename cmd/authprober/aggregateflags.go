@@ -110,8 +110,8 @@ func (f *aggregateFlags) validate(flows bool) error {
 		return errors.New("want flows, or --runs and --failures")
 	case counters && (f.runs == "" || f.failures == ""):
 		return errors.New("want both --runs and --failures")
-	case f.every < time.Second || f.every > time.Hour || f.every%time.Second != 0:
-		return fmt.Errorf("--every is %v, want whole seconds from 1s to 1h", f.every)
+	case f.every < time.Second || f.every > 5*time.Minute || f.every%time.Second != 0:
+		return fmt.Errorf("--every is %v, want whole seconds from 1s to 5m", f.every)
 	case f.settle < 0 || f.settle > time.Hour:
 		return fmt.Errorf("--settle is %v, want 0s to 1h", f.settle)
 	case f.replay < time.Minute || f.replay > 31*24*time.Hour:

@@ -59,7 +59,7 @@ func printStandings(w io.Writer, p paint, all []aggregate.Standing, past time.Du
 	}
 	var table strings.Builder
 	t := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "STATE\tCHECK\tEVIDENCE\tFAILED IN %s\t95 %%\tINSTANCES\tRUNS TO A FALSE PAGE\n", strings.ToUpper(past.String()))
+	fmt.Fprintf(t, "STATE\tCHECK\tEVIDENCE\tFAILED IN %s\t95 %%\tINSTANCES\tRUNS TO A FALSE PAGE\n", prober.WindowName(past))
 	for _, s := range all {
 		c := s.Status.Counts
 		runs := int(c.Passed + c.Failed)

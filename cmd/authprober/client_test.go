@@ -141,6 +141,9 @@ func TestRuns(t *testing.T) {
 			t.Errorf("%s: got %d:\n%s%s\nwant\n%s", args, got.code, got.stdout, got.stderr, want)
 		}
 	}
+	if got := invoke(t.Context(), nil, "runs", "--url", url, "--check", "longin", "--outcome", "aborted"); got.code != exitConfig || !strings.Contains(got.stderr, `has no check "longin"`) {
+		t.Errorf("no such check: got %d: %s", got.code, got.stderr)
+	}
 	got := invoke(t.Context(), nil, "runs", "--url", url, "--json", "--limit", "1")
 	if want := `{"id":"3000000","check":"login","outcome":"failed",`; !strings.HasPrefix(got.stdout, want) || strings.Count(got.stdout, "\n") != 1 {
 		t.Errorf("got %s", got.stdout)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -142,9 +143,10 @@ func newScene(t *testing.T) *scene {
 	s := &scene{dir: t.TempDir(), inbox: newInbox(t), probers: map[string]*process{}, env: map[string][]string{},
 		args: map[string][]string{}, address: map[string]string{}}
 	s.bank = newMoodyBank(t, s.dir)
-	free := freeAddresses(t, 3+len(sceneFlows))
+	free := freeAddresses(t, 4+len(sceneFlows))
 	am := free[0]
 	s.prometheus, s.dead = free[1], free[2]
+	pooled := free[len(free)-1]
 	var targets []string
 	for i, name := range slices.Sorted(maps.Keys(sceneFlows)) {
 		s.address[name] = free[3+i]
@@ -160,6 +162,10 @@ func newScene(t *testing.T) *scene {
 	for name := range sceneFlows {
 		s.run(t, name)
 	}
+	targets = append(targets, pooled) // an aggregator, of a Prometheus that is not there
+	s.probers["all"] = start(t, append(slices.Clone(s.env["paused"]), "AUTHPROBER_LISTEN="+pooled), authprober(t), "aggregate",
+		"--url", "http://"+s.dead, "--every", "1s", "--replay", "1m", filepath.Join(s.dir, "paused"))
+	s.probers["all"].ready(t, "http://"+pooled+"/-/healthy")
 	start(t, nil, installed(t, "prometheus-alertmanager", "prometheus-alertmanager", "alertmanager"),
 		"--config.file="+plainRoutes(t, s.dir, s.inbox.url), "--storage.path="+filepath.Join(s.dir, "am"),
 		"--web.listen-address="+am, "--cluster.listen-address=").
@@ -273,6 +279,7 @@ func (s *scene) causes(t *testing.T) map[string]cause {
 		"AuthProberCertificateExpiring": {start: func() { s.bank.certify(t, s.dir, 5*24*time.Hour) }, mend: func() { s.bank.certify(t, s.dir, 90*24*time.Hour) }},
 		// Nobody listens, and then somebody does.
 		"AuthProberNotificationsFailing": {mend: func() { s.revive(t) }},
+		"AuthProberAggregateBlind":       {},
 		"AuthProberExportsFailing":       {},
 		// Always there, until the last prober has gone.
 		watchdog: {},
@@ -323,13 +330,17 @@ func (s *scene) command(t *testing.T, prober string, args ...string) {
 	}
 }
 
-// revive has somebody listen where no Alertmanager and no receiver of traces was.
+// revive has somebody listen where no Alertmanager, no receiver of traces and no Prometheus was.
 func (s *scene) revive(t *testing.T) {
 	l, err := net.Listen("tcp", s.dead)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}}
+	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/v1/query" {
+			_, _ = io.WriteString(w, `{"status":"success","data":{"resultType":"matrix","result":[]}}`)
+		}
+	})}}
 	server.Start()
 	t.Cleanup(server.Close)
 }

@@ -50,7 +50,7 @@ var severities = []string{"page", "ticket", "warning", "none", `{{ or $labels.se
 // whoever runs the prober.
 var teamless = []string{
 	"AuthProberAbsent", "AuthProberBlind", "AuthProberAccountsQuarantined", "AuthProberConfigReloadFailed", "AuthProberNotificationsFailing", "AuthProberExportsFailing",
-	"AuthProberWatchdog",
+	"AuthProberAggregateBlind", "AuthProberWatchdog",
 }
 
 // TestAlertsSayWhatTheyMust holds every alert against what somebody needs who is woken
@@ -274,7 +274,23 @@ func servedLabels(t *testing.T) map[string]map[string]bool {
 		}
 		return nil
 	})
+	maps.Copy(known, aggregateLabels(t))
 	known["up"] = map[string]bool{"job": true, "instance": true}
+	return known
+}
+
+// aggregateLabels are the metrics that an aggregator has of itself, with an API or without.
+func aggregateLabels(t *testing.T) map[string]map[string]bool {
+	t.Helper()
+	address := freeAddresses(t, 1)[0]
+	start(t, []string{"AUTHPROBER_LISTEN=" + address}, authprober(t), "aggregate", "--url", "http://127.0.0.1:1", "--runs", "a_total", "--failures", "b_total").
+		ready(t, "http://"+address+"/-/healthy")
+	text, err := get("http://" + address + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := expositionLabels(string(text))
+	maps.DeleteFunc(known, func(name string, _ map[string]bool) bool { return !strings.HasPrefix(name, "authprober_aggregate_") })
 	return known
 }
 

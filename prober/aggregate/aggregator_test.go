@@ -72,7 +72,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if f.most > 0 && n > f.most {
-		io.WriteString(w, strings.Repeat(" ", mostAnswer+1))
+		io.WriteString(w, strings.Repeat(" ", 1<<20+1))
 		return
 	}
 	json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": map[string]any{"resultType": "matrix", "result": result}})
@@ -186,6 +186,7 @@ func TestAnswersTooLarge(t *testing.T) {
 		instances(f, 240, func(int) float64 { return 0 })
 		time.Sleep(time.Minute)
 		a := aggregatorOf(f, nil)
+		a.o.API.most = 1 << 20
 		if err := a.Poll(t.Context(), time.Now()); err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -49,6 +50,8 @@ type API struct {
 	URL *url.URL
 	// Client makes the requests. It follows no redirect.
 	Client *http.Client
+
+	most int64 // bytes of an answer; 0 is mostAnswer
 }
 
 // A Series is one that was read.
@@ -76,12 +79,13 @@ func (a *API) Read(ctx context.Context, selector string, at time.Time, back time
 		return nil, failureOf(ctx, err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer+1))
+	most := cmp.Or(a.most, mostAnswer)
+	text, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
 	switch {
 	case err != nil:
 		return nil, failureOf(ctx, err)
-	case len(text) > mostAnswer:
-		return nil, &QueryError{FailureTooLarge, fmt.Sprintf("an answer of more than %d MiB", mostAnswer>>20)}
+	case int64(len(text)) > most:
+		return nil, &QueryError{FailureTooLarge, fmt.Sprintf("an answer of more than %d MiB", most>>20)}
 	case resp.StatusCode/100 != 2:
 		return nil, &QueryError{FailureStatus, fmt.Sprintf("status %d, want 200%s", resp.StatusCode, said(text))}
 	}

@@ -71,12 +71,13 @@ func TestReadFails(t *testing.T) {
 			"an answer that is not that of Prometheus' API"},
 		{"no count", 200, `{"status":"success","data":{"resultType":"matrix","result":[{"values":[[1,"x"]]}]}}`, FailureBadResponse,
 			"an answer that is not that of Prometheus' API"},
-		{"too much", 200, strings.Repeat(" ", mostAnswer+1), FailureTooLarge, "an answer of more than 64 MiB"},
+		{"too much", 200, strings.Repeat(" ", 1<<20+1), FailureTooLarge, "an answer of more than 1 MiB"},
 	} {
 		api := apiOf(func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(test.status)
 			io.WriteString(w, test.body)
 		})
+		api.most = 1 << 20
 		_, err := api.Read(t.Context(), "a", epoch, time.Minute)
 		var failed *QueryError
 		if !errors.As(err, &failed) || failed.Failure != test.failure || failed.Text != test.text {

@@ -11,7 +11,7 @@ import (
 )
 
 // A Load is how much of a check there is, from which follows how many runs there are to a
-// false page. It only ever grows.
+// false page. It only ever grows, once there was a whole hour.
 type Load struct {
 	// Instances is the most series of runs that there were at once; one at the least.
 	Instances int
@@ -109,30 +109,38 @@ func (p *pool) warn(log *zap.Logger, width time.Duration) {
 	}
 }
 
-// A pace measures how many runs there are in an hour.
+// A pace measures how many runs there are in an hour of the clock, so that it comes to the
+// same whenever it is begun.
 type pace struct {
-	since   time.Time // when what is being measured began
-	last    time.Time
-	runs    float64
-	busiest float64
+	since, last time.Time // of all that was measured
+	total       float64   // runs of all that
+	hour        int64     // the one that is being measured, since 1970
+	whole       bool      // and it is measured from its beginning
+	runs        float64   // in it
+	busiest     float64
 }
 
 func (p *pace) add(b detect.Batch) {
-	if p.since.IsZero() {
-		p.since = b.From
+	hour := (b.To.UnixMilli() - 1) / time.Hour.Milliseconds()
+	switch {
+	case p.since.IsZero():
+		p.since, p.hour = b.From, hour
+	case hour > p.hour:
+		if p.whole {
+			p.busiest = max(p.busiest, p.runs)
+		}
+		p.hour, p.whole, p.runs = hour, true, 0
 	}
 	p.last = b.To
+	p.total += float64(b.Runs())
 	p.runs += float64(b.Runs())
-	if took := p.last.Sub(p.since); took >= time.Hour {
-		p.busiest = max(p.busiest, p.runs/took.Hours())
-		p.since, p.runs = p.last, 0
-	}
 }
 
-// anHour is 0 while that is not known.
+// anHour is that of the busiest hour; before there was a whole one, of what there is; and 0
+// while that is too little.
 func (p *pace) anHour() float64 {
 	if took := p.last.Sub(p.since); p.busiest == 0 && took >= leastMeasure {
-		return p.runs / took.Hours()
+		return p.total / took.Hours()
 	}
 	return p.busiest
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -252,8 +253,24 @@ func TestAttach(t *testing.T) {
 	if err != nil || len(changes) == 0 || changes[0].To != detect.Firing || changes[0].Run == 0 || changes[0].Reason != prober.ReasonStatus5xx {
 		t.Errorf("got the changes %+v: %v", changes, err)
 	}
-	if every, err := s.Changes(t.Context(), "", time.Time{}, time.Time{}, 0); err != nil || len(every) <= len(changes) {
+	every, err := s.Changes(t.Context(), "", time.Time{}, time.Time{}, 0)
+	if err != nil || len(every) <= len(changes) {
 		t.Errorf("got %d changes of all, and %d of one: %v", len(every), len(changes), err)
+	}
+	var paged []Change // a check and its group may change at once, and none of the two is left out
+	for cursor, ok := (ChangeCursor{}), true; ok; {
+		page, err := s.ChangePage(t.Context(), "", time.Time{}, time.Time{}, cursor, 1)
+		if err != nil || len(page.Changes) != 1 || len(paged) > len(every) {
+			t.Fatalf("got %+v: %v", page, err)
+		}
+		paged = append(paged, page.Changes...)
+		if cursor, ok = ParseChangeCursor(page.Next.String()); !ok {
+			t.Fatalf("%q is no cursor", page.Next)
+		}
+		ok = cursor != ChangeCursor{}
+	}
+	if !reflect.DeepEqual(paged, every) {
+		t.Errorf("page by page there are %d changes, want %d", len(paged), len(every))
 	}
 }
 

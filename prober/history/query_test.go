@@ -20,9 +20,17 @@ import (
 func asked(s *Store, now time.Time) map[string]func(context.Context) error {
 	day := now.Add(-24 * time.Hour)
 	all := map[string]func(context.Context) error{
-		"strip":       func(ctx context.Context) error { _, err := s.Strip(ctx, "check-1", 120); return err },
-		"run":         func(ctx context.Context) error { _, err := s.Run(ctx, s.last); return err },
-		"changes":     func(ctx context.Context) error { _, err := s.Changes(ctx, "check-1", day, now, 50); return err },
+		"strip":   func(ctx context.Context) error { _, err := s.Strip(ctx, "check-1", 120); return err },
+		"run":     func(ctx context.Context) error { _, err := s.Run(ctx, s.last); return err },
+		"changes": func(ctx context.Context) error { _, err := s.Changes(ctx, "check-1", day, now, 50); return err },
+		"changes second page": func(ctx context.Context) error {
+			_, err := s.ChangePage(ctx, "check-1", day, now, ChangeCursor{now.UnixMicro(), 7}, 50)
+			return err
+		},
+		"changes all second page": func(ctx context.Context) error {
+			_, err := s.ChangePage(ctx, "", day, now, ChangeCursor{now.UnixMicro(), 7}, 50)
+			return err
+		},
 		"changes all": func(ctx context.Context) error { _, err := s.Changes(ctx, "", day, now, 50); return err },
 		"series day":  func(ctx context.Context) error { _, err := s.Series(ctx, "check-1", day, now); return err },
 		"series month": func(ctx context.Context) error {

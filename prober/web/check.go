@@ -86,7 +86,7 @@ func (p *pages) addPast(ctx context.Context, view *checkView, c *prober.Check, f
 	if err != nil {
 		return err
 	}
-	changes, err := p.changes(ctx, c.Name, from, to, 0, 50)
+	changes, err := p.changes(ctx, c.Name, from, to, history.ChangeCursor{}, 50)
 	if err != nil {
 		return err
 	}

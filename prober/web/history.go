@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/authprober/authprober/prober"
@@ -93,22 +92,15 @@ func (r *Recent) runsAfter(written []history.Run, q runQuery) []api.Summary {
 	})
 }
 
-// changes finds changes of state, the latest first. The cursor is the time of the last
-// one of the page before, in microseconds.
-func (p *pages) changes(ctx context.Context, check string, since, until time.Time, before int64, limit int) (api.Changes, error) {
+// changes finds changes of state, the latest first.
+func (p *pages) changes(ctx context.Context, check string, since, until time.Time, cursor history.ChangeCursor, limit int) (api.Changes, error) {
 	found := api.Changes{Changes: []api.Change{}}
 	if p.opts.History == nil {
 		return found, nil
 	}
-	if before > 0 && (until.IsZero() || time.UnixMicro(before).Before(until)) {
-		until = time.UnixMicro(before)
-	}
-	all, err := p.opts.History.Changes(ctx, check, since, until, min(limit+1, history.MostOnPage))
-	if len(all) > limit {
-		all = all[:limit]
-		found.Next = strconv.FormatInt(all[limit-1].At.UnixMicro(), 10)
-	}
-	for _, c := range all {
+	page, err := p.opts.History.ChangePage(ctx, check, since, until, cursor, limit)
+	found.Next = page.Next.String()
+	for _, c := range page.Changes {
 		one := api.Change{
 			Check: c.Check, From: c.From.String(), To: c.To.String(), At: c.At.UTC(), Evidence: c.Evidence,
 			Ratio: api.RatioOf("1h", c.Failed, c.Runs), Blame: c.Blame, Step: c.Step, Reason: string(c.Reason),

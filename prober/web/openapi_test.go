@@ -259,6 +259,13 @@ func fullOptions(t *testing.T) Options {
 	opts.Pools = func() []prober.PoolStatus {
 		return []prober.PoolStatus{{Name: "retail", Free: 3, Budgets: []prober.Budget{{Name: "codes", Left: 7}}}}
 	}
+	opts.Accounts = func() []prober.AccountStatus {
+		return []prober.AccountStatus{
+			{Pool: "retail", Name: "retail-1", State: prober.AccountFree, Logins: 3, Budgets: []prober.Budget{{Name: "codes", Left: 7}}},
+			{Pool: "retail", Name: "retail-2", State: prober.AccountResting, Why: "outage", Since: now.Add(-time.Hour), Until: now.Add(time.Hour)},
+			{Pool: "retail", Name: "<b>", State: prober.AccountQuarantined, Why: "locked", Since: now.Add(-time.Hour), Refusals: 2},
+		}
+	}
 	opts.Prober = func() api.Prober {
 		return api.Prober{Revision: "abc", Configuration: []api.Setting{{Name: "AUTHPROBER_LISTEN", Value: ":1"}}, Warnings: []string{"one"},
 			Reload: api.Reload{OK: true, At: now}, History: &api.History{Durable: true, File: "f"}}

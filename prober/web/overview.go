@@ -139,7 +139,7 @@ func (p *pages) sayings(s *prober.CheckStatus, now time.Time) (all []saying) {
 func failureText(c *prober.Check, r *prober.Run) string {
 	step := r.FailedStep()
 	text := fmt.Sprintf("%s, %s", step.Name, step.Reason)
-	if r.Check != c { // of a group
+	if isGroup(c) {
 		text = r.Check.Name + ", " + text
 	}
 	if step.Detail != "" {

@@ -38,6 +38,26 @@ func TestCheckPage(t *testing.T) {
 	}
 }
 
+// What a link has chosen is said, stays when something else is chosen and on the page of
+// earlier runs, and can be left out.
+func TestRunsPageSaysItsFilters(t *testing.T) {
+	h := Handler(fullOptions(t))
+	body := request(h, "GET", "/runs?outcome=failed&step=login&tag=release%3D2&tag=certificate%3Dno", "").Body.String()
+	for _, want := range []string{
+		`<input type="hidden" name="step" value="login">`, `<input type="hidden" name="tag" value="certificate=no">`,
+		`<span>tag</span> <b>release=2</b> <a href="/runs?outcome=failed&amp;step=login&amp;tag=certificate%3Dno"`,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %s in\n%s", want, body)
+		}
+	}
+	body = request(h, "GET", "/runs?limit=2&tag=release%3D2&tag=release%3D2&check=group:bank", "").Body.String()
+	if !regexp.MustCompile(`href="/runs\?check=group%3Abank&amp;cursor=\d+&amp;limit=2&amp;tag=release%3D2&amp;tag=release%3D2" rel="next"`).MatchString(body) ||
+		!strings.Contains(body, `<option selected>group:bank`) {
+		t.Errorf("no earlier runs of both tags in\n%s", body)
+	}
+}
+
 // The runs of a group are those of its checks, from memory and from the history.
 func TestRunsOfGroup(t *testing.T) {
 	opts := fullOptions(t)
@@ -79,6 +99,26 @@ func TestRunPage(t *testing.T) {
 			}
 		}
 		opts.Recent = nil
+	}
+}
+
+// Each account is listed by its name, those that are left alone first, and why.
+func TestAccountsPage(t *testing.T) {
+	opts := fullOptions(t)
+	body := request(Handler(opts), "GET", "/accounts", "").Body.String()
+	rows := regexp.MustCompile(`<tr><th scope="row"><a href="([^"]*)">[^<]*</a></th><td>retail</td><td class="(\w*)">(\w+)`).FindAllStringSubmatch(body, -1)
+	var got []string
+	for _, row := range rows {
+		got = append(got, strings.Join(row[1:], " "))
+	}
+	want := []string{"/runs?account=%3cb%3e firing quarantined", "/runs?account=retail-2 suspect resting", "/runs?account=retail-1  free"}
+	if !slices.Equal(got, want) || !strings.Contains(body, "7 codes") || !strings.Contains(body, ">locked</td>") || strings.Contains(body, "<b>") {
+		t.Errorf("got %q in\n%s", got, body)
+	}
+	one := opts.Accounts()[0]
+	opts.Accounts = func() []prober.AccountStatus { return slices.Repeat([]prober.AccountStatus{one}, mostAccounts+7) }
+	if body = request(Handler(opts), "GET", "/accounts", "").Body.String(); strings.Count(body, "/runs?account=") != mostAccounts || !strings.Contains(body, " 7 more are not shown") {
+		t.Errorf("%d accounts are listed", strings.Count(body, "/runs?account="))
 	}
 }
 
@@ -169,6 +209,19 @@ func TestEvidencePoints(t *testing.T) {
 	want := []point{{at(30), 0.2, false}, {at(60), 0.01, false}, {at(150), 0.1, true}, {at(170), 1, false}, {at(175), 4, false}, {at(180), 3.5, false}, {at(200), 3, false}}
 	if got := evidencePoints(s, changes, at(200)); !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+// What failed of a check is said without its name, after a reload and a restart too, and
+// what failed of a group with that of its check.
+func TestFailureText(t *testing.T) {
+	before, now := &prober.Check{Name: "login"}, &prober.Check{Name: "login"}
+	r := &prober.Run{Check: before, Outcome: prober.Failed, Report: prober.Report{Steps: []prober.StepResult{{Name: "code", Reason: prober.ReasonTimeout}}}}
+	if got := failureText(now, r); got != "code, timeout" {
+		t.Errorf("got %q", got)
+	}
+	if got := failureText(&prober.Check{Name: "group:bank", Group: "bank"}, r); got != "login, code, timeout" {
+		t.Errorf("of a group: got %q", got)
 	}
 }
 

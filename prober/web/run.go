@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -281,13 +282,15 @@ func (p *pages) listRuns(w http.ResponseWriter, r *http.Request) {
 		Check, Outcome string
 		Checks         []string
 		Outcomes       []prober.Outcome
+		Others         []runFilter
 		Runs           []runLine
 		Next           string
-	}{base: p.base(r, "Runs"), Check: r.Form.Get("check"), Outcome: r.Form.Get("outcome"), Outcomes: prober.Outcomes}
+	}{base: p.base(r, "Runs"), Check: r.Form.Get("check"), Outcome: r.Form.Get("outcome"), Outcomes: prober.Outcomes, Others: otherFilters(r.Form)}
 	for _, s := range p.opts.Checks() {
-		if !isGroup(s.Check) {
-			view.Checks = append(view.Checks, s.Check.Name)
-		}
+		view.Checks = append(view.Checks, s.Check.Name)
+	}
+	if view.Check != "" && !slices.Contains(view.Checks, view.Check) { // one that is gone has runs yet
+		view.Checks = append(view.Checks, view.Check)
 	}
 	for i := range found.Runs {
 		s := &found.Runs[i]
@@ -295,13 +298,30 @@ func (p *pages) listRuns(w http.ResponseWriter, r *http.Request) {
 	}
 	if found.Next != "" {
 		q := url.Values{}
-		for name := range r.Form {
-			q.Set(name, r.Form.Get(name))
+		for name, values := range r.Form {
+			q[name] = values
 		}
 		q.Set("cursor", found.Next)
 		view.Next = "/runs?" + q.Encode()
 	}
 	p.show(w, "runs", view)
+}
+
+// A runFilter is a choice of runs that the form has no field for, as links lead to it.
+type runFilter struct{ Name, Value, Without string }
+
+// otherFilters are those of a query, each with the path of the list without it. What
+// follows from them is kept when the form is sent.
+func otherFilters(query url.Values) (all []runFilter) {
+	for _, name := range []string{"step", "reason", "account", "tag", "since", "until"} {
+		for i, value := range query[name] {
+			q := maps.Clone(query)
+			q[name] = slices.Delete(slices.Clone(query[name]), i, i+1)
+			q.Del("cursor")
+			all = append(all, runFilter{name, value, "/runs?" + q.Encode()})
+		}
+	}
+	return all
 }
 
 func isGroup(c *prober.Check) bool { return c.Group != "" && c.Begin == nil }

@@ -130,7 +130,9 @@ func Load(paths []string, options Options) (*Config, error) {
 	}
 	if options.Resolve == nil {
 		options.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
-			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+			// One for each: a resolver gives what one look finds to all that wait for it, and
+			// so a run would have what was true when another began.
+			return (&net.Resolver{}).LookupNetIP(ctx, "ip", host)
 		}
 	}
 	if options.Remembered == nil {

@@ -24,6 +24,7 @@ func (u *use) expand(d *strict.Document, before []*yaml.Node) (steps []*yaml.Nod
 	var base *yaml.Node
 	if u.check.Repeats != "" {
 		base = u.pattern(d, before)
+		u.vetHarmless(d, base)
 	}
 	e := &expansion{use: u, doc: d, base: base, values: u.values(base)}
 	if base != nil && u.check.Repeats == "authorize" {

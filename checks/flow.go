@@ -218,9 +218,9 @@ type Pool struct {
 	MaxNegative Frequency `yaml:"max_negative"`
 	// PoolNegative is the most wrong credentials of all accounts together a day of UTC. The default is no limit.
 	PoolNegative Frequency `yaml:"pool_negative"`
-	// MaxBadAttempts is how many logins in a row may be refused without being meant to be, or be cut off by the end of the process, before the account is in quarantine: 1 to 4. The default is 2.
+	// MaxBadAttempts is how many logins in a row may be refused without being meant to be, or be cut off by the end of the process, before the account is in quarantine: 1 to 4, of a negative pool to 3. The default is 2.
 	MaxBadAttempts *int `yaml:"max_bad_attempts"`
-	// MaxOutageAttempts is the same while the target refuses most of the accounts: max_bad_attempts to 4. The default is 4.
+	// MaxOutageAttempts is the same while the target refuses most of the accounts: max_bad_attempts to 4, of a negative pool to 3. The default is the most.
 	MaxOutageAttempts *int `yaml:"max_outage_attempts"`
 	// Accounts are the test customers.
 	Accounts []Account `yaml:"accounts,required"`

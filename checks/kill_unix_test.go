@@ -82,7 +82,7 @@ var killFlows = []killed{
 	{"codes", "    pool_codes: 85 per day\n", 85, 85, 2, `
   - {name: login, request: POST /v1/login, json: {username: "${{ account.username }}", password: "${{ account.password }}"}, expect: [status == 200], capture: {challenge: body.challenge}}
   - {name: code, request: POST /v1/login/otp, json: {challenge: "${{ challenge }}", code: "${{ totp(account.totp_secret) }}"}, expect: [status == 200]}`},
-	{"negative", "    kind: negative\n    max_bad_attempts: 4\n    max_negative: 6 per day\n", 20, 6 * 20, 3, `
+	{"negative", "    kind: negative\n    max_bad_attempts: 3\n    max_negative: 6 per day\n", 30, 6 * 30, 3, `
   - {name: before, request: POST /v1/login, json: {username: "${{ account.username }}", password: "${{ account.password }}"}, expect: [status == 200]}
   - {name: bad, request: POST /v1/login, json: {username: "${{ account.username }}", password: "not ${{ account.password }}"}, refuse: [401]}
   - {name: after, request: POST /v1/login, json: {username: "${{ account.username }}", password: "${{ account.password }}"}, expect: [status == 200]}`},

@@ -41,8 +41,7 @@ var patterns = map[string]pattern{
 	}},
 	"field": {"request that has the field in its form, json, query, headers or cookies", false, func(n *yaml.Node, u *use) bool {
 		return valueOf(n, "request") != nil && slices.ContainsFunc(fieldPlaces, func(place string) bool {
-			in := valueOf(n, place)
-			return in != nil && hasField(in, u.with["field"].Value)
+			return fieldNamed(valueOf(n, place), u.with["field"].Value) != nil
 		})
 	}},
 }
@@ -55,14 +54,15 @@ func hasAny(n *yaml.Node, keys ...string) bool {
 	return n != nil && slices.ContainsFunc(keys, func(key string) bool { return valueOf(n, key) != nil })
 }
 
-// hasField reports whether a mapping has the name, in any case.
-func hasField(n *yaml.Node, name string) bool {
-	for i := 0; i+1 < len(n.Content) && n.Kind == yaml.MappingNode; i += 2 {
+// fieldNamed is the value that a mapping has under the name, in any case; nil where n is
+// none, or has no such field.
+func fieldNamed(n *yaml.Node, name string) *yaml.Node {
+	for i := 0; n != nil && i+1 < len(n.Content) && n.Kind == yaml.MappingNode; i += 2 {
 		if strings.EqualFold(n.Content[i].Value, name) {
-			return true
+			return n.Content[i+1]
 		}
 	}
-	return false
+	return nil
 }
 
 func textAt(n *yaml.Node, key string) string {
@@ -124,6 +124,7 @@ func (u *use) named(d *strict.Document, before []*yaml.Node, named *yaml.Node) *
 	var names []string
 	for _, n := range before {
 		if name := textAt(n, "name"); name == named.Value {
+			u.vetNamed(d, n, named)
 			return n
 		} else if name != "" {
 			names = append(names, name)
@@ -131,6 +132,28 @@ func (u *use) named(d *strict.Document, before []*yaml.Node, named *yaml.Node) *
 	}
 	d.Errorf(named, "no step before is named %q%s", named.Value, strict.Nearest(named.Value, names))
 	return nil
+}
+
+// vetNamed holds the step of a name to what the check sends again: of another one the
+// refusal would be for another reason, or no acceptance would be wrong.
+func (u *use) vetNamed(d *strict.Document, n, named *yaml.Node) {
+	p := patterns[u.check.Repeats]
+	given := p.request && valueOf(n, "request") != nil && u.with["token"] != nil && !u.check.Bare
+	switch {
+	case valueOf(n, "refuse") != nil:
+		d.Errorf(named, "the step %q must be refused itself; %s sends again what is accepted", named.Value, u.check.name)
+	case !p.is(n, u) && !given:
+		d.Errorf(named, "the step %q is no %s, which is what %s sends again", named.Value, p.kind(), u.check.name)
+	}
+}
+
+// kind is what such a step is, whichever of them is the last.
+func (p pattern) kind() string {
+	about, _, _ := strings.Cut(p.about, ", or else")
+	if p.request {
+		return strings.Replace(about, "GET", "request", 1)
+	}
+	return about
 }
 
 // pushBefore is the step that pushes what a step authorize refers to; nil where that

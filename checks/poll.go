@@ -29,7 +29,7 @@ type PollSettings struct {
 	For Duration `yaml:"for,required"`
 	// Until is a condition on the answer: the one waited for. Where the kind has one of its own, such as a grant that is pending, it may be left out.
 	Until Expr `yaml:"until"`
-	// Pending is a condition on the answer that says "not yet". An answer that is neither this nor until fails the step. The default is every answer but 429 and those of class 5xx.
+	// Pending is a condition on the answer that says "not yet". An answer that is neither this nor until fails the step. The default is every answer but 429, those of class 5xx and, where the step sends a field of the account, 400, 401, 403 and 423: asking on would lock it.
 	Pending Expr `yaml:"pending"`
 	// Delivery says that what is waited for is delivered, such as a one-time code by mail: the time it takes is a metric of its own, and where it does not come the reason is undelivered.
 	Delivery bool `yaml:"delivery"`
@@ -83,7 +83,7 @@ func (s *Session) act(ctx context.Context, st *step) error {
 	case st.Within != nil:
 		return s.awaitRefusal(ctx, st)
 	case st.Poll == nil:
-		return st.Run(ctx, s)
+		return s.ask(ctx, st)
 	}
 	begun, every, most := time.Now(), time.Duration(st.Poll.Every), st.Poll.most(ctx)
 	if st.Poll.For > 0 { // the last request, too, has to be answered by then
@@ -94,7 +94,7 @@ func (s *Session) act(ctx context.Context, st *step) error {
 	for {
 		s.result.Polls++
 		left := timeLeft(ctx)
-		if err := st.Run(ctx, s); err != nil {
+		if err := s.ask(ctx, st); err != nil {
 			if st.Poll.Delivery && s.result.Polls > 1 && left < every && errors.Is(context.Cause(ctx), prober.ErrTimeout) {
 				return s.late(st, time.Since(begun).Round(leastPoll)) // the last look was cut short: what it looks for is late
 			}
@@ -142,7 +142,7 @@ func (s *Session) pending(st *step) (slower time.Duration, yes bool, err error) 
 		return 0, false, nil
 	}
 	status := s.answer.status
-	if p := &st.Poll.Pending; p.isSet() && !s.holds(p) || !p.isSet() && (status >= 500 || status == http.StatusTooManyRequests) {
+	if p := &st.Poll.Pending; p.isSet() && !s.holds(p) || !p.isSet() && (status >= 500 || status == http.StatusTooManyRequests || st.turnsAway(status)) {
 		return 0, false, Failf(reasonOfStatus(status), "want %s, or an answer that says \"not yet\", got neither (status %d)", st.Poll.Until.Source, status)
 	}
 	return 0, true, nil

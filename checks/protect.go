@@ -30,7 +30,7 @@ func (p *Pool) rules(d *strict.Document) accounts.Rules {
 		r.AccountDay.Negative = defaultNegative
 	}
 	r.Attempts = p.attempts(d, "max_bad_attempts", p.MaxBadAttempts, accounts.DefaultAttempts, 1)
-	r.OutageAttempts = p.attempts(d, "max_outage_attempts", p.MaxOutageAttempts, accounts.MostAttempts, r.Attempts)
+	r.OutageAttempts = p.attempts(d, "max_outage_attempts", p.MaxOutageAttempts, r.Kind.MostAttempts(), r.Attempts)
 	return r
 }
 
@@ -43,14 +43,22 @@ func (p *Pool) aDay(d *strict.Document, key string, f Frequency) int {
 }
 
 func (p *Pool) attempts(d *strict.Document, key string, n *int, otherwise, least int) int {
-	switch {
+	switch most := accounts.Kind(p.Kind).MostAttempts(); {
 	case n == nil:
 		return max(otherwise, least)
-	case *n < least || *n > accounts.MostAttempts:
-		d.Errorf(p.node, "%s of the pool %q is %d, want %d to %d: a bank locks an account after five", key, p.name, *n, least, accounts.MostAttempts)
+	case *n < least || *n > most:
+		d.Errorf(p.node, "%s of the pool %q is %d, want %d to %d: a bank locks an account after five%s", key, p.name, *n, least, most, p.oneOfFive())
 		return max(otherwise, least)
 	}
 	return *n
+}
+
+// oneOfFive says why a negative pool has an attempt less.
+func (p *Pool) oneOfFive() string {
+	if accounts.Kind(p.Kind) == accounts.Negative {
+		return ", of which one may be a wrong credential sent on purpose"
+	}
+	return ""
 }
 
 // isNegative reports whether the step sends a wrong credential on purpose.
@@ -172,15 +180,26 @@ func (f *compiled) loggedIn(r *prober.Report) bool {
 // should not have. A 400 says so of a credential: as an OAuth error it is invalid_grant,
 // RFC 6749 section 5.2.
 func (st *step) result(r *prober.StepResult) accounts.Result {
-	refusal := r.Reason == prober.ReasonStatus4xx || r.Reason == prober.ReasonOAuthError || r.Reason == prober.ReasonWrongRefusal
+	refusal := r.Reason == prober.ReasonStatus4xx || r.Reason == prober.ReasonOAuthError || r.Reason == prober.ReasonWrongRefusal ||
+		(r.Reason == prober.ReasonReset || r.Reason == prober.ReasonTimeout) && st.turnsAway(r.Status) // its head came
 	switch {
 	case refusal && r.Status == http.StatusLocked:
 		return accounts.Locked
 	case !refusal || len(st.Refuse) > 0:
-	case r.Status == http.StatusUnauthorized || r.Status == http.StatusForbidden || r.Status == http.StatusBadRequest && st.credential:
+	case r.Status == http.StatusUnauthorized || r.Status == http.StatusForbidden || st.turnsAway(r.Status):
 		return accounts.Refused
 	}
 	return accounts.Unclear
+}
+
+// turnsAway reports whether a status, to a step that sends a credential, is one that a
+// target may count against the account.
+func (st *step) turnsAway(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusLocked:
+		return st.credential
+	}
+	return false
 }
 
 // vetCaps compares what the flows use in a day with the daily caps of their pools.

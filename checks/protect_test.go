@@ -100,6 +100,65 @@ func TestQuarantineAtTheBank(t *testing.T) {
 	}
 }
 
+// TestPollLocksNobody has a step poll that sends a password which the bank refuses: it
+// ends with the first refusal, and counts as one.
+func TestPollLocksNobody(t *testing.T) {
+	bank := banktest.NewServer(banktest.Options{Users: 1, PasswordOnly: true})
+	defer bank.Close()
+	users := bank.Users()
+	users[0].Password = "expired"
+	flow := strings.ReplaceAll(passwordFlow, "TARGET", bank.URL)
+	flow = strings.Replace(flow, "expect:", "poll: {every: 100ms, for: 2s, until: status == 200}, expect:", 1)
+	c := mustLoad(t, Options{}, flow, users...)
+	if diff := cmp.Diff([]string{"0 failed", "0 failed", "quarantine"}, runsOf(t, c, users, 3)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if total := bank.Stats().Total; total.Attempts != 2 || total.Lockouts != 0 {
+		t.Errorf("the bank has seen %d attempts and %d lockouts, want 2 and 0", total.Attempts, total.Lockouts)
+	}
+}
+
+// TestOutageAfterAWrongCredential has an outage begin between a wrong credential and the
+// login after it, and last: the bank refuses every password from then on. With the wrong
+// one it counts no more than four in a row.
+func TestOutageAfterAWrongCredential(t *testing.T) {
+	bank := banktest.NewServer(banktest.Options{Users: 3, PasswordOnly: true})
+	defer bank.Close()
+	store, err := remember.Open(t.TempDir(), remember.Key{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	login := func(name, password, want string) string {
+		return fmt.Sprintf("  - {name: %s, request: POST /v1/login, json: {username: \"${{ account.username }}\", password: %q}, %s}\n", name, password, want)
+	}
+	flow := "name: x\ntarget: " + bank.URL + "\naccounts: retail\nschedule: {every: 3h}\nsteps:\n" + login("before", "${{ account.password }}", "expect: [status == 200]") +
+		login("wrong", "no", "refuse: [401]") + login("after", "${{ account.later }}", "expect: [status == 200]")
+	at := time.Now()
+	runs := func(password func(banktest.User) string, n int) {
+		pool := "pools:\n  retail:\n    kind: negative\n    max_negative: 20 per day\n    accounts:\n"
+		for i, u := range bank.Users() {
+			pool += fmt.Sprintf("      - {name: a%d, username: %q, password: %q, later: expired}\n", i, u.Username, password(u))
+		}
+		c, err := Load([]string{write(t, map[string]string{"pool.yaml": pool, "flow.yaml": flow})}, Options{Remembered: store})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range n {
+			at = at.Add(2 * time.Hour)
+			if a, miss := c.Checks[0].Begin(at); miss == "" {
+				r := a.Probe(t.Context())
+				a.Release(r.Outcome(), r)
+			}
+		}
+	}
+	runs(func(u banktest.User) string { return u.Password }, 3)
+	runs(func(banktest.User) string { return "expired" }, 20)
+	if total := bank.Stats().Total; total.Refused != 3*4 || total.Lockouts != 0 {
+		t.Errorf("the bank has refused %d logins and locked %d accounts, want 12 and 0", total.Refused, total.Lockouts)
+	}
+}
+
 // TestResults says of answers what they mean for the account.
 func TestResults(t *testing.T) {
 	login := step{Step: &RequestStep{}, StepSettings: &StepSettings{}, credential: true}
@@ -122,6 +181,9 @@ func TestResults(t *testing.T) {
 		"passed without a login":       {prober.Passed, skipped, false, accounts.Unclear},
 		"passed, and nobody logs in":   {prober.Passed, skipped, true, accounts.Accepted},
 		"401":                          {prober.Failed, at(0, prober.ReasonStatus4xx, 401), false, accounts.Refused},
+		"401, and it broke off":        {prober.Failed, at(0, prober.ReasonReset, 401), false, accounts.Refused},
+		"423, and it never came whole": {prober.Failed, at(0, prober.ReasonTimeout, 423), false, accounts.Locked},
+		"401 to a token, broken off":   {prober.Failed, at(1, prober.ReasonReset, 401), false, accounts.Unclear},
 		"403 later":                    {prober.Failed, at(1, prober.ReasonStatus4xx, 403), false, accounts.Refused},
 		"invalid_grant":                {prober.Failed, at(0, prober.ReasonOAuthError, 400), false, accounts.Refused},
 		"400 without a credential":     {prober.Failed, at(1, prober.ReasonStatus4xx, 400), false, accounts.Unclear},

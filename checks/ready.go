@@ -56,7 +56,15 @@ type parameter struct {
 	About    string `yaml:"about,required"`
 	Required bool   `yaml:"required"`
 	Default  string `yaml:"default"`
+	// Is says what it has to be: a duration, or a field that is no credential. The default is any text.
+	Is string `yaml:"is"`
 }
+
+// What a parameter may have to be.
+const (
+	isDuration = "duration"
+	isHarmless = "harmless" // the name of a field whose value is not the account's
+)
 
 type templateSteps []*yaml.Node
 

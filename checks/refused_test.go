@@ -201,7 +201,7 @@ name: expired
 target: http://bank.test
 schedule: {every: 1h, timeout: 20s}
 accounts: retail
-` + signIn + "  - {use: refused/expired-token, with: {after: 11m}}\n"})
+` + signIn + "  - {use: refused/expired-token, with: {after: 0.5d}}\n"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -216,7 +216,7 @@ accounts: retail
 			ran(false, true)
 			time.Sleep(time.Minute)
 			ran(true, true)
-			time.Sleep(11 * time.Minute)
+			time.Sleep(12 * time.Hour)
 			if what != "" {
 				fault, err := banktest.ParseFault(what)
 				if err != nil {

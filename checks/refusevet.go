@@ -48,9 +48,23 @@ func (f *compiled) vetRefusal(src *source, st *step, earlier, refused []string) 
 	if st.Within != nil {
 		f.waits = true
 		f.vetWithin(src, st, earlier)
+	} else if st.Poll != nil && len(st.Refuse) > 0 {
+		vetPolledRefusal(src, st)
 	}
 	if st.SameAs != nil {
 		f.vetSameAs(src, st, refused)
+	}
+}
+
+// vetPolledRefusal is for a step that polls until it is refused. Only a protocol that
+// says "not yet" by itself may, and only where nothing is counted against an account.
+func vetPolledRefusal(src *source, st *step) {
+	switch {
+	case st.isNegative():
+		src.doc.Errorf(st.Poll.node, "the step %q sends a wrong credential, which poll would send again and again", st.Name)
+	case st.Poll.Until.isSet():
+		src.doc.Errorf(st.Poll.node, "the step %q has refuse and poll: what is let in would be asked for again until it is refused, and nobody would hear of it; "+
+			"within says for how long it may be let in", st.Name)
 	}
 }
 

@@ -141,7 +141,7 @@ func (s *Session) repeat(ctx context.Context, st *step) (err error) {
 	}
 	s.client.Jar, s.client.Transport = s.jar.at(s.before.cookies), s.wire.renew()
 	s.answer, s.timing = answer{}, &timing{}
-	if err := st.Run(ctx, s); err != nil {
+	if err := s.ask(ctx, st); err != nil {
 		return err
 	}
 	s.show()

@@ -75,6 +75,15 @@ cleanup:
 // told of it.
 func TestRepeat(t *testing.T) {
 	reset := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+	begun := func(then http.HandlerFunc) http.HandlerFunc { // an answer of 200 whose body begins, and then something else
+		return func(w http.ResponseWriter, r *http.Request) {
+			http.SetCookie(w, &http.Cookie{Name: "session", Value: "after-200"})
+			_, _ = io.WriteString(w, "{")
+			_ = http.NewResponseController(w).Flush()
+			then(w, r)
+		}
+	}
+	long := begun(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 2<<20)) })
 	const want = "want a refusal with 401, got 200: it was accepted "
 	for name, tc := range map[string]struct {
 		answers  []http.HandlerFunc
@@ -92,6 +101,9 @@ func TestRepeat(t *testing.T) {
 		"then a redirect":         {[]http.HandlerFunc{with(200), with(302)}, "", prober.RepeatUnclear, want + "once; asked again on another connection it was neither: status 302, redirect", 2},
 		"then no answer":          {[]http.HandlerFunc{with(200), hang}, "", prober.RepeatUnclear, want + "once; asked again on another connection there was no answer: timeout", 2},
 		"then a broken one":       {[]http.HandlerFunc{with(200), reset}, "", prober.RepeatUnclear, want + "once; asked again on another connection there was no answer: reset", 2},
+		"accepted and broken":     {[]http.HandlerFunc{begun(reset), with(401)}, "", prober.RepeatRefused, want + "once, and refused with 401 when asked again on another connection", 2},
+		"accepted and never told": {[]http.HandlerFunc{begun(hang), with(401)}, "", prober.RepeatRefused, want + "once, and refused with 401 when asked again on another connection", 2},
+		"accepted at length":      {[]http.HandlerFunc{long}, "", prober.RepeatAccepted, want + "twice, on two connections", 2},
 		"no repeat is wanted":     {[]http.HandlerFunc{with(200)}, ", repeat: false", prober.RepeatNotMade, want + "once, and was not asked for again: the flow wants no repeat", 1},
 		"a repeat is wanted":      {[]http.HandlerFunc{with(201), with(401)}, ", repeat: true", prober.RepeatRefused, strings.Replace(want, "200", "201", 1) + "once, and refused with 401 when asked again on another connection", 2},
 		"an error is no refusal":  {[]http.HandlerFunc{with(500)}, "", "", "want a refusal with 401, got 500", 1},

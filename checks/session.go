@@ -186,6 +186,9 @@ func (s *Session) exchange(req *http.Request, follow int, limit int64) error {
 	body, err := readAll(resp.Body, resp.ContentLength, limit)
 	t.done(err == nil)
 	s.answer.took = time.Since(begun)
+	if why := t.brokeOff(err); why != nil {
+		err = why
+	}
 	if err != nil {
 		return classifyBody(stepCtx, err)
 	}
@@ -203,8 +206,16 @@ func (s *Session) classify(step, exchange context.Context, req *http.Request, er
 	if errors.Is(context.Cause(exchange), errReplay) && step.Err() == nil {
 		err = errReplay
 	}
-	if proxied(req) && at < waiting && step.Err() == nil && !errors.Is(err, errReplay) {
-		return fmt.Errorf("through the proxy that this machine's environment names: %s: %s", at, plain(withoutURL(err)))
+	if why := s.timing.brokeOff(err); why != nil {
+		err = why
+	}
+	if proxied(req) && !errors.Is(context.Cause(step), prober.ErrShutdown) && !errors.Is(err, errReplay) {
+		switch { // a name or a connection are the proxy's; what comes later may be the target's, and takes its time then
+		case step.Err() != nil && at <= connecting:
+			return fmt.Errorf("through the proxy that this machine's environment names: time ran out while %s", at)
+		case step.Err() == nil && at < waiting:
+			return fmt.Errorf("through the proxy that this machine's environment names: %s: %s", at, plain(withoutURL(err)))
+		}
 	}
 	return classify(step, err, at)
 }

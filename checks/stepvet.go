@@ -88,6 +88,9 @@ func (st *step) vetVerdict(s *Scope, runTimeout time.Duration) {
 	if !judges && !hasKey(st.node, "expect", "refuse") || st.Expect != nil && len(st.Expect) == 0 && len(st.Refuse) == 0 {
 		s.doc.Errorf(st.node, "the step %q has no expect and no refuse: whatever the answer, it would pass", st.Name)
 	}
+	if st.Refuse != nil && len(st.Refuse) == 0 {
+		s.doc.Errorf(st.at("refuse"), "the step %q lists no status as a refusal, so that it would not have to be refused", st.Name)
+	}
 	readsAnswer := func(e Expr) bool {
 		return e.program == nil || slices.ContainsFunc(fieldNames(answerNames), e.mentions)
 	}

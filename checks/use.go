@@ -1,8 +1,10 @@
 package checks
 
 import (
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -164,8 +166,41 @@ func (u *use) vetWith(d *strict.Document) {
 		if p.Required && u.with[p.Name] == nil {
 			d.Errorf(u.node, "%s needs with: {%s: …}: %s", u.check.name, p.Name, p.About)
 		}
+		if value := u.with[p.Name]; value != nil && p.Is == isDuration {
+			u.vetDuration(d, p.Name, value)
+		}
 	}
 }
+
+// vetDuration reads a parameter that is a duration, and spells it as expressions do.
+func (u *use) vetDuration(d *strict.Document, name string, value *yaml.Node) {
+	mistakes := len(d.Mistakes)
+	var span Duration
+	d.Decode(value, &span)
+	if span == 0 && len(d.Mistakes) == mistakes {
+		d.Errorf(value, "%s of %s is 0s; want a time such as 16m", name, u.check.name)
+	}
+	value.Value = time.Duration(span).String()
+}
+
+// vetHarmless wants the fields that are left out of a step which is sent again to be none
+// of the account's: without its password a login is a wrong one.
+func (u *use) vetHarmless(d *strict.Document, base *yaml.Node) {
+	for _, p := range u.check.Parameters {
+		field := u.with[p.Name]
+		if base == nil || field == nil || p.Is != isHarmless {
+			continue
+		}
+		for _, place := range fieldPlaces {
+			if value := fieldNamed(valueOf(base, place), field.Value); value != nil && ofAccount.MatchString(value.Value) {
+				d.Errorf(field, "%s leaves %s out, which is the account's: that would be a wrong credential", u.check.name, field.Value)
+			}
+		}
+	}
+}
+
+// ofAccount matches a template that reads the account.
+var ofAccount = regexp.MustCompile(`\$\{\{[^}]*\baccount\b`)
 
 // A used says where a step comes from that a ready check has made.
 type used struct {

@@ -48,7 +48,8 @@ type timing struct {
 	stop     context.CancelCauseFunc
 	reused   bool // the connection had been opened by an earlier step
 	remote   string
-	shown    []byte // the server's certificate of the first handshake, in DER
+	conn     *endedConn // the last one that the exchange was given
+	shown    []byte     // the server's certificate of the first handshake, in DER
 
 	tlsStart, wrote, firstByte time.Time
 }
@@ -63,7 +64,7 @@ func (t *timing) trace(ctx context.Context) context.Context {
 			t.do(func() {
 				t.stage, t.reused, t.conns = sending, info.Reused, t.conns+1
 				t.wrote = time.Time{}
-				t.remote = info.Conn.RemoteAddr().String()
+				t.remote, t.conn = info.Conn.RemoteAddr().String(), endedOf(info.Conn)
 				if t.conns > t.allowed && t.stop != nil {
 					t.stop(errReplay)
 				}
@@ -214,6 +215,7 @@ func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, err
 		return nil, err
 	}
 	t.do(func() { t.stage, t.phases.Connect = sending, t.phases.Connect+time.Since(resolved) })
+	conn = &endedConn{Conn: conn}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.conns = append(w.conns, conn)

@@ -77,7 +77,7 @@ func (s *Session) awaitRefusal(ctx context.Context, st *step) error {
 	for {
 		s.result.Polls++
 		since := time.Since(from)
-		if err := st.Run(ctx, s); err != nil {
+		if err := s.ask(ctx, st); err != nil {
 			return err
 		}
 		s.show()

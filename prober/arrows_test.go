@@ -25,6 +25,7 @@ var arrows = []struct {
 	{"prober/otlp", []string{"prober"}, []string{"go.yaml.in/", "github.com/expr-lang/", "os"}},
 	{"prober/web/api", []string{"prober", "prober/detect"}, []string{"net/http", "net", "html/template"}},
 	{"prober/web", []string{"prober", "prober/detect", "prober/history", "prober/web/api"}, []string{"go.yaml.in/", "github.com/expr-lang/"}},
+	{"prober/aggregate", []string{"prober", "prober/detect"}, []string{"go.yaml.in/", "github.com/expr-lang/", "os"}},
 	{"prober/alertmanager", []string{"prober", "prober/detect"}, []string{"go.yaml.in/", "github.com/expr-lang/"}},
 	{"prober", []string{"prober/detect"}, []string{"go.yaml.in/", "github.com/expr-lang/", "net/http", "net"}},
 	{"checks/internal", []string{"checks/internal/"}, nil},

@@ -47,7 +47,7 @@ func TestBlame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		blame := newStatusCollector(judge)
+		blame := newStatusCollector(judge.All)
 		if err := runFor(t, time.Hour+10*time.Minute, Options{Checks: []*Check{c}, Observers: []Observer{judge}}); err != nil {
 			t.Fatal(err)
 		}

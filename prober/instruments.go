@@ -60,12 +60,9 @@ func newInstruments() *instruments {
 		step: histograms("step_duration_seconds",
 			"Time that steps took, those that failed too; skipped steps are not counted.",
 			[]float64{.05, .1, .25, .5, 1, 2.5, 5}, "check", "step"),
-		phase: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace,
-			Name:      "step_phase_seconds",
-			Help:      "Time that the phases of steps took; a connection that is used again is neither resolved nor connected.",
-			Buckets:   []float64{.01, .05, .1, .5, 1, 5},
-		}, []string{"check", "phase"}),
+		phase: prometheus.NewHistogramVec(coarser(histogramOpts("step_phase_seconds",
+			"Time that the phases of steps took; a connection that is used again is neither resolved nor connected.",
+			[]float64{.01, .05, .1, .5, 1, 5})), []string{"check", "phase"}),
 		delivery: histograms("delivery_seconds",
 			"Time from the beginning of steps that wait for a delivery, such as that of a one-time code, until it was there; what never came is a run failure.",
 			[]float64{.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600}, "check", "step"),
@@ -148,4 +145,11 @@ func histogramOpts(name, help string, buckets []float64) prometheus.HistogramOpt
 		NativeHistogramMaxBucketNumber:  100,
 		NativeHistogramMinResetDuration: time.Hour,
 	}
+}
+
+// coarser is for a histogram of which a check has several, for a heatmap: native
+// buckets 19 % wide, which take 3 kB a series instead of 6.
+func coarser(o prometheus.HistogramOpts) prometheus.HistogramOpts {
+	o.NativeHistogramBucketFactor = 1.2
+	return o
 }

@@ -19,6 +19,8 @@ type loop struct {
 	slots     chan struct{}                     // holds one element for each run in flight
 	excuse    func(context.Context, *Run) error // see Options.Excuse; may be nil
 	confirmer Confirmer                         // nil where the check does not confirm
+	grace     time.Duration                     // see Options.Grace
+	stuck     bool                              // a line says so; the loop's own goroutine has it
 	cancel    func()                            // ends the schedule, and no run; nil before the loop runs
 	idle      chan struct{}                     // closed when no due time is met any more
 	over      chan struct{}                     // closed when its last run has ended, too
@@ -91,11 +93,12 @@ func (l *loop) meet(ctx context.Context, inFlight *sync.WaitGroup, due time.Time
 	late := l.underWay.Load() > 0 && !l.waiting.Load() // before looking for room: see confirm
 	select {
 	case l.slots <- struct{}{}:
+		l.stuck = false
 		l.begun()
 		inFlight.Go(func() { l.make(ctx, due) })
 	default:
 		if !late {
-			l.missed(MissOverlap, 1)
+			l.missed(l.overlap(), 1)
 			return
 		}
 		l.waiting.Store(true)
@@ -106,6 +109,20 @@ func (l *loop) meet(ctx context.Context, inFlight *sync.WaitGroup, due time.Time
 			l.make(ctx, due)
 		})
 	}
+}
+
+// overlap says why there is no room for a run: those before still go on, or the youngest
+// of them should long be over, and so should all of them.
+func (l *loop) overlap() MissReason {
+	s := l.check().Schedule
+	if time.Since(l.last) <= s.Timeout+s.Cleanup+l.grace {
+		return MissOverlap
+	}
+	if !l.stuck {
+		l.stuck = true
+		l.log.Error("runs are stuck: they ignore that their time is over", zap.String("check", l.check().Name), zap.Int("runs", len(l.slots)))
+	}
+	return MissStuck
 }
 
 // make makes a run of the schedule, and gives back its slot.

@@ -78,7 +78,7 @@ func NewMetrics(opts MetricsOptions) (*Metrics, error) {
 	m.ReplaceChecks(opts.Checks)
 	collectors := append(m.in.collectors(), newPoolCollector(opts.Pools), newExportCollector(opts.Exports), newControlCollector(opts.Control), m.info)
 	if opts.Judge != nil {
-		collectors = append(collectors, newStatusCollector(opts.Judge))
+		collectors = append(collectors, newStatusCollector(opts.Judge.All))
 	}
 	if opts.History != nil {
 		collectors = append(collectors, newHistoryCollector(opts.History))

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -230,6 +231,31 @@ func TestReload(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q", want)
 		}
+	}
+}
+
+// Every histogram of ours is a native one, with classic buckets beside it: the
+// dashboards' heatmaps ask for the first and fall back on the second.
+func TestHistogramsAreNativeAndClassic(t *testing.T) {
+	_, m := judgeAndMetrics(t, goldenChecks())
+	families, err := m.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	histograms := 0
+	for _, f := range families {
+		if f.GetType() != dto.MetricType_HISTOGRAM {
+			continue
+		}
+		histograms++
+		for _, one := range f.Metric {
+			if h := one.GetHistogram(); h.Schema == nil || len(h.Bucket) == 0 {
+				t.Errorf("%s: want a schema and buckets, got %v", f.GetName(), h)
+			}
+		}
+	}
+	if histograms < 7 {
+		t.Errorf("%d histograms, want 7 at the least", histograms)
 	}
 }
 

@@ -72,7 +72,7 @@ func New(opts Options) (*Prober, error) {
 // newLoop returns the loop of a check, which does not run yet.
 func (p *Prober) newLoop(c *Check) *loop {
 	l := newLoop(c, p.opts.Log)
-	l.all, l.excuse = &p.paused, p.opts.Excuse
+	l.all, l.excuse, l.grace = &p.paused, p.opts.Excuse, p.opts.Grace
 	if pager, knows := firstOf[Pager](p.opts.Observers); knows {
 		l.firing = func() bool { return pager.Firing(l.check()) }
 	}

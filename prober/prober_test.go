@@ -9,6 +9,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // Hours of schedule with everything that can go wrong at once: each due time is
@@ -71,6 +74,34 @@ func troubled() []*Check {
 		testCheck("fails", func(context.Context) Report { return failure1(ReasonStatus5xx) }),
 		testCheck("errs", func(context.Context) Report { return Report{Err: errors.New("no disk")} }),
 	}
+}
+
+// A run that ignores its end is told apart from one that is slow, and holds up no other
+// check.
+func TestStuckRunsAreNoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first := true
+		c := testCheck("stuck", func(context.Context) Report {
+			if first {
+				first = false
+				time.Sleep(95 * time.Second)
+			}
+			return Report{}
+		})
+		core, lines := observer.New(zap.ErrorLevel)
+		seen := &recorder{}
+		if err := runFor(t, 10*time.Minute, Options{Checks: []*Check{c, testCheck("other", passing(0))}, Observers: []Observer{seen}, Log: zap.New(core)}); err != nil {
+			t.Fatal(err)
+		}
+		// It has 5 s, its clean-up 2 s, and the grace is 5 s: the first due time within that
+		// is one too many, the eight after it find it stuck.
+		if got := seen.misses(c); got[MissOverlap] != 1 || got[MissStuck] != 8 || len(got) != 2 {
+			t.Errorf("missed for %v", got)
+		}
+		if n := lines.FilterMessage("runs are stuck: they ignore that their time is over").Len(); n != 1 {
+			t.Errorf("%d lines of the log, want 1", n)
+		}
+	})
 }
 
 func TestOverlapIsCountedAtOnce(t *testing.T) {
@@ -193,7 +224,7 @@ func TestProbeThatNeverReturns(t *testing.T) {
 		if got := seen.counts(steady); got.Passed+got.Aborted != dues(steady, time.Hour) || got.Aborted > 1 {
 			t.Errorf("the steady check was harmed: %+v", got)
 		}
-		if got := seen.misses(stuck); got[MissOverlap] != int(dues(stuck, time.Hour))-1 {
+		if got := seen.misses(stuck); got[MissOverlap] != 1 || got[MissOverlap]+got[MissStuck] != int(dues(stuck, time.Hour))-1 {
 			t.Errorf("got %v, want all but one due time missed", got)
 		}
 		close(forever)

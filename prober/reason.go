@@ -43,6 +43,7 @@ type MissReason string
 
 const (
 	MissOverlap    MissReason = "overlap"    // as many runs as may be made at once were still being made
+	MissStuck      MissReason = "stuck"      // the runs still being made ignore that their time is over: a fault of the prober
 	MissLate       MissReason = "late"       // the prober itself was too late: it was suspended or starved
 	MissNoAccount  MissReason = "no_account" // every account of the pool was in use
 	MissBudget     MissReason = "budget"     // every free account had used up its logins or what a day has, or rests
@@ -58,4 +59,4 @@ const (
 var beginMisses = []MissReason{MissNoAccount, MissBudget, MissQuarantine, MissPaused}
 
 // MissReasons lists every reason for a missed run.
-var MissReasons = []MissReason{MissOverlap, MissLate, MissNoAccount, MissBudget, MissQuarantine, MissPaused, MissGoverned}
+var MissReasons = []MissReason{MissOverlap, MissStuck, MissLate, MissNoAccount, MissBudget, MissQuarantine, MissPaused, MissGoverned}

@@ -11,19 +11,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// The statusCollector asks the judge at each scrape, so that a window empties
+// The statusCollector asks how all stand at each scrape, so that a window empties
 // where no run comes any more.
 type statusCollector struct {
-	judge                     *Judge
+	all                       func(now time.Time) []CheckStatus
 	evidence, recovery, state *prometheus.Desc
 	ratio, lower, upper, runs *prometheus.Desc
 	exceeded, blame, drill    *prometheus.Desc
 	failOpen                  *prometheus.Desc
 }
 
-func newStatusCollector(j *Judge) *statusCollector {
+func newStatusCollector(all func(now time.Time) []CheckStatus) *statusCollector {
 	return &statusCollector{
-		judge:    j,
+		all:      all,
 		evidence: desc("evidence", "How near the check is to a page: 1 or more is one. It rests while the check is firing.", "check"),
 		recovery: desc("recovery_evidence",
 			"How near a firing check is to being healthy again: at 1 it is. A failed run sets it back; 0 while it is not firing.", "check"),
@@ -59,7 +59,7 @@ func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
 }
 
 func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
-	for _, s := range c.judge.All(time.Now()) {
+	for _, s := range c.all(time.Now()) {
 		c.collect(ch, &s)
 	}
 }

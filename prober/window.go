@@ -23,6 +23,15 @@ func newWindow(length time.Duration) window {
 // add counts a run that ended at the given time since the epoch. One that ended
 // before the window begins, or before the epoch, is not counted.
 func (w *window) add(at time.Duration, failed bool) {
+	t := tally{runs: 1}
+	if failed {
+		t.failed = 1
+	}
+	w.addAll(at, t)
+}
+
+// addAll is add for runs that ended together.
+func (w *window) addAll(at time.Duration, t tally) {
 	n := int64(at / w.width)
 	if at < 0 || n <= w.head-windowBuckets {
 		return
@@ -34,10 +43,8 @@ func (w *window) add(at time.Duration, failed bool) {
 		w.head = n
 	}
 	b := &w.buckets[n%windowBuckets]
-	b.runs++
-	if failed {
-		b.failed++
-	}
+	b.runs += t.runs
+	b.failed += t.failed
 }
 
 // sum counts the runs of the window that ends at now. A now before the newest

@@ -192,18 +192,58 @@ func (p *Pool) Status(now time.Time) prober.PoolStatus {
 	at, today := l.since(now), dayOf(now)
 	status := prober.PoolStatus{Name: p.name, Logins: l.logins, Refusals: l.refusals, Budgets: p.left(today)}
 	for _, s := range p.states {
-		switch {
-		case s.leased:
+		switch p.standing(s, at, today, now) {
+		case prober.AccountLeased:
 			status.Leased++
-		case s.record.Quarantined():
+		case prober.AccountQuarantined:
 			status.Quarantined++
-		case p.may(at, today, s.need) && p.ready(s, at, now, s.need):
+		case prober.AccountFree:
 			status.Free++
 		default:
 			status.Cooling++
 		}
 	}
 	return status
+}
+
+// standing is how one account stands. The ledger is locked.
+func (p *Pool) standing(s *state, at time.Duration, today int64, now time.Time) prober.AccountState {
+	switch {
+	case s.leased:
+		return prober.AccountLeased
+	case s.record.Quarantined():
+		return prober.AccountQuarantined
+	case p.may(at, today, s.need) && p.ready(s, at, now, s.need):
+		return prober.AccountFree
+	case s.record.Resting():
+		return prober.AccountResting
+	}
+	return prober.AccountCooling
+}
+
+// Each returns how each account stands at now, as [Pool.Status] counts them, in the
+// order they were given in.
+func (p *Pool) Each(now time.Time) (all []prober.AccountStatus) {
+	l := p.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at, today := l.since(now), dayOf(now)
+	for i, s := range p.states {
+		r := &s.record
+		one := prober.AccountStatus{Pool: p.name, Name: p.accounts[i].Name, State: p.standing(s, at, today, now), Refusals: r.Refusals}
+		if one.State == prober.AccountQuarantined || one.State == prober.AccountResting {
+			one.Why, one.Since, one.Until = string(r.Why), r.Since, r.Until
+		}
+		one.Logins, _ = r.On(now)
+		used := r.used(today).parts()
+		for n, most := range p.rules.AccountDay.parts() {
+			if most > 0 {
+				one.Budgets = append(one.Budgets, prober.Budget{Name: budgets[n], Left: max(0, most-used[n])})
+			}
+		}
+		all = append(all, one)
+	}
+	return all
 }
 
 // left is what is left today of what has a cap: of the pool's, or of its accounts'

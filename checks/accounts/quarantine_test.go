@@ -252,6 +252,15 @@ func TestInheritRecords(t *testing.T) {
 	if got, want := p.Status(at(2)), (prober.PoolStatus{Name: "retail", Free: 1, Leased: 1, Quarantined: 2, Logins: 2, Refusals: 1}); !cmp.Equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
+	each := []prober.AccountStatus{
+		{Pool: "retail", Name: "a0", State: prober.AccountQuarantined, Why: "locked", Since: at(0), Refusals: 1, Logins: 1},
+		{Pool: "retail", Name: "a1", State: prober.AccountLeased, Logins: 1},
+		{Pool: "retail", Name: "a2", State: prober.AccountQuarantined, Why: "locked", Since: t0},
+		{Pool: "retail", Name: "a3", State: prober.AccountFree},
+	}
+	if diff := cmp.Diff(each, set.Each(at(2))); diff != "" {
+		t.Errorf("each (-want +got):\n%s", diff)
+	}
 	held.Release(at(3), accounts.Refused)
 	if r := b.records["a1"]; r.Attempts != 1 || r.Refusals != 1 {
 		t.Errorf("the record of the one that was held is %+v", r)

@@ -21,6 +21,16 @@ var Kinds = []Kind{Positive, Negative, Sacrificial}
 // MayFail reports whether an account of the kind may be sent a wrong credential.
 func (k Kind) MayFail() bool { return k == Negative || k == Sacrificial }
 
+// MostAttempts is what no number of attempts in a row of such a pool exceeds. The wrong
+// credential of a [Negative] pool may be the one before them, where the login that
+// should have come after it was the first to be refused.
+func (k Kind) MostAttempts() int {
+	if k == Negative {
+		return MostAttempts - 1
+	}
+	return MostAttempts
+}
+
 // A Use is what a run uses up of an account, or may use up in a day, beside a
 // login.
 type Use struct {
@@ -74,11 +84,11 @@ type Rules struct {
 	// together, may use in a day of UTC; a zero is no limit.
 	AccountDay, PoolDay Use
 	// Attempts is how many logins in a row may go by without one that was
-	// accepted, before an account is in quarantine: 1 to [MostAttempts], and 0 is
+	// accepted, before an account is in quarantine: 1 to [Kind.MostAttempts], and 0 is
 	// [DefaultAttempts].
 	Attempts int
 	// OutageAttempts is the same while the bank refuses most accounts: Attempts
-	// to [MostAttempts], and 0 is [MostAttempts].
+	// to [Kind.MostAttempts], and 0 is that.
 	OutageAttempts int
 }
 
@@ -90,7 +100,7 @@ func (r Rules) withDefaults() Rules {
 		r.Attempts = DefaultAttempts
 	}
 	if r.OutageAttempts == 0 {
-		r.OutageAttempts = MostAttempts
+		r.OutageAttempts = r.Kind.MostAttempts()
 	}
 	return r
 }
@@ -106,11 +116,11 @@ func (r Rules) check() error {
 			}
 		}
 	}
-	switch {
-	case r.Attempts < 1 || r.Attempts > MostAttempts:
-		return fmt.Errorf("%d attempts in a row, want 1 to %d", r.Attempts, MostAttempts)
-	case r.OutageAttempts < r.Attempts || r.OutageAttempts > MostAttempts:
-		return fmt.Errorf("%d attempts in a row in an outage, want %d to %d", r.OutageAttempts, r.Attempts, MostAttempts)
+	switch most := r.Kind.MostAttempts(); {
+	case r.Attempts < 1 || r.Attempts > most:
+		return fmt.Errorf("%d attempts in a row, want 1 to %d", r.Attempts, most)
+	case r.OutageAttempts < r.Attempts || r.OutageAttempts > most:
+		return fmt.Errorf("%d attempts in a row in an outage, want %d to %d", r.OutageAttempts, r.Attempts, most)
 	}
 	return nil
 }

@@ -15,7 +15,9 @@ import (
 
 func TestProtect(t *testing.T) {
 	for want, r := range map[string]accounts.Rules{
-		"": {Kind: accounts.Negative, Attempts: 4, OutageAttempts: 4, AccountDay: accounts.Use{Codes: 1}},
+		"": {Kind: accounts.Sacrificial, Attempts: 4, OutageAttempts: 4, AccountDay: accounts.Use{Codes: 1}},
+		`pool "retail": 4 attempts in a row, want 1 to 3`:                    {Kind: accounts.Negative, Attempts: 4, OutageAttempts: 4},
+		`pool "retail": 4 attempts in a row in an outage, want 2 to 3`:       {Kind: accounts.Negative, OutageAttempts: 4},
 		`pool "retail": of all accounts: limit of 0 logins, want 1 to 10000`: {PoolLogins: accounts.Limit{Per: time.Second}},
 		`pool "retail": -1 codes a day, want 1 to 1000000`:                   {AccountDay: accounts.Use{Codes: -1}},
 		`pool "retail": 1000001 mails a day, want 1 to 1000000`:              {PoolDay: accounts.Use{Mails: 1_000_001}},

@@ -68,6 +68,14 @@ func (s *Set) Status(now time.Time) []prober.PoolStatus {
 	return out
 }
 
+// Each returns how each account of each pool stands at now, by pool.
+func (s *Set) Each(now time.Time) (all []prober.AccountStatus) {
+	for _, p := range s.Pools() {
+		all = append(all, p.Each(now)...)
+	}
+	return all
+}
+
 // Watch has f called with each [Event], and at once with those that nobody was told
 // of yet, such as of accounts that are in quarantine since an earlier process. f may
 // be called by several goroutines at once.

@@ -73,7 +73,7 @@ The process ends with
 	}
 	root.AddCommand(a.runCommand(), a.onceCommand(), a.checkCommand(), a.demoCommand(), a.bankCommand(),
 		a.planCommand(), a.backtestCommand(), a.gateCommand(), a.importCommand(), a.accountsCommand(),
-		a.statusCommand(), a.runsCommand(), a.reportCommand(), a.drillCommand(), a.schemaCommand(), a.versionCommand(), a.healthCommand())
+		a.statusCommand(), a.runsCommand(), a.reportCommand(), a.drillCommand(), a.aggregateCommand(), a.schemaCommand(), a.versionCommand(), a.healthCommand())
 	return root
 }
 

@@ -141,6 +141,9 @@ func TestRuns(t *testing.T) {
 			t.Errorf("%s: got %d:\n%s%s\nwant\n%s", args, got.code, got.stdout, got.stderr, want)
 		}
 	}
+	if got := invoke(t.Context(), nil, "runs", "--url", url, "--check", "longin", "--outcome", "aborted"); got.code != exitConfig || !strings.Contains(got.stderr, `has no check "longin"`) {
+		t.Errorf("no such check: got %d: %s", got.code, got.stderr)
+	}
 	got := invoke(t.Context(), nil, "runs", "--url", url, "--json", "--limit", "1")
 	if want := `{"id":"3000000","check":"login","outcome":"failed",`; !strings.HasPrefix(got.stdout, want) || strings.Count(got.stdout, "\n") != 1 {
 		t.Errorf("got %s", got.stdout)
@@ -256,6 +259,19 @@ func TestDemoPage(t *testing.T) {
 	bank := banktest.NewServer(banktest.Options{Seed: 1, Backends: backends(demoBackends, demoOldRelease)})
 	defer bank.Close()
 	d := demoPage{bank}
+	if _, err := bank.AddFault(banktest.Fault{Release: demoNewRelease, Kind: banktest.KindHang}); err != nil {
+		t.Fatal(err)
+	}
+	if html := string(d.controls()); !strings.Contains(html, "as it should be") {
+		t.Errorf("a release that nobody runs is at fault: %s", html)
+	}
+	if err := bank.Deploy(demoBackend, demoNewRelease); err != nil {
+		t.Fatal(err)
+	}
+	if html := string(d.controls()); !strings.Contains(html, "the bank&#39;s faults: step=* release="+demoNewRelease+" kind=hang<") {
+		t.Errorf("got %s", html)
+	}
+	bank.ClearFaults()
 	s := httptest.NewServer(d.wrap(http.NotFoundHandler()))
 	defer s.Close()
 	press := func(form, name, value string) int {

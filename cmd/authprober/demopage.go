@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/authprober/authprober/checks/banktest"
@@ -45,11 +46,7 @@ func (d demoPage) controls() template.HTML {
 	for _, one := range demoBreaks {
 		view.Breaks = append(view.Breaks, button{one.name, one.text})
 	}
-	var now []string
-	for _, f := range d.bank.Faults() {
-		now = append(now, f.String())
-	}
-	if len(now) > 0 {
+	if now := d.faults(); len(now) > 0 {
 		view.Now = "the bank's faults: " + strings.Join(now, "; ")
 	}
 	var b strings.Builder
@@ -57,6 +54,17 @@ func (d demoPage) controls() template.HTML {
 		return ""
 	}
 	return template.HTML(b.String()) //nolint:gosec // made by a template
+}
+
+// faults are those that meet anybody: not those of a release that no backend runs yet.
+func (d demoPage) faults() (texts []string) {
+	everywhere := strings.NewReplacer(" backend=*", "", " release=*", "", " rate=100%", "")
+	for _, f := range d.bank.Faults() {
+		if f.Release == "*" || slices.ContainsFunc(d.bank.Backends(), func(b banktest.Backend) bool { return b.Release == f.Release }) {
+			texts = append(texts, everywhere.Replace(f.String()))
+		}
+	}
+	return texts
 }
 
 // wrap adds what the buttons do. No page of another origin can press them.

@@ -38,8 +38,11 @@ func TestDrill(t *testing.T) {
 			t.Errorf("/metrics has no line %s", line)
 		}
 	}
-	if !strings.Contains(page, "DRILL") {
+	if !strings.Contains(page, "<title>DRILL of status · authprober</title>") || strings.Contains(page, "All is well") || !strings.Contains(page, "DRILL: it pages on purpose") {
 		t.Errorf("the page says nothing of it:\n%s", page)
+	}
+	if got := invoke(t.Context(), environ, "status"); got.code != exitOK || !strings.Contains(got.stdout, "\n  DRILL: it pages on purpose, for another 4m") {
+		t.Errorf("status says %+v", got)
 	}
 	if got, want := drill("status", "--end"), (invocation{stdout: "no drill of status\n"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -35,13 +35,15 @@ func openHistory(ctx context.Context, s settings, log logger) (*history.Store, e
 	}
 	path := filepath.Join(string(s.StateDir), history.FileName)
 	db, aside, err := history.OpenFile(ctx, path)
-	if err != nil {
+	warnSetAside(log, path, aside)
+	inMemory := func(err error) (*history.Store, error) {
 		log.Error("the history cannot be kept: it is in memory, and is forgotten when this process ends",
 			zap.String("file", path), zap.Error(err))
-		o.Instead = err
-		return memoryHistory(ctx, o)
+		return memoryHistory(ctx, history.Options{Age: o.Age, Size: o.Size, Log: o.Log, Instead: err})
 	}
-	warnSetAside(log, path, aside)
+	if err != nil {
+		return inMemory(err)
+	}
 	o.File = path
 	o.Renew = func(ctx context.Context) (*sql.DB, error) {
 		db, aside, err := history.Begin(ctx, path)
@@ -50,7 +52,7 @@ func openHistory(ctx context.Context, s settings, log logger) (*history.Store, e
 	}
 	store, err := history.New(ctx, db, o)
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return inMemory(errors.Join(err, db.Close()))
 	}
 	return store, nil
 }

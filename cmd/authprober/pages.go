@@ -19,6 +19,7 @@ func (d *daemon) handler() http.Handler {
 		Recent:   d.recent,
 		History:  d.options.history,
 		Pools:    func() []prober.PoolStatus { return d.config().Accounts.Status(time.Now()) },
+		Accounts: func() []prober.AccountStatus { return d.config().Accounts.Each(time.Now()) },
 		Flow:     func(check string) string { return d.config().Flow(check) },
 		Prober:   d.itself,
 		Ready:    d.prober.Running,
@@ -68,6 +69,7 @@ func (s settings) shown() []api.Setting {
 	return []api.Setting{
 		set("LISTEN", s.Listen), set("WEB_CONFIG_FILE", orUnset(string(s.WebConfig))),
 		set("STATE_DIR", orUnset(string(s.StateDir))), set("PAUSE_FILE", orUnset(string(s.PauseFile))), set("GRACE", time.Duration(s.Grace)),
+		set("HISTORY_AGE", time.Duration(s.HistoryAge)), set("HISTORY_SIZE", fmt.Sprintf("%d MiB", int64(s.HistorySize)>>20)),
 	}
 }
 

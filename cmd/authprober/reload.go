@@ -33,31 +33,31 @@ func (r *reloader) reload() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.daemon.supervised().reloading(func() int { return len(r.daemon.config().Checks) })()
+	before := r.daemon.config()
 	config, err := r.load()
 	if err == nil {
-		err = r.goOver(config)
+		err = r.daemon.replace(config)
 	}
 	now := time.Now()
 	said := api.Reload{OK: err == nil, At: now}
 	if err != nil {
 		said.Error = err.Error()
-		logMistakes(r.log, err)
 	}
 	r.daemon.read.Store(&said)
 	r.daemon.metrics.ObserveReload(err == nil, now)
-	return err
-}
-
-func (r *reloader) goOver(config *checks.Config) error {
-	before := checkNames(r.daemon.config().Checks)
-	if err := r.daemon.replace(config); err != nil {
+	if err != nil {
+		logMistakes(r.log, err)
 		return err
 	}
 	r.begin(config)
-	after := checkNames(config.Checks)
+	r.logChange(checkNames(before.Checks), checkNames(config.Checks))
+	return nil
+}
+
+// logChange is the last of a reload: whoever reads it finds everything changed.
+func (r *reloader) logChange(before, after []string) {
 	r.log.Info("reloaded", zap.Int("checks", len(after)),
 		zap.Strings("added", without(after, before)), zap.Strings("removed", without(before, after)))
-	return nil
 }
 
 // without returns the names that are not among the others; never nil.

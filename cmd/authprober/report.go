@@ -139,7 +139,7 @@ func chooseChecks(all []api.Check, names []string) (chosen []api.Check, err erro
 
 func collectCheck(ctx context.Context, c *daemonClient, check api.Check, r *web.Report, examples int) (rc web.ReportCheck, err error) {
 	rc.Check = check
-	span := url.Values{"since": {r.From.UTC().Format(time.RFC3339)}, "until": {r.To.UTC().Format(time.RFC3339)}}
+	span := url.Values{"since": {r.From.UTC().Format(time.RFC3339Nano)}, "until": {r.To.UTC().Format(time.RFC3339Nano)}}
 	path := "checks/" + url.PathEscape(check.Check)
 	if err := c.get(ctx, path+"/series", span, &rc.Series); err != nil {
 		return rc, err

@@ -88,6 +88,11 @@ func (a *app) runs(ctx context.Context, c *daemonClient, q runsQuery, watch time
 	if err != nil {
 		return err
 	}
+	if len(found) == 0 && q.check != "" {
+		if err := knowsCheck(ctx, c, q.check); err != nil {
+			return err
+		}
+	}
 	slices.Reverse(found)
 	if !q.asJSON {
 		fmt.Fprintln(a.stdout, a.paintFor(a.stdout).dim(fmt.Sprintf("%-14s %-20s %-8s %9s  %s", "began, UTC", "check", "outcome", "took", "what failed")))
@@ -109,6 +114,19 @@ func (a *app) runs(ctx context.Context, c *daemonClient, q runsQuery, watch time
 		}
 		return a.printRuns(fresh, q.asJSON)
 	})
+}
+
+// knowsCheck is an error where the daemon has no such check. One that is gone has runs
+// and no more.
+func knowsCheck(ctx context.Context, c *daemonClient, name string) error {
+	var all api.Checks
+	if err := c.get(ctx, "checks", nil, &all); err != nil {
+		return err
+	}
+	if _, err := chooseChecks(all.Checks, []string{name}); err != nil {
+		return misconfigured(err)
+	}
+	return nil
 }
 
 // fetchRuns asks page by page for so many runs, the latest first.

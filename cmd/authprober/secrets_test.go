@@ -172,6 +172,7 @@ func TestNoSecretGetsOut(t *testing.T) {
 	key, keyLines := sentinelKey(t)
 	state := t.TempDir()
 	received := leakyAlertmanager(t)
+	prometheus, httpConfig := leakyPrometheus(t)
 	environ := []string{
 		"SENTINEL_TOTP=" + sentinelTOTP, "SENTINEL_CLIENT=" + sentinelClient, "SENTINEL_KEY=" + key, "AUTHPROBER_STATE_DIR=" + state,
 		"AUTHPROBER_LISTEN=127.0.0.1:0", "AUTHPROBER_LOG_LEVEL=debug", "AUTHPROBER_ADMIN=on",
@@ -204,6 +205,7 @@ func TestNoSecretGetsOut(t *testing.T) {
 		{"once", command(environ, "once", flows), "✗ leak"},
 		{"once --json", command(environ, "once", "--json", flows), `"outcome":"failed"`},
 		{"plan", command(environ, "plan", flows), "false pages"},
+		{"aggregate", command(environ, "aggregate", "--url", prometheus, "--http-config", httpConfig, "--once", flows), "bad_data"},
 		{"plan --json", command(environ, "plan", "--json", flows), "runs_to_false_page"},
 		{"gate", func() string {
 			text := command(environ, "gate", flows, "--max-failures", "10%", "--for", "20s", "--junit", junit)()
@@ -262,6 +264,8 @@ func TestNoSecretGetsOut(t *testing.T) {
 			daemon.end()
 			return daemon.log.String()
 		}, "the receiver answers 403 Forbidden"},
+		{"backtest", command(environ, "backtest", flows, "--check", soon("open"), "--from-history"), "failed 100%"},
+		{"backtest --json", command(environ, "backtest", flows, "--check", soon("open"), "--from-history", "--json"), "failed 100%"},
 		{"traces", receiver.Raw, "http.request.method"},
 		{"metrics that are pushed", receiver.Raw, "authprober_run_failures_total"},
 	}

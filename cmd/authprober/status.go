@@ -162,6 +162,9 @@ func ratioText(c *api.Check) string {
 
 // statusLines say more of a check that is not as it should be.
 func statusLines(c *api.Check, now time.Time) (lines []string) {
+	if c.DrillUntil != nil {
+		lines = append(lines, fmt.Sprintf("DRILL: it pages on purpose, for another %s", shortSpan(c.DrillUntil.Sub(now))))
+	}
 	if c.Blame != nil {
 		lines = append(lines, oneLine(c.Blame.Sentence))
 	}

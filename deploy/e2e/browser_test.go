@@ -37,8 +37,12 @@ type browser struct {
 func openBrowser(t *testing.T, origin string) *browser {
 	t.Helper()
 	path := installed(t, "chromium", "chromium", "google-chrome", "chromium-browser")
+	profile, err := os.MkdirTemp(built.dir, "chromium-") // not the test's own folder: its processes end a little later
+	if err != nil {
+		t.Fatal(err)
+	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-background-networking", true), chromedp.Flag("hide-scrollbars", true))
+		chromedp.UserDataDir(profile), chromedp.Flag("disable-background-networking", true), chromedp.Flag("hide-scrollbars", true))
 	allocator, stop := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(stop)
 	ctx, closeTab := chromedp.NewContext(allocator)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -78,7 +79,7 @@ type scene struct {
 	env             map[string][]string
 	args            map[string][]string
 	address         map[string]string
-	dead            string // where an Alertmanager is that does not answer
+	dead            string // where an Alertmanager and a receiver of traces are that do not answer
 }
 
 // sceneFlows are by the prober that runs them.
@@ -142,16 +143,18 @@ func newScene(t *testing.T) *scene {
 	s := &scene{dir: t.TempDir(), inbox: newInbox(t), probers: map[string]*process{}, env: map[string][]string{},
 		args: map[string][]string{}, address: map[string]string{}}
 	s.bank = newMoodyBank(t, s.dir)
-	free := freeAddresses(t, 3+len(sceneFlows))
+	free := freeAddresses(t, 4+len(sceneFlows))
 	am := free[0]
 	s.prometheus, s.dead = free[1], free[2]
+	pooled := free[len(free)-1]
 	var targets []string
 	for i, name := range slices.Sorted(maps.Keys(sceneFlows)) {
 		s.address[name] = free[3+i]
 		targets = append(targets, free[3+i])
 		s.prepare(t, name)
 	}
-	s.env["main"] = append(s.env["main"], "AUTHPROBER_ALERTMANAGER_URLS=http://"+s.dead)
+	s.env["main"] = append(s.env["main"], "AUTHPROBER_ALERTMANAGER_URLS=http://"+s.dead,
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://"+s.dead, "OTEL_BSP_SCHEDULE_DELAY=500")
 	s.env["paused"] = append(s.env["paused"], "AUTHPROBER_PAUSE_FILE="+filepath.Join(s.dir, "pause"), "AUTHPROBER_ADMIN=on")
 	control := strings.TrimPrefix(s.bank.plain.URL, "http://127.0.0.1")
 	s.env["blind"] = append(s.env["blind"], "AUTHPROBER_CONTROL_URLS=http://127.0.0.1"+control+"/control,http://localhost"+control+"/control")
@@ -159,6 +162,10 @@ func newScene(t *testing.T) *scene {
 	for name := range sceneFlows {
 		s.run(t, name)
 	}
+	targets = append(targets, pooled) // an aggregator, of a Prometheus that is not there
+	s.probers["all"] = start(t, append(slices.Clone(s.env["paused"]), "AUTHPROBER_LISTEN="+pooled), authprober(t), "aggregate",
+		"--url", "http://"+s.dead, "--every", "1s", "--replay", "1m", filepath.Join(s.dir, "paused"))
+	s.probers["all"].ready(t, "http://"+pooled+"/-/healthy")
 	start(t, nil, installed(t, "prometheus-alertmanager", "prometheus-alertmanager", "alertmanager"),
 		"--config.file="+plainRoutes(t, s.dir, s.inbox.url), "--storage.path="+filepath.Join(s.dir, "am"),
 		"--web.listen-address="+am, "--cluster.listen-address=").
@@ -272,6 +279,8 @@ func (s *scene) causes(t *testing.T) map[string]cause {
 		"AuthProberCertificateExpiring": {start: func() { s.bank.certify(t, s.dir, 5*24*time.Hour) }, mend: func() { s.bank.certify(t, s.dir, 90*24*time.Hour) }},
 		// Nobody listens, and then somebody does.
 		"AuthProberNotificationsFailing": {mend: func() { s.revive(t) }},
+		"AuthProberAggregateBlind":       {},
+		"AuthProberExportsFailing":       {},
 		// Always there, until the last prober has gone.
 		watchdog: {},
 	}
@@ -321,13 +330,17 @@ func (s *scene) command(t *testing.T, prober string, args ...string) {
 	}
 }
 
-// revive has somebody listen where no Alertmanager was.
+// revive has somebody listen where no Alertmanager, no receiver of traces and no Prometheus was.
 func (s *scene) revive(t *testing.T) {
 	l, err := net.Listen("tcp", s.dead)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}}
+	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/v1/query" {
+			_, _ = io.WriteString(w, `{"status":"success","data":{"resultType":"matrix","result":[]}}`)
+		}
+	})}}
 	server.Start()
 	t.Cleanup(server.Close)
 }

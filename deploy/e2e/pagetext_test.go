@@ -120,7 +120,7 @@ func alertsToRead(t *testing.T) (first, rest []map[string]any) {
 	}
 	rule("alertname=AuthProberAbsent job=authprober severity=page instance=d:9870", map[string]string{
 		"summary":     "The prober at d:9870 is gone",
-		"description": "Prometheus has not been able to scrape d:9870 for 3 minutes: none of its checks is watched.",
+		"description": "Prometheus has had nothing from d:9870 for 3 minutes: none of its checks is watched.",
 		"runbook_url": "https://github.com/authprober/authprober/blob/main/docs/runbooks/AuthProberAbsent.md"})
 	for _, at := range []string{"a:9870", "b:9870"} {
 		rule("alertname=AuthProberStalled job=authprober check=cards team=payments severity=page instance="+at, map[string]string{

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
@@ -49,7 +49,8 @@ var severities = []string{"page", "ticket", "warning", "none", `{{ or $labels.se
 // teamless are the alerts that are of no check, and so of no flow's team: they are for
 // whoever runs the prober.
 var teamless = []string{
-	"AuthProberAbsent", "AuthProberBlind", "AuthProberAccountsQuarantined", "AuthProberConfigReloadFailed", "AuthProberNotificationsFailing", "AuthProberWatchdog",
+	"AuthProberAbsent", "AuthProberBlind", "AuthProberAccountsQuarantined", "AuthProberConfigReloadFailed", "AuthProberNotificationsFailing", "AuthProberExportsFailing",
+	"AuthProberAggregateBlind", "AuthProberWatchdog",
 }
 
 // TestAlertsSayWhatTheyMust holds every alert against what somebody needs who is woken
@@ -205,7 +206,7 @@ func labelsOfExpr(e parser.Node, known map[string]map[string]bool) (map[string]b
 		}
 		has = maps.Clone(own)
 		for _, m := range e.LabelMatchers {
-			if m.Name != labels.MetricName {
+			if m.Name != model.MetricNameLabel {
 				want(m.Name)
 			}
 		}
@@ -257,7 +258,7 @@ func servedLabels(t *testing.T) map[string]map[string]bool {
 	target := halfBroken(t, dir)
 	flow, capped := write(t, dir, "flow.yaml", fmt.Sprintf(lintFlow, target)), write(t, dir, "capped.yaml", fmt.Sprintf(lintCapped, target))
 	accounts := write(t, dir, "accounts.yaml", lintAccounts)
-	start(t, []string{"AUTHPROBER_LISTEN=" + address, "PASSWORD=secret", "AUTHPROBER_ALERTMANAGER_URLS=http://127.0.0.1:1"}, authprober(t), "run", flow, capped, accounts).
+	start(t, []string{"AUTHPROBER_LISTEN=" + address, "PASSWORD=secret", "AUTHPROBER_ALERTMANAGER_URLS=http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1"}, authprober(t), "run", flow, capped, accounts).
 		ready(t, "http://"+address+"/-/ready")
 	known := map[string]map[string]bool{}
 	eventually(t, time.Minute, "a daemon that has met everything", func() error {
@@ -273,7 +274,23 @@ func servedLabels(t *testing.T) map[string]map[string]bool {
 		}
 		return nil
 	})
+	maps.Copy(known, aggregateLabels(t))
 	known["up"] = map[string]bool{"job": true, "instance": true}
+	return known
+}
+
+// aggregateLabels are the metrics that an aggregator has of itself, with an API or without.
+func aggregateLabels(t *testing.T) map[string]map[string]bool {
+	t.Helper()
+	address := freeAddresses(t, 1)[0]
+	start(t, []string{"AUTHPROBER_LISTEN=" + address}, authprober(t), "aggregate", "--url", "http://127.0.0.1:1", "--runs", "a_total", "--failures", "b_total").
+		ready(t, "http://"+address+"/-/healthy")
+	text, err := get("http://" + address + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := expositionLabels(string(text))
+	maps.DeleteFunc(known, func(name string, _ map[string]bool) bool { return !strings.HasPrefix(name, "authprober_aggregate_") })
 	return known
 }
 

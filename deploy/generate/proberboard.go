@@ -113,7 +113,7 @@ func proberSends() []panel {
 			query{`rate(authprober_heartbeats_total` + mine + `[$__rate_interval])`, "{{instance}}"},
 			query{`rate(authprober_heartbeats_failed_total` + mine + `[$__rate_interval])`, "failed, {{instance}}"}),
 		graph("OTLP", "Batches sent over OTLP in a second, those that failed, and runs that were dropped. It has lines only where an endpoint is set.", 12,
-			look{unit: "ops", noValue: "nothing is sent over OTLP"},
+			look{unit: "ops", noValue: "nothing is sent over OTLP", links: runbook("AuthProberExportsFailing")},
 			query{`sum by (signal) (rate(authprober_otlp_exports_total` + mine + `[$__rate_interval]))`, "{{signal}}"},
 			query{`sum by (signal) (rate(authprober_otlp_exports_failed_total` + mine + `[$__rate_interval]))`, "failed: {{signal}}"},
 			query{`sum by (signal) (rate(authprober_otlp_runs_dropped_total` + mine + `[$__rate_interval]))`, "runs dropped: {{signal}}"}),

@@ -38,8 +38,9 @@ type entry struct {
 
 func newBoard() *board { return &board{entries: map[string]*entry{}} }
 
-// update puts up what is wanted at now, and ends what has not been wanted for so long.
-// It reports whether there is news.
+// update puts up what is wanted at now, and ends what has not been wanted for so long,
+// unless it is said to end later: that a check is taken away does not make what it has
+// found untrue. It reports whether there is news.
 func (b *board) update(now time.Time, wanted []alert, hold time.Duration) (news bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -87,7 +88,7 @@ func (b *board) end(key string, e *entry, now time.Time, hold time.Duration) (ne
 	switch since := now.Sub(e.ended); {
 	case !e.told, e.over && since >= keepEnded:
 		delete(b.entries, key)
-	case !e.over && since >= hold:
+	case !e.over && since >= hold && !now.Before(e.alert.notBefore):
 		e.over = true
 		return true
 	}

@@ -132,6 +132,7 @@ type bank struct {
 	check *prober.Check
 	mu    sync.Mutex
 	is    prober.CheckStatus
+	gone  bool // it has been taken away
 	told  map[prober.NotifyFailure]int
 }
 
@@ -141,16 +142,24 @@ func newBank() *bank {
 	return &bank{check: c, is: prober.CheckStatus{Check: c}, told: map[prober.NotifyFailure]int{}}
 }
 
-// set changes the state, as a judge would, without telling anybody.
-func (b *bank) set(state detect.State) {
+// with changes anything, without telling anybody.
+func (b *bank) with(change func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.is.State, b.is.Since, b.is.Evidence = state, time.Now(), 0.5
+	change()
+}
+
+// set changes the state, as a judge would, without telling anybody.
+func (b *bank) set(state detect.State) {
+	b.with(func() { b.is.State, b.is.Since, b.is.Evidence = state, time.Now(), 0.5 })
 }
 
 func (b *bank) status() []prober.CheckStatus {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.gone {
+		return nil
+	}
 	return []prober.CheckStatus{b.is}
 }
 

@@ -127,11 +127,7 @@ func TestFailOpen(t *testing.T) {
 		f, b := newFake(t, "am:9093"), newBank()
 		n, stop := b.run(t, Options{}, f)
 		defer stop()
-		stands := func(opens ...prober.FailOpen) {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			b.is.FailOpens = opens
-		}
+		stands := func(opens ...prober.FailOpen) { b.with(func() { b.is.FailOpens = opens }) }
 		began := time.Now()
 		stands(prober.FailOpen{Step: "no token", Since: began, Last: began})
 		b.change(n, detect.Firing)
@@ -163,6 +159,42 @@ func TestFailOpen(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		if got = f.all(); len(got) == 0 || !got[0].alerts[0].EndsAt.Equal(ended) {
 			t.Errorf("it has ended, and is not told to: %+v", got)
+		}
+	})
+}
+
+// A check that is taken away by a reload is over, as it is by the rules, but for what it
+// has let in: that is told for an hour, so that the two ways do not contradict each other.
+func TestACheckThatIsTakenAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, b := newFake(t, "am:9093"), newBank()
+		_, stop := b.run(t, Options{}, f)
+		defer stop()
+		began := time.Now()
+		b.with(func() {
+			b.is.State, b.is.Since, b.is.Evidence = detect.Firing, began, 2
+			b.is.FailOpens = []prober.FailOpen{{Step: "no token", Since: began, Last: began}}
+		})
+		time.Sleep(10 * time.Minute)
+		if got := f.all(); len(got) == 0 || len(got[0].alerts) != 2 {
+			t.Fatalf("got %+v, want the page and the fail-open", got)
+		}
+		b.with(func() { b.gone = true })
+		time.Sleep(5 * time.Minute)
+		told := f.all()
+		last := told[len(told)-1].alerts
+		if len(last) != 1 || last[0].Labels["alertname"] != nameFiring || last[0].EndsAt.After(time.Now()) {
+			t.Errorf("5 minutes later: %+v, want the end of the page alone", last)
+		}
+		time.Sleep(time.Until(began.Add(failOpenStays)) - time.Second)
+		for _, p := range f.all() {
+			if len(p.alerts) != 1 || p.alerts[0].Labels["alertname"] != nameFiring {
+				t.Errorf("within the hour: %+v, want nothing of the fail-open", p)
+			}
+		}
+		time.Sleep(time.Minute)
+		if got := f.all(); len(got) != 1 || got[0].alerts[0].Labels["alertname"] != nameFailOpen || got[0].alerts[0].EndsAt.After(time.Now()) {
+			t.Errorf("after the hour: %+v, want the end of the fail-open", got)
 		}
 	})
 }

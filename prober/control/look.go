@@ -13,7 +13,7 @@ import (
 // the name resolved anew. Any answer will do, and no redirect is followed.
 func webLook(u *url.URL, userAgent string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		transport := &http.Transport{DisableKeepAlives: true, DialContext: (&net.Dialer{}).DialContext}
+		transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, DialContext: (&net.Dialer{Resolver: &net.Resolver{}}).DialContext}
 		defer transport.CloseIdleConnections()
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 		if err != nil {

@@ -87,6 +87,11 @@
 // Where failures have nothing to do with tags, somebody is blamed in one incident
 // of twenty at the most.
 //
+// # Batches
+//
+// Where only the numbers of passed and failed runs of an interval are known, as of
+// counters, [Detector.ObserveBatch] takes a [Batch] at once, and keeps the promise.
+//
 // # Before and after
 //
 // [NewPlan] simulates what an objective and a schedule amount to. A [Gate] is the

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -252,7 +253,69 @@ func TestAttach(t *testing.T) {
 	if err != nil || len(changes) == 0 || changes[0].To != detect.Firing || changes[0].Run == 0 || changes[0].Reason != prober.ReasonStatus5xx {
 		t.Errorf("got the changes %+v: %v", changes, err)
 	}
-	if every, err := s.Changes(t.Context(), "", time.Time{}, time.Time{}, 0); err != nil || len(every) <= len(changes) {
+	every, err := s.Changes(t.Context(), "", time.Time{}, time.Time{}, 0)
+	if err != nil || len(every) <= len(changes) {
 		t.Errorf("got %d changes of all, and %d of one: %v", len(every), len(changes), err)
+	}
+	var paged []Change // a check and its group may change at once, and none of the two is left out
+	for cursor, ok := (ChangeCursor{}), true; ok; {
+		page, err := s.ChangePage(t.Context(), "", time.Time{}, time.Time{}, cursor, 1)
+		if err != nil || len(page.Changes) != 1 || len(paged) > len(every) {
+			t.Fatalf("got %+v: %v", page, err)
+		}
+		paged = append(paged, page.Changes...)
+		if cursor, ok = ParseChangeCursor(page.Next.String()); !ok {
+			t.Fatalf("%q is no cursor", page.Next)
+		}
+		ok = cursor != ChangeCursor{}
+	}
+	if !reflect.DeepEqual(paged, every) {
+		t.Errorf("page by page there are %d changes, want %d", len(paged), len(every))
+	}
+}
+
+// A check that a reload takes away goes on where it was when another brings it back,
+// whether or not what it was is written yet, and nobody is told of a change.
+func TestReloadBringsBack(t *testing.T) {
+	s := inMemory(t, Options{})
+	checks := []*prober.Check{testCheck("login", ""), testCheck("status", "")}
+	told := 0
+	judge, err := prober.NewJudge(checks, s.ObserveStateChange, func(prober.StateChange) { told++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Attach(t.Context(), judge, checks); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now().Add(-time.Hour)
+	for i := range 40 {
+		for _, c := range checks {
+			r := failed(c, i, at.Add(time.Duration(i)*10*time.Second))
+			judge.ObserveRun(r)
+			s.ObserveRun(r)
+		}
+	}
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	reload := func(checks ...*prober.Check) {
+		judge.ReplaceChecks(checks)
+		s.ReplaceChecks(checks)
+	}
+	was, before := judge.Status(checks[0], time.Now()), told
+	reload(checks[1])
+	reload(checks...)
+	is := judge.Status(checks[0], time.Now())
+	if is.State != detect.Firing || is.Evidence != was.Evidence || !is.Since.Equal(was.Since) || is.LastFailed == nil || is.Ratio(time.Hour) != was.Ratio(time.Hour) {
+		t.Errorf("got %v since %v with %v, want %v since %v with %v", is.State, is.Since, is.Evidence, was.State, was.Since, was.Evidence)
+	}
+	if told != before {
+		t.Errorf("it told of %d changes", told-before)
+	}
+	other := *checks[1]
+	other.Objective.Detect *= 2
+	reload(checks[0], &other) // the judge has it begin afresh, and so it does
+	if got := judge.Status(&other, time.Now()); got.State != detect.Healthy || got.Evidence >= was.Evidence {
+		t.Errorf("another objective: got %v with %v", got.State, got.Evidence)
 	}
 }

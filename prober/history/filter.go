@@ -49,6 +49,7 @@ func (r reader) runs(ctx context.Context, f Filter) (page Page, err error) {
 type search struct {
 	from, until                          int64 // of ids
 	check, step, reason, account, tagset int64 // 0 is any
+	group                                int64 // of the checks, 0 is any
 	outcome                              int   // -1 is any
 }
 
@@ -73,6 +74,9 @@ func (r reader) resolve(ctx context.Context, f *Filter) (q search, known bool, e
 		if *one.id, known, err = r.name(ctx, one.text); err != nil || !known {
 			return q, false, err
 		}
+	}
+	if strings.HasPrefix(f.Check, groupPrefix) {
+		q.check, q.group = 0, q.check
 	}
 	return q, true, nil
 }
@@ -105,6 +109,8 @@ func (q *search) index() (name, condition string) {
 		return "bad", condition
 	case q.check != 0:
 		return "run_check", ""
+	case q.group != 0:
+		return "run_group", " AND r.group_id IS NOT NULL"
 	}
 	return "", "" // the table itself is in that order
 }
@@ -140,7 +146,7 @@ func (q search) conditions() (where, index string, args []any, none bool) {
 	for _, one := range []struct {
 		column string
 		id     int64
-	}{{"check_id", q.check}, {"step_id", q.step}, {"reason_id", q.reason}, {"account_id", q.account}, {"tagset_id", q.tagset}} {
+	}{{"check_id", q.check}, {"step_id", q.step}, {"reason_id", q.reason}, {"account_id", q.account}, {"tagset_id", q.tagset}, {"group_id", q.group}} {
 		if one.id != 0 {
 			all, args = append(all, "r."+one.column+" = ?"), append(args, one.id)
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,6 +143,9 @@ func TestRunsComeBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if byTrace, err := s.RunOfTrace(t.Context(), is.TraceID); err != nil || !reflect.DeepEqual(byTrace, d) {
+				t.Errorf("run %d by its trace id: got %+v, %v", is.Seq, byTrace, err)
+			}
 			if is.Seq == 1 {
 				is.Steps, is.Cleanup = nil, nil // not kept
 			}
@@ -151,6 +155,11 @@ func TestRunsComeBack(t *testing.T) {
 		}
 		if _, err := s.Run(t.Context(), 1); !errors.Is(err, ErrNotFound) {
 			t.Errorf("got %v, want %v", err, ErrNotFound)
+		}
+		for _, trace := range []string{"", "no hex", strings.Repeat("0f", 16)} {
+			if _, err := s.RunOfTrace(t.Context(), trace); !errors.Is(err, ErrNotFound) {
+				t.Errorf("a run of the trace %q: got %v, want %v", trace, err, ErrNotFound)
+			}
 		}
 		strip, err := s.Strip(t.Context(), "login", 3)
 		want := []Mark{{page.Runs[2].ID, prober.Failed}, {page.Runs[1].ID, prober.Errored}, {page.Runs[0].ID, prober.Passed}}

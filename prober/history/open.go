@@ -36,12 +36,17 @@ func OpenFile(ctx context.Context, path string) (db *sql.DB, setAside string, er
 }
 
 // Begin moves the file away, whatever is in it, and begins a new one. The old one must
-// not be open.
+// not be open; that there is none is fine. Where no new one can be begun nothing is left
+// of it, so that it may be tried again.
 func Begin(ctx context.Context, path string) (db *sql.DB, setAside string, err error) {
 	if setAside, err = putAside(path, time.Now()); err != nil {
 		return nil, setAside, fmt.Errorf("setting the history aside: %w", err)
 	}
-	db, err = openFile(ctx, path)
+	if db, err = openFile(ctx, path); err != nil {
+		for _, end := range []string{"", "-wal", "-shm"} {
+			os.Remove(path + end) // there is nothing in it
+		}
+	}
 	return db, setAside, err
 }
 
@@ -71,13 +76,15 @@ func openFile(ctx context.Context, path string) (*sql.DB, error) {
 }
 
 // look sees whose file it is, before anything is written to it. Only that it is none of
-// ours is an error.
+// ours, or damaged, is an error.
 func look(ctx context.Context, path string) error {
 	db, err := sql.Open("sqlite", dsn(path, "ro"))
 	if err != nil {
 		return nil
 	}
-	_, err = versionOf(ctx, db)
+	if _, err = versionOf(ctx, db); err == nil {
+		_, err = lastOf(ctx, db) // it may be damaged beyond its schema; that there is no table yet is fine
+	}
 	if closed := db.Close(); !isBroken(err) {
 		return nil
 	} else if closed != nil {
@@ -163,6 +170,9 @@ func codeOf(err error) int {
 
 // mayPass reports whether a write that failed may be tried again.
 func mayPass(err error) bool {
+	if errors.Is(err, errGone) {
+		return true
+	}
 	switch codeOf(err) {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY,
 		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
@@ -174,6 +184,9 @@ func mayPass(err error) bool {
 
 // putAside moves a file, and its log with it, to a name that says when.
 func putAside(path string, now time.Time) (aside string, err error) {
+	if !exists(path) {
+		return "", nil
+	}
 	base := path + ".broken-" + now.UTC().Format("20060102T150405Z")
 	aside = base
 	for n := 2; exists(aside); n++ {

@@ -20,9 +20,17 @@ import (
 func asked(s *Store, now time.Time) map[string]func(context.Context) error {
 	day := now.Add(-24 * time.Hour)
 	all := map[string]func(context.Context) error{
-		"strip":       func(ctx context.Context) error { _, err := s.Strip(ctx, "check-1", 120); return err },
-		"run":         func(ctx context.Context) error { _, err := s.Run(ctx, s.last); return err },
-		"changes":     func(ctx context.Context) error { _, err := s.Changes(ctx, "check-1", day, now, 50); return err },
+		"strip":   func(ctx context.Context) error { _, err := s.Strip(ctx, "check-1", 120); return err },
+		"run":     func(ctx context.Context) error { _, err := s.Run(ctx, s.last); return err },
+		"changes": func(ctx context.Context) error { _, err := s.Changes(ctx, "check-1", day, now, 50); return err },
+		"changes second page": func(ctx context.Context) error {
+			_, err := s.ChangePage(ctx, "check-1", day, now, ChangeCursor{now.UnixMicro(), 7}, 50)
+			return err
+		},
+		"changes all second page": func(ctx context.Context) error {
+			_, err := s.ChangePage(ctx, "", day, now, ChangeCursor{now.UnixMicro(), 7}, 50)
+			return err
+		},
 		"changes all": func(ctx context.Context) error { _, err := s.Changes(ctx, "", day, now, 50); return err },
 		"series day":  func(ctx context.Context) error { _, err := s.Series(ctx, "check-1", day, now); return err },
 		"series month": func(ctx context.Context) error {
@@ -48,6 +56,8 @@ func asked(s *Store, now time.Time) map[string]func(context.Context) error {
 		"account reason": {Account: "retail-3", Reason: prober.ReasonStatus5xx}, "check account": {Check: "check-1", Account: "retail-3"},
 		"tag": {Tags: release}, "tags": {Tags: both}, "tag failed": {Tags: release, Outcome: prober.Failed},
 		"check tag": {Check: "check-1", Tags: release}, "check tags reason": {Check: "check-1", Tags: both, Reason: prober.ReasonStatus5xx},
+		"group": {Check: "group:both"}, "group failed": {Check: "group:both", Outcome: prober.Failed},
+		"group reason": {Check: "group:both", Reason: prober.ReasonStatus5xx}, "group tag": {Check: "group:both", Tags: release},
 		"since": {Since: day}, "check between": {Check: "check-1", Since: day, Until: now}, "failed between": {Outcome: prober.Failed, Since: day, Until: now},
 		"second page": {Check: "check-1", Before: RunID(day.UnixMicro())}, "tags second page": {Tags: release, Before: RunID(day.UnixMicro())},
 	} {
@@ -61,8 +71,16 @@ func asked(s *Store, now time.Time) map[string]func(context.Context) error {
 func TestQueriesUseIndexes(t *testing.T) {
 	s := inFile(t, filepath.Join(t.TempDir(), FileName), Options{})
 	now := time.Now()
+	checks := []*prober.Check{testCheck("check-0", ""), testCheck("check-1", "both"), testCheck("check-2", "both")}
+	judge, err := prober.NewJudge(checks, s.ObserveStateChange)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Attach(t.Context(), judge, checks); err != nil {
+		t.Fatal(err)
+	}
 	for i := range 200 {
-		c := testCheck(fmt.Sprint("check-", i%3), "")
+		c := checks[i%3]
 		r := passed(c, i, now.Add(-time.Duration(200-i)*time.Minute))
 		if i%5 == 0 {
 			r = failed(c, i, r.Start)
@@ -70,6 +88,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		if i%7 == 0 {
 			r.Outcome, r.Err = prober.Errored, context.Canceled
 		}
+		judge.ObserveRun(r)
 		s.ObserveRun(r)
 	}
 	if err := s.Close(); err != nil {
@@ -180,6 +199,17 @@ func TestSeriesAndCauses(t *testing.T) {
 				t.Fatal(err)
 			}
 			holdCauses(t, causes, within(runs, got.From, got.To))
+			if ofGroup, err := s.Causes(t.Context(), "group:both", span.from, to); err != nil || !reflect.DeepEqual(ofGroup, causes) {
+				t.Errorf("the group has %+v, want %+v: %v", ofGroup, causes, err)
+			}
+		}
+		for _, f := range []Filter{{}, {Outcome: prober.Failed}, {Reason: prober.ReasonStatus5xx}, {Tags: map[string]string{"backend": "b3"}}} {
+			of, group := f, f
+			of.Check, group.Check = "login", "group:both"
+			want, err := s.Runs(t.Context(), of)
+			if got, err2 := s.Runs(t.Context(), group); err != nil || err2 != nil || len(want.Runs) == 0 || !reflect.DeepEqual(got, want) {
+				t.Errorf("%+v: the group has %d runs, want %d: %v, %v", f, len(got.Runs), len(want.Runs), err, err2)
+			}
 		}
 		missed, err := s.Missed(t.Context(), "login", time.Time{}.AddDate(1980, 0, 0), to.Add(time.Hour))
 		n := 0

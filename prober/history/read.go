@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/authprober/authprober/prober"
@@ -123,8 +125,27 @@ func micro(us int64) time.Duration { return time.Duration(us) * time.Microsecond
 // Run returns a run with its steps, or [ErrNotFound].
 func (s *Store) Run(ctx context.Context, id RunID) (RunDetail, error) { return s.reader().run(ctx, id) }
 
-func (r reader) run(ctx context.Context, id RunID) (d RunDetail, err error) {
-	d.Run, err = scanRun(r.row(ctx, "SELECT "+runColumns+" FROM run r"+runNames+" WHERE r.id = ?", int64(id)))
+// traceRuns is how many runs are looked through for a trace id: as many as Prometheus
+// keeps exemplars.
+const traceRuns = "100000"
+
+// RunOfTrace returns the newest run with a trace id, or [ErrNotFound], of the last
+// 100,000. There is no index of trace ids, which every run would pay for: they are read
+// one after the other, the newest first.
+func (s *Store) RunOfTrace(ctx context.Context, id string) (RunDetail, error) {
+	trace, err := hex.DecodeString(id)
+	if err != nil || len(trace) == 0 {
+		return RunDetail{}, ErrNotFound
+	}
+	return s.reader().oneRun(ctx, "(SELECT * FROM run ORDER BY id DESC LIMIT "+traceRuns+")", "r.trace = ? LIMIT 1", trace)
+}
+
+func (r reader) run(ctx context.Context, id RunID) (RunDetail, error) {
+	return r.oneRun(ctx, "run", "r.id = ?", int64(id))
+}
+
+func (r reader) oneRun(ctx context.Context, from, where string, arg any) (d RunDetail, err error) {
+	d.Run, err = scanRun(r.row(ctx, "SELECT "+runColumns+" FROM "+from+" r"+runNames+" WHERE "+where, arg))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return d, ErrNotFound
@@ -141,7 +162,7 @@ func (r reader) run(ctx context.Context, id RunID) (d RunDetail, err error) {
 			d.Steps = append(d.Steps, step)
 		}
 		return err
-	}, stepsOf, int64(id))
+	}, stepsOf, int64(d.ID))
 	return d, err
 }
 
@@ -176,41 +197,88 @@ func scanStep(rows *sql.Rows) (s prober.StepResult, cleanup bool, err error) {
 // Changes returns the changes of state of a check or a group, "" for all, that were not
 // before since and before until, the newest first: at most limit, or [MostOnPage]. A
 // zero time is no bound.
-func (s *Store) Changes(ctx context.Context, check string, since, until time.Time, limit int) (all []Change, err error) {
+func (s *Store) Changes(ctx context.Context, check string, since, until time.Time, limit int) ([]Change, error) {
+	page, err := s.ChangePage(ctx, check, since, until, ChangeCursor{}, limit)
+	return page.Changes, err
+}
+
+// A ChangeCursor is where a page of changes ends; the zero one begins with the newest. A
+// moment would not do: a run may change its check and its group.
+type ChangeCursor struct{ at, id int64 }
+
+// String writes a cursor, "" for the zero one, as [ParseChangeCursor] reads it.
+func (c ChangeCursor) String() string {
+	if c == (ChangeCursor{}) {
+		return ""
+	}
+	return fmt.Sprintf("%d-%d", c.at, c.id)
+}
+
+// ParseChangeCursor reads a cursor; ok is false where it is none.
+func ParseChangeCursor(text string) (c ChangeCursor, ok bool) {
+	if text == "" {
+		return c, true
+	}
+	at, id, _ := strings.Cut(text, "-")
+	var err, err2 error
+	c.at, err = strconv.ParseInt(at, 10, 64)
+	c.id, err2 = strconv.ParseInt(id, 10, 64)
+	return c, err == nil && err2 == nil && c.at > 0 && c.id > 0
+}
+
+// A ChangePage is changes, the newest first. Next is the cursor of the page of older
+// ones; zero where there are none.
+type ChangePage struct {
+	Changes []Change
+	Next    ChangeCursor
+}
+
+// ChangePage returns the changes that [Store.Changes] does, those older than the cursor.
+func (s *Store) ChangePage(ctx context.Context, check string, since, until time.Time, cursor ChangeCursor, limit int) (page ChangePage, err error) {
 	r := s.reader()
 	where, args := "x.at_us >= ? AND x.at_us < ?", []any{fromMicro(since), untilMicro(until)}
+	if cursor != (ChangeCursor{}) {
+		where, args = where+" AND (x.at_us, x.id) < (?, ?)", append(args, cursor.at, cursor.id)
+	}
 	index := "change_at"
 	if check != "" {
 		id, known, err := r.name(ctx, check)
 		if err != nil || !known {
-			return nil, err
+			return page, err
 		}
 		index, where, args = "change_check", "x.check_id = ? AND "+where, append([]any{id}, args...)
 	}
 	if limit <= 0 || limit > MostOnPage {
 		limit = MostOnPage
 	}
+	var last, next ChangeCursor
 	err = r.each(ctx, func(rows *sql.Rows) error {
-		c, err := scanChange(rows)
-		all = append(all, c)
+		c, id, err := scanChange(rows)
+		if len(page.Changes) == limit {
+			next = last
+			return err
+		}
+		last = ChangeCursor{c.At.UnixMicro(), id}
+		page.Changes = append(page.Changes, c)
 		return err
-	}, `SELECT c.text, x.was, x.now, x.cause, x.at_us, x.evidence, x.failed, x.runs, x.blame, s.text, y.text, x.run_id
+	}, `SELECT c.text, x.was, x.now, x.cause, x.at_us, x.evidence, x.failed, x.runs, x.blame, s.text, y.text, x.run_id, x.id
 		FROM change x INDEXED BY `+index+` LEFT JOIN name c ON c.id = x.check_id LEFT JOIN name s ON s.id = x.step_id
-		LEFT JOIN name y ON y.id = x.reason_id WHERE `+where+` ORDER BY x.at_us DESC, x.id DESC LIMIT ?`, append(args, limit)...)
-	return all, err
+		LEFT JOIN name y ON y.id = x.reason_id WHERE `+where+` ORDER BY x.at_us DESC, x.id DESC LIMIT ?`, append(args, limit+1)...)
+	page.Next = next
+	return page, err
 }
 
-func scanChange(rows *sql.Rows) (c Change, err error) {
+func scanChange(rows *sql.Rows) (c Change, id int64, err error) {
 	var was, now string
 	var at int64
 	var check, blame, step, reason sql.NullString
 	var run sql.NullInt64
-	if err := rows.Scan(&check, &was, &now, &c.Cause, &at, &c.Evidence, &c.Failed, &c.Runs, &blame, &step, &reason, &run); err != nil {
-		return c, err
+	if err := rows.Scan(&check, &was, &now, &c.Cause, &at, &c.Evidence, &c.Failed, &c.Runs, &blame, &step, &reason, &run, &id); err != nil {
+		return c, id, err
 	}
 	c.Check, c.At, c.Blame, c.Step = check.String, time.UnixMicro(at), blame.String, step.String
 	c.Reason, c.Run = prober.Reason(reason.String), RunID(run.Int64)
-	return c, errors.Join(c.From.UnmarshalText([]byte(was)), c.To.UnmarshalText([]byte(now)))
+	return c, id, errors.Join(c.From.UnmarshalText([]byte(was)), c.To.UnmarshalText([]byte(now)))
 }
 
 // fromMicro and untilMicro are bounds as the tables have them.

@@ -23,9 +23,42 @@ func (s *Store) Attach(ctx context.Context, judge *prober.Judge, checks []*probe
 	s.mu.Lock()
 	s.judge = judge
 	s.mu.Unlock()
+	return s.restoreNew(ctx, slices.Concat(checks, judge.Groups()))
+}
+
+// mostRestoring is how long a reload may wait for the history.
+const mostRestoring = 2 * time.Second
+
+// ReplaceChecks implements [prober.Replacer]: a check that comes, or comes back, goes on
+// where it was when it was last run, as at a start. Those that the judge has been
+// judging are its own concern.
+func (s *Store) ReplaceChecks(checks []*prober.Check) {
+	s.mu.Lock()
+	judge := s.judge
+	s.mu.Unlock()
+	if judge == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), mostRestoring)
+	defer cancel()
+	if err := s.restoreNew(ctx, slices.Concat(checks, judge.Groups())); err != nil {
+		s.opts.Log.Error("the history cannot be read: checks begin afresh", zap.Error(err))
+	}
+}
+
+// restoreNew restores those that were not among the checks before.
+func (s *Store) restoreNew(ctx context.Context, checks []*prober.Check) error {
+	before := s.attached
+	s.attached = map[string]bool{}
+	for _, c := range checks {
+		s.attached[c.Name] = true
+	}
 	now, restored := time.Now(), 0
-	for _, c := range slices.Concat(checks, judge.Groups()) {
-		ok, err := s.restore(ctx, judge, c, now)
+	for _, c := range checks {
+		if before[c.Name] {
+			continue
+		}
+		ok, err := s.restore(ctx, s.judge, c, now)
 		if err != nil {
 			return fmt.Errorf("restoring %q: %w", c.Name, err)
 		}
@@ -39,6 +72,32 @@ func (s *Store) Attach(ctx context.Context, judge *prober.Judge, checks []*probe
 	return nil
 }
 
+// lastState is what the judge knew of a check: that of this process, or else what is
+// written.
+func (s *Store) lastState(ctx context.Context, r reader, name string, id int64) (state prober.Snapshot, known bool, err error) {
+	s.mu.Lock()
+	if last := s.states[name]; last != nil {
+		state = *last
+		state.Windows = slices.Clone(state.Windows)
+		known = true
+	}
+	s.mu.Unlock()
+	if known {
+		return state, true, nil
+	}
+	var text string
+	switch err := r.row(ctx, "SELECT snapshot FROM state WHERE check_id = ?", id).Scan(&text); {
+	case err == sql.ErrNoRows:
+		return state, false, nil
+	case err != nil:
+		return state, false, err
+	}
+	if err := json.Unmarshal([]byte(text), &state); err != nil {
+		s.opts.Log.Warn("begins afresh", zap.String("check", name), zap.Error(err))
+	}
+	return state, true, nil
+}
+
 // restore reports whether there was something to restore.
 func (s *Store) restore(ctx context.Context, judge *prober.Judge, c *prober.Check, now time.Time) (bool, error) {
 	r := s.reader()
@@ -46,19 +105,11 @@ func (s *Store) restore(ctx context.Context, judge *prober.Judge, c *prober.Chec
 	if err != nil || !known {
 		return false, err
 	}
-	var text string
-	switch err := r.row(ctx, "SELECT snapshot FROM state WHERE check_id = ?", id).Scan(&text); {
-	case err == sql.ErrNoRows:
-		return false, nil
-	case err != nil:
+	state, known, err := s.lastState(ctx, r, c.Name, id)
+	if err != nil || !known {
 		return false, err
 	}
-	var state prober.Snapshot
-	err = json.Unmarshal([]byte(text), &state)
-	if err == nil {
-		err = judge.Restore(c, state, now)
-	}
-	if err != nil {
+	if err := judge.Restore(c, state, now); err != nil {
 		s.opts.Log.Warn("begins afresh", zap.String("check", c.Name), zap.Error(err))
 	}
 	if err := r.recallRuns(ctx, judge, c, id); err != nil {

@@ -60,7 +60,7 @@ type RunDetail struct {
 
 // A Filter chooses runs. Of the zero value are the last 50 of all.
 type Filter struct {
-	Check   string // "" is any, as in every field
+	Check   string // "" is any, as in every field; "group:NAME" those of a group
 	Outcome prober.Outcome
 	Step    string
 	Reason  prober.Reason

@@ -87,7 +87,7 @@ func scanStepBucket(rows *sql.Rows, name *string) (b StepBucket, err error) {
 	return b, err
 }
 
-// Causes says why the runs of a check failed from one time to another, and how often
+// Causes says why the runs of a check, or a group, failed from one time to another, and how often
 // runs with each tag did. Like a Series it is of whole buckets. Only counted outcomes
 // are in it: passed and failed.
 func (s *Store) Causes(ctx context.Context, check string, from, to time.Time) (c Causes, err error) {

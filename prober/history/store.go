@@ -39,7 +39,8 @@ type Options struct {
 	// File is the path of the database, to be shown; "" says that it is in memory.
 	File string
 	// Renew, unless nil, is called when the database turns out to be damaged: it is
-	// closed by then, and a new one is wanted.
+	// closed by then, and a new one is wanted. Where it fails it is called again a minute
+	// later, and what is to be written waits.
 	Renew func(context.Context) (*sql.DB, error)
 	// Instead is why it is in memory although a file was wanted; nil where none was. It
 	// counts as a write that failed.
@@ -58,6 +59,8 @@ type Store struct {
 	wake chan struct{}
 	done chan struct{}
 	seen func(query string, args []any) // for a test: each query that is asked
+
+	attached map[string]bool // checks and groups that were restored or begun; Attach and ReplaceChecks have it
 
 	mu      sync.Mutex
 	most    int // records that may be queued
@@ -127,7 +130,8 @@ func New(ctx context.Context, db *sql.DB, opts Options) (*Store, error) {
 		s.stats.WritesFailed, s.stats.LastError = 1, opts.Instead.Error()
 	}
 	s.db.Store(db)
-	if err := s.readLast(ctx); err != nil {
+	var err error
+	if s.last, err = lastOf(ctx, db); err != nil {
 		return nil, err
 	}
 	s.w = newWriter(s)
@@ -135,12 +139,11 @@ func New(ctx context.Context, db *sql.DB, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// readLast has ids go on from the last one.
-func (s *Store) readLast(ctx context.Context) error {
+// lastOf is the id of the last run; 0 where there is none.
+func lastOf(ctx context.Context, db *sql.DB) (RunID, error) {
 	var last sql.NullInt64
-	err := s.db.Load().QueryRowContext(ctx, "SELECT max(id) FROM run").Scan(&last)
-	s.last = RunID(last.Int64)
-	return err
+	err := db.QueryRowContext(ctx, "SELECT max(id) FROM run").Scan(&last)
+	return RunID(last.Int64), err
 }
 
 // Close writes what is queued and closes the database. Nothing is recorded from then on.
@@ -239,12 +242,11 @@ func (s *Store) judged(name string) *prober.Snapshot {
 	state := s.states[name]
 	if state == nil {
 		state = &prober.Snapshot{}
-		s.states[name] = state
 	}
 	if !s.judge.Snapshot(name, state) {
 		return nil
 	}
-	s.dirty[name] = true
+	s.states[name], s.dirty[name] = state, true
 	return state
 }
 
@@ -317,6 +319,28 @@ func (s *Store) giveBack(b batch) {
 	s.queue = all
 	for name := range s.states {
 		s.dirty[name] = true
+	}
+}
+
+// Settle returns when all that was observed before it was called is written, or after the
+// given time; at once where the store is closed.
+func (s *Store) Settle(within time.Duration) {
+	late := time.NewTimer(within)
+	defer late.Stop()
+	for range 3 { // the batch that is being written, the next, and a run that was just being observed
+		s.mu.Lock()
+		pending := !s.closed && (s.writing || len(s.queue)+len(s.changes)+len(s.dirty) > 0)
+		wrote := s.wrote
+		s.mu.Unlock()
+		if !pending {
+			return
+		}
+		s.rouse()
+		select {
+		case <-wrote:
+		case <-late.C:
+			return
+		}
 	}
 }
 

@@ -102,7 +102,12 @@ func (t *writing) sum(r *record, check int64, tagset, step, reason, group any) (
 		}
 	})
 	if group := number(group); group != 0 {
-		each(group, at, func(k sumKey) { t.sums.check(k).add(run, r.group) })
+		each(group, at, func(k sumKey) {
+			t.sums.check(k).add(run, r.group)
+			if run.Outcome.Counted() {
+				t.sums.causes[causeKey{k, number(tagset), number(step), number(reason)}]++
+			}
+		})
 	}
 	return nil
 }

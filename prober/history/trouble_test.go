@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -121,6 +122,45 @@ func TestDamagedInUse(t *testing.T) {
 	})
 }
 
+// Where no new file can be begun either, such as on a disk that is full, what is to be
+// written waits, and another is begun once it can be.
+func TestDamagedAndNoneInstead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), FileName)
+		full, asked := true, 0
+		s := inFile(t, path, Options{Renew: func(ctx context.Context) (db *sql.DB, err error) {
+			if asked++; full {
+				return nil, errors.New("the disk is full")
+			}
+			db, _, err = Begin(ctx, path)
+			return db, err
+		}})
+		c := testCheck("login", "")
+		tell := func(n int) {
+			for i := range n {
+				s.ObserveRun(failed(c, i, time.Now()))
+				time.Sleep(time.Second)
+			}
+			settle(s)
+		}
+		tell(5)
+		if _, err := s.db.Load().Exec("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+			t.Fatal(err)
+		}
+		spoil(t, path)
+		s.db.Load().SetMaxIdleConns(0)
+		tell(30)
+		if stats := s.Stats(); asked != 1 || stats.Dropped != 0 || !strings.Contains(stats.LastError, errGone.Error()) {
+			t.Fatalf("it asked for %d new ones: %+v", asked, stats)
+		}
+		full = false
+		tell(40) // the minute is over
+		if n := count(t, s, "SELECT count(*) FROM run"); n != 70 || s.Stats().Dropped != 0 {
+			t.Errorf("the new one has %d of 70 runs: %+v", n, s.Stats())
+		}
+	})
+}
+
 // spoil overwrites all but the first page.
 func spoil(t *testing.T, path string) {
 	t.Helper()
@@ -156,6 +196,20 @@ func TestSetAside(t *testing.T) {
 		"theirs":  func(t *testing.T, path string) { other(t, path, "PRAGMA application_id = 7; CREATE TABLE x (y)") },
 		"later": func(t *testing.T, path string) {
 			other(t, path, fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; CREATE TABLE x (y)", applicationID, len(migrations)+1))
+		},
+		"no runs": func(t *testing.T, path string) { // the schema can be read, and the table of runs cannot
+			db, _, err := OpenFile(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var page int
+			if err := db.QueryRow("SELECT rootpage FROM sqlite_schema WHERE name = 'run'").Scan(&page); err != nil {
+				t.Fatal(err)
+			}
+			db.Close()
+			text, _ := os.ReadFile(path)
+			copy(text[(page-1)*4096:page*4096], strings.Repeat("Z", 4096))
+			os.WriteFile(path, text, 0o600)
 		},
 		"torn": func(t *testing.T, path string) {
 			db, _, err := OpenFile(t.Context(), path)

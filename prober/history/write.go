@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -53,7 +54,14 @@ type writer struct {
 	tidy  time.Time
 	tags  time.Time // when unused ones were forgotten
 	since int       // records that were written since it was tidied up
+	gone  time.Time // when a new database was last wanted in vain; zero while there is one
 }
+
+// renewEvery is how long it is until a new database is wanted again.
+const renewEvery = time.Minute
+
+// errGone is the error of a write while there is no database.
+var errGone = errors.New("the history was damaged, and no new one can be begun")
 
 type tagsetKey struct {
 	check int64
@@ -85,7 +93,7 @@ func (s *Store) write(ctx context.Context) {
 			return
 		}
 		s.w.since += len(b.records)
-		if now := time.Now(); now.Sub(s.w.tidy) >= tidyEvery || now.Before(s.w.tidy) || s.w.since >= tidyAfter {
+		if now := time.Now(); s.w.gone.IsZero() && (now.Sub(s.w.tidy) >= tidyEvery || now.Before(s.w.tidy) || s.w.since >= tidyAfter) {
 			s.w.tidy, s.w.since = now, 0
 			s.trouble(ctx, "tidying the history", s.w.tidyUp(ctx, now))
 		}
@@ -146,15 +154,23 @@ func (s *Store) renew(ctx context.Context) {
 	s.db.Load().Close() // it is damaged: there is nothing to be done about an error
 	db, err := s.opts.Renew(ctx)
 	if err != nil {
+		s.w.gone = time.Now()
 		s.opts.Log.Error("history", zap.String("doing", "beginning a new history"), zap.Error(err))
 		return
 	}
+	s.w.gone = time.Time{}
 	s.db.Store(db)
 	s.w.forget()
 }
 
 // transact writes a batch, or nothing of it.
 func (w *writer) transact(ctx context.Context, b batch) (err error) {
+	if !w.gone.IsZero() && time.Since(w.gone) >= renewEvery {
+		w.store.renew(ctx)
+	}
+	if !w.gone.IsZero() {
+		return errGone
+	}
 	tx, err := w.store.db.Load().BeginTx(ctx, nil)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/history"
 	"github.com/authprober/authprober/prober/web/api"
 )
 
@@ -21,7 +22,7 @@ func (p *pages) routes() map[string]func(*http.Request) (any, *api.Problem) {
 		"/api/v1/changes":               p.apiChanges,
 		"/api/v1/runs":                  p.apiRuns,
 		"/api/v1/runs/{run}":            p.apiRun,
-		"/api/v1/accounts":              func(*http.Request) (any, *api.Problem) { return p.pools(), nil },
+		"/api/v1/accounts":              func(*http.Request) (any, *api.Problem) { return p.testAccounts(), nil },
 		"/api/v1/prober":                func(*http.Request) (any, *api.Problem) { return p.itself(), nil },
 	}
 }
@@ -204,11 +205,15 @@ func (p *pages) apiChanges(r *http.Request) (any, *api.Problem) {
 	if problem != nil {
 		return nil, problem
 	}
-	limit, before, problem := pageOf(r.Form)
+	limit, problem := limitOf(r.Form)
 	if problem != nil {
 		return nil, problem
 	}
-	out, err := p.changes(r.Context(), r.Form.Get("check"), since, until, before, limit)
+	cursor, ok := history.ParseChangeCursor(r.Form.Get("cursor"))
+	if !ok {
+		return nil, badRequest(wrongCursor)
+	}
+	out, err := p.changes(r.Context(), r.Form.Get("check"), since, until, cursor, limit)
 	if err != nil {
 		return nil, p.unreadable(err)
 	}

@@ -59,7 +59,7 @@ func (p *pages) check(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
 	view := checkView{base: p.base(r, s.Check.Name), Check: p.newRow(&s, now, true), About: s.Check.About, Facts: checkFacts(s.Check), Source: p.flow(s.Check.Name)}
 	view.Refresh = true
-	view.Live = "/live?" + url.Values{"check": {s.Check.Name}, "since": {fmt.Sprint(now.UnixMilli())}}.Encode()
+	view.Live = p.live(now, s.Check.Name)
 	span := time.Hour
 	view.Span = "1h"
 	for _, one := range spans {
@@ -86,7 +86,7 @@ func (p *pages) addPast(ctx context.Context, view *checkView, c *prober.Check, f
 	if err != nil {
 		return err
 	}
-	changes, err := p.changes(ctx, c.Name, from, to, 0, 50)
+	changes, err := p.changes(ctx, c.Name, from, to, history.ChangeCursor{}, 50)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (p *pages) addPast(ctx context.Context, view *checkView, c *prober.Check, f
 	if len(series.Buckets) > 0 && series.Buckets[0].At.After(series.From) { // nothing is known of the time before
 		series.From = series.Buckets[0].At
 	}
-	points, err := p.evidence(ctx, c, &series, from, to)
+	points, err := p.evidence(ctx, c, &series, changes.Changes, from, to)
 	if err != nil {
 		return err
 	}
@@ -114,9 +114,9 @@ func (p *pages) addPast(ctx context.Context, view *checkView, c *prober.Check, f
 	return nil
 }
 
-// evidence is that of each run where there are few enough of them, and otherwise the
-// highest of each bucket.
-func (p *pages) evidence(ctx context.Context, c *prober.Check, s *api.Series, from, to time.Time) (points []point, err error) {
+// evidence is that of each run where there are few enough of them, and otherwise what is
+// known of each bucket.
+func (p *pages) evidence(ctx context.Context, c *prober.Check, s *api.Series, changes []api.Change, from, to time.Time) (points []point, err error) {
 	if !isGroup(c) {
 		page, err := p.opts.History.Runs(ctx, history.Filter{Check: c.Name, Since: from, Until: to, Limit: history.MostOnPage})
 		if err != nil {
@@ -130,17 +130,40 @@ func (p *pages) evidence(ctx context.Context, c *prober.Check, s *api.Series, fr
 		if page.Next == 0 {
 			return points, nil
 		}
-		points = points[:0]
 	}
+	return evidencePoints(s, changes, to), nil
+}
+
+// evidencePoints are the evidence at the end of each bucket, at each change of state, the
+// latest of which come first, and at the peaks between, whose moment is not known: no
+// peak stands before a change that came first.
+func evidencePoints(s *api.Series, changes []api.Change, to time.Time) (points []point) {
 	width := time.Duration(s.Width * float64(time.Second))
-	for i, b := range s.Buckets {
-		gap := i > 0 && b.At.Sub(s.Buckets[i-1].At) > width
-		points = append(points, point{at: b.At.Add(width / 2), value: b.Evidence, gap: gap})
+	var end time.Time // of the bucket before
+	for _, b := range s.Buckets {
+		if b.Passed+b.Failed+b.Errored+b.Aborted == 0 {
+			continue // nothing has moved it
+		}
+		gap, from, highest := !end.IsZero() && b.At.After(end), b.At, b.EvidenceLast
+		if end = b.At.Add(width); end.After(to) {
+			end = to
+		}
+		if n := len(points); n > 0 && !gap {
+			highest = max(highest, points[n-1].value)
+		}
+		for _, c := range slices.Backward(changes) {
+			if !c.At.Before(b.At) && c.At.Before(end) {
+				points = append(points, point{c.At, c.Evidence, gap})
+				from, highest, gap = c.At, max(highest, c.Evidence), false
+			}
+		}
+		if b.Evidence > highest {
+			points = append(points, point{from.Add(end.Sub(from) / 2), b.Evidence, gap})
+			gap = false
+		}
+		points = append(points, point{end, b.EvidenceLast, gap})
 	}
-	if n := len(points); n > 0 {
-		points = append(points, point{at: to, value: s.Buckets[n-1].EvidenceLast})
-	}
-	return points, nil
+	return points
 }
 
 const mostTagLines = 20

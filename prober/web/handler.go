@@ -28,6 +28,8 @@ type Options struct {
 	History *history.Store
 	// Pools returns how the pools of accounts stand. Nil is none.
 	Pools func() []prober.PoolStatus
+	// Accounts returns how each account stands. Nil is none.
+	Accounts func() []prober.AccountStatus
 	// Prober says how the prober itself is. Nil knows nothing but the version.
 	Prober func() api.Prober
 	// Flow returns the source of a check's flow, without secrets; "" where there is

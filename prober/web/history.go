@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/authprober/authprober/prober"
@@ -12,12 +11,18 @@ import (
 	"github.com/authprober/authprober/prober/web/api"
 )
 
-// runOfHistory finds a run that has been made long ago.
-func (p *pages) runOfHistory(ctx context.Context, id int64) (*api.Run, bool, error) {
+// runOfHistory finds a run that has been made long ago, by its id or its trace id.
+func (p *pages) runOfHistory(ctx context.Context, id int64, trace string) (*api.Run, bool, error) {
 	if p.opts.History == nil {
 		return nil, false, nil
 	}
-	d, err := p.opts.History.Run(ctx, history.RunID(id))
+	var d history.RunDetail
+	var err error
+	if trace != "" {
+		d, err = p.opts.History.RunOfTrace(ctx, trace)
+	} else {
+		d, err = p.opts.History.Run(ctx, history.RunID(id))
+	}
 	switch {
 	case errors.Is(err, history.ErrNotFound):
 		return nil, false, nil
@@ -87,22 +92,15 @@ func (r *Recent) runsAfter(written []history.Run, q runQuery) []api.Summary {
 	})
 }
 
-// changes finds changes of state, the latest first. The cursor is the time of the last
-// one of the page before, in microseconds.
-func (p *pages) changes(ctx context.Context, check string, since, until time.Time, before int64, limit int) (api.Changes, error) {
+// changes finds changes of state, the latest first.
+func (p *pages) changes(ctx context.Context, check string, since, until time.Time, cursor history.ChangeCursor, limit int) (api.Changes, error) {
 	found := api.Changes{Changes: []api.Change{}}
 	if p.opts.History == nil {
 		return found, nil
 	}
-	if before > 0 && (until.IsZero() || time.UnixMicro(before).Before(until)) {
-		until = time.UnixMicro(before)
-	}
-	all, err := p.opts.History.Changes(ctx, check, since, until, min(limit+1, history.MostOnPage))
-	if len(all) > limit {
-		all = all[:limit]
-		found.Next = strconv.FormatInt(all[limit-1].At.UnixMicro(), 10)
-	}
-	for _, c := range all {
+	page, err := p.opts.History.ChangePage(ctx, check, since, until, cursor, limit)
+	found.Next = page.Next.String()
+	for _, c := range page.Changes {
 		one := api.Change{
 			Check: c.Check, From: c.From.String(), To: c.To.String(), At: c.At.UTC(), Evidence: c.Evidence,
 			Ratio: api.RatioOf("1h", c.Failed, c.Runs), Blame: c.Blame, Step: c.Step, Reason: string(c.Reason),
@@ -178,23 +176,42 @@ func (p *pages) historyItself() *api.History {
 	return h
 }
 
+// mostRestoring is how long a reload may wait for the strip of a check.
+const mostRestoring = time.Second
+
 // Restore has the strips go on with the runs that the history has, before the first
-// run is observed.
+// run is observed, and those of checks that come later.
 func (r *Recent) Restore(ctx context.Context, past *history.Store) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for name, t := range r.checks {
-		if isGroup(t.check) {
-			continue // its runs are those of its checks
-		}
-		page, err := past.Runs(ctx, history.Filter{Check: name, Limit: stripLength})
-		if err != nil {
+	r.past = past
+	for _, t := range r.checks {
+		if err := t.restore(ctx, past); err != nil {
 			return err
-		}
-		for i := len(page.Runs) - 1; i >= 0; i-- {
-			one := &page.Runs[i]
-			t.add(trace{int64(one.ID), one.Check, one.Start.Add(one.Took), one.Outcome, one.Step, one.Reason})
 		}
 	}
 	return nil
+}
+
+// restore begins with the last runs that the history has, and the last that failed.
+func (t *trail) restore(ctx context.Context, past *history.Store) error {
+	page, err := past.Runs(ctx, history.Filter{Check: t.check.Name, Limit: stripLength})
+	if err != nil {
+		return err
+	}
+	failed, err := past.Runs(ctx, history.Filter{Check: t.check.Name, Outcome: prober.Failed, Limit: 1})
+	if err != nil {
+		return err
+	}
+	for i := range failed.Runs {
+		t.failed = traceOf(&failed.Runs[i])
+	}
+	for i := len(page.Runs) - 1; i >= 0; i-- {
+		t.add(traceOf(&page.Runs[i]))
+	}
+	return nil
+}
+
+func traceOf(r *history.Run) trace {
+	return trace{int64(r.ID), r.Check, r.Start.Add(r.Took), r.Outcome, r.Step, r.Reason}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"sync"
 	"time"
@@ -36,14 +37,25 @@ type broadcaster struct {
 // A liveClient is one page.
 type liveClient struct {
 	check    string      // whose changes alone it wants to know of; "" for the rows of all
+	of       string      // the generation of checks that its page was made of; "" for any
 	messages chan []byte // closed when it is dropped
+}
+
+// live is where a page that is made now listens, for the changes of one check or, "", of
+// all.
+func (p *pages) live(now time.Time, check string) string {
+	q := url.Values{"since": {strconv.FormatInt(now.UnixMilli(), 10)}, "of": {p.opts.Recent.generation()}}
+	if check != "" {
+		q.Set("check", check)
+	}
+	return "/live?" + q.Encode()
 }
 
 // ServeHTTP serves the stream until the client goes, or is too slow, or the server
 // closes.
 func (b *broadcaster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	stream := http.NewResponseController(w)
-	c := &liveClient{check: r.FormValue("check"), messages: make(chan []byte, liveBacklog)}
+	c := &liveClient{check: r.FormValue("check"), of: r.FormValue("of"), messages: make(chan []byte, liveBacklog)}
 	since := b.since(r)
 	if !b.join(c) {
 		w.Header().Set("Retry-After", "10")
@@ -176,6 +188,8 @@ func (b *broadcaster) message(c *liveClient, names []string, now time.Time, rows
 	var m bytes.Buffer
 	fmt.Fprintf(&m, "id: %d\n", now.UnixMilli())
 	switch {
+	case c.of != "" && c.of != b.recent.generation():
+		m.WriteString("event: replaced\ndata: \n") // there are other checks, or it is another process
 	case c.check == "":
 		if rows == nil {
 			rows = b.render(names)

@@ -80,6 +80,37 @@ func passed(c *prober.Check) *prober.Run {
 	return &prober.Run{Check: c, Start: time.Now(), Due: time.Now(), Outcome: prober.Passed}
 }
 
+// A page that was made before a reload is told to come again, and so is one of another
+// process: it has checks that are gone, and others it has not.
+func TestLiveAfterReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, c := &prober.Check{Name: "a"}, &prober.Check{Name: "c"}
+		b := newBroadcaster(a)
+		p := &pages{opts: Options{Recent: b.recent}}
+		all, one := listen(b, t.Context(), p.live(time.Now(), "")), listen(b, t.Context(), p.live(time.Now(), "a"))
+		other := listen(b, t.Context(), "/live?of=17-0")
+		for _, l := range []*listener{all, one} {
+			if got := l.next(t); strings.Contains(got, "replaced") {
+				t.Errorf("got %q before", got)
+			}
+		}
+		if got := other.next(t); got != "event: replaced data: " {
+			t.Errorf("of another process: got %q", got)
+		}
+		b.recent.ReplaceChecks([]*prober.Check{c})
+		for _, l := range []*listener{all, one} {
+			if got := l.next(t); got != "event: replaced data: " {
+				t.Errorf("got %q", got)
+			}
+		}
+		for _, l := range []*listener{all, one, other} {
+			l.cancel()
+			l.Close()
+			<-l.ended
+		}
+	})
+}
+
 // What changes is told once a second, to each as it wants it; where nothing does, that
 // is told too, so that a dead connection shows.
 func TestLive(t *testing.T) {

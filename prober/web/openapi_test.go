@@ -138,7 +138,6 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		{"/api/v1/checks/group:bank", "/api/v1/checks/{check}", 200},
 		{"/api/v1/checks/nothing", "/api/v1/checks/{check}", 404},
 		{"/api/v1/checks/login/plan", "/api/v1/checks/{check}/plan", 200},
-		{"/api/v1/checks/group:bank/plan", "/api/v1/checks/{check}/plan", 200},
 		{"/api/v1/checks/nothing/plan", "/api/v1/checks/{check}/plan", 404},
 		{"/api/v1/checks/login/flow", "/api/v1/checks/{check}/flow", 200},
 		{"/api/v1/checks/nothing/flow", "/api/v1/checks/{check}/flow", 404},
@@ -164,6 +163,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		{fmt.Sprintf("/api/v1/runs/%d", failed), "/api/v1/runs/{run}", 200},
 		{"/api/v1/runs/1", "/api/v1/runs/{run}", 404},
 		{"/api/v1/runs/one", "/api/v1/runs/{run}", 404},
+		{"/api/v1/runs/" + traceID, "/api/v1/runs/{run}", 200},
 		{"/api/v1/accounts", "/api/v1/accounts", 200},
 		{"/api/v1/prober", "/api/v1/prober", 200},
 	} {
@@ -258,6 +258,13 @@ func fullOptions(t *testing.T) Options {
 	opts.Flow = func(check string) string { return map[string]string{"login": "name: login\n"}[check] }
 	opts.Pools = func() []prober.PoolStatus {
 		return []prober.PoolStatus{{Name: "retail", Free: 3, Budgets: []prober.Budget{{Name: "codes", Left: 7}}}}
+	}
+	opts.Accounts = func() []prober.AccountStatus {
+		return []prober.AccountStatus{
+			{Pool: "retail", Name: "retail-1", State: prober.AccountFree, Logins: 3, Budgets: []prober.Budget{{Name: "codes", Left: 7}}},
+			{Pool: "retail", Name: "retail-2", State: prober.AccountResting, Why: "outage", Since: now.Add(-time.Hour), Until: now.Add(time.Hour)},
+			{Pool: "retail", Name: "<b>", State: prober.AccountQuarantined, Why: "locked", Since: now.Add(-time.Hour), Refusals: 2},
+		}
 	}
 	opts.Prober = func() api.Prober {
 		return api.Prober{Revision: "abc", Configuration: []api.Setting{{Name: "AUTHPROBER_LISTEN", Value: ":1"}}, Warnings: []string{"one"},

@@ -139,7 +139,7 @@ func (p *pages) sayings(s *prober.CheckStatus, now time.Time) (all []saying) {
 func failureText(c *prober.Check, r *prober.Run) string {
 	step := r.FailedStep()
 	text := fmt.Sprintf("%s, %s", step.Name, step.Reason)
-	if r.Check != c { // of a group
+	if isGroup(c) {
 		text = r.Check.Name + ", " + text
 	}
 	if step.Detail != "" {
@@ -251,12 +251,15 @@ func stripPaths(runs []trace) (paths []stripPath) {
 // A summary says in a line how everything stands.
 type summary struct{ Class, Head, Rest string }
 
-func newSummary(all []prober.CheckStatus) summary {
+func newSummary(all []prober.CheckStatus, now time.Time) summary {
 	all = slices.Clone(all)
 	sortByTrouble(all)
-	var firing []string
+	var firing, drilling []string
 	n := map[int]int{}
 	for i := range all {
+		if all[i].Drill.On(now) {
+			drilling = append(drilling, all[i].Check.Name)
+		}
 		rank := rankOf(&all[i])
 		n[rank]++
 		if rank <= rankFiring {
@@ -265,6 +268,9 @@ func newSummary(all []prober.CheckStatus) summary {
 	}
 	s := summary{Class: "healthy", Head: "All is well"}
 	var rest []string
+	if len(drilling) > 0 {
+		s.Class, s.Head = "suspect", drillText(drilling)
+	}
 	if n[rankSuspect] > 0 {
 		s.Class, s.Head = "suspect", fmt.Sprintf("%s suspect", countedAre(n[rankSuspect], "check"))
 	}
@@ -288,8 +294,19 @@ func newSummary(all []prober.CheckStatus) summary {
 			rest = append(rest, fmt.Sprintf("%d %s", n[x.rank], x.text))
 		}
 	}
+	if text := drillText(drilling); len(drilling) > 0 && s.Head != text {
+		rest = append(rest, text)
+	}
 	s.Rest = strings.Join(rest, ", ")
 	return s
+}
+
+// drillText says what pages on purpose.
+func drillText(names []string) string {
+	if len(names) == 1 {
+		return "DRILL of " + names[0]
+	}
+	return fmt.Sprintf("DRILL of %s", counted(len(names), "check"))
 }
 
 func firingText(names []string) string {
@@ -319,8 +336,8 @@ func (p *pages) overview(w http.ResponseWriter, r *http.Request) {
 	shown := chosen(all, r.Form)
 	sortByTrouble(shown)
 	b := p.base(r, "Overview")
-	b.Title, b.Refresh = newSummary(all).Head+" · authprober", true
-	b.Live = fmt.Sprintf("/live?since=%d", now.UnixMilli())
+	b.Title, b.Refresh = newSummary(all, now).Head+" · authprober", true
+	b.Live = p.live(now, "")
 	view := struct {
 		base
 		Summary        summary
@@ -328,7 +345,7 @@ func (p *pages) overview(w http.ResponseWriter, r *http.Request) {
 		Filters        []filter
 		Rows           []row
 		Many, Filtered bool
-	}{base: b, Summary: newSummary(all), Filters: filters(all, r.Form), Many: len(all) > manyChecks, Filtered: len(shown) < len(all)}
+	}{base: b, Summary: newSummary(all, now), Filters: filters(all, r.Form), Many: len(all) > manyChecks, Filtered: len(shown) < len(all)}
 	if p.opts.Controls != nil {
 		view.Controls = p.opts.Controls()
 	}
@@ -422,7 +439,7 @@ type liveRow struct {
 // rows makes what the overview shows of the checks anew.
 func (p *pages) rows(names []string) ([]byte, error) {
 	now, all := time.Now(), p.opts.Checks()
-	sum := newSummary(all)
+	sum := newSummary(all, now)
 	message := liveRows{Title: sum.Head + " · authprober", Class: "summary " + sum.Class}
 	var b bytes.Buffer
 	if err := p.templates["overview"].ExecuteTemplate(&b, "summary", sum); err != nil {

@@ -1,25 +1,69 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
+	"github.com/authprober/authprober/prober"
 	"github.com/authprober/authprober/prober/web/api"
 )
 
-func (p *pages) accounts(w http.ResponseWriter, r *http.Request) {
-	p.show(w, "accounts", struct {
-		base
-		Pools []api.Pool
-	}{p.base(r, "Accounts"), p.pools().Pools})
+// mostAccounts is how many accounts the page lists. The API has all.
+const mostAccounts = 500
+
+// An accountLine is an account of the list.
+type accountLine struct {
+	api.Account
+	Class string
+	Since *ago
+	Until *ago
 }
 
-func (p *pages) pools() api.Accounts {
-	out := api.Accounts{Pools: []api.Pool{}}
+func (p *pages) accounts(w http.ResponseWriter, r *http.Request) {
+	all, now := p.testAccounts(), time.Now()
+	view := struct {
+		base
+		Pools    []api.Pool
+		Accounts []accountLine
+		More     int
+		Capped   bool // some account has a cap of its own
+	}{base: p.base(r, "Accounts"), Pools: all.Pools, More: max(0, len(all.Accounts)-mostAccounts)}
+	for _, a := range all.Accounts[:len(all.Accounts)-view.More] {
+		line := accountLine{Account: a, Class: accountClass[a.State]}
+		if a.Since != nil {
+			line.Since = newAgo(*a.Since, now, "for")
+		}
+		if a.Until != nil {
+			line.Until = newAgo(*a.Until, now, "in")
+		}
+		view.Capped = view.Capped || len(a.Budgets) > 0
+		view.Accounts = append(view.Accounts, line)
+	}
+	p.show(w, "accounts", view)
+}
+
+var accountClass = map[string]string{string(prober.AccountQuarantined): "firing", string(prober.AccountResting): "suspect"}
+
+// accountOrder has those in trouble first.
+var accountOrder = []prober.AccountState{prober.AccountQuarantined, prober.AccountResting, prober.AccountLeased, prober.AccountCooling, prober.AccountFree}
+
+func (p *pages) testAccounts() api.Accounts {
+	out := api.Accounts{Pools: []api.Pool{}, Accounts: []api.Account{}}
 	if p.opts.Pools != nil {
 		for _, s := range p.opts.Pools() {
 			out.Pools = append(out.Pools, api.NewPool(s))
+		}
+	}
+	if p.opts.Accounts != nil {
+		each := p.opts.Accounts()
+		slices.SortStableFunc(each, func(a, b prober.AccountStatus) int {
+			return cmp.Compare(slices.Index(accountOrder, a.State), slices.Index(accountOrder, b.State))
+		})
+		for _, s := range each {
+			out.Accounts = append(out.Accounts, api.NewAccount(s))
 		}
 	}
 	return out

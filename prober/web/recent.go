@@ -1,10 +1,13 @@
 package web
 
 import (
+	"context"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/history"
 )
 
 const (
@@ -17,13 +20,15 @@ const (
 // as they are, until a history has them. It takes some 16 KB a check. It may be
 // asked by any goroutine.
 type Recent struct {
-	mu     sync.Mutex
-	begin  time.Time
-	checks map[string]*trail
-	whole  [keptWhole]whole // a ring
-	next   int
-	lag    lag
-	id     func(*prober.Run) int64
+	mu       sync.Mutex
+	begin    time.Time
+	checks   map[string]*trail
+	whole    [keptWhole]whole // a ring
+	next     int
+	lag      lag
+	id       func(*prober.Run) int64
+	past     *history.Store // nil for none
+	replaced int            // how often the checks were
 }
 
 // A trail is what is left of the last runs of a check.
@@ -81,13 +86,26 @@ func (r *Recent) ReplaceChecks(checks []*prober.Check) {
 	fresh := NewRecent(checks, r.id)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.replaced++
 	for name, t := range fresh.checks {
 		if old := r.checks[name]; old != nil {
 			old.check, fresh.checks[name] = t.check, old
+		} else if r.past != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), mostRestoring)
+			_ = t.restore(ctx, r.past) // it begins without a past, as one that is new
+			cancel()
 		}
 		fresh.checks[name].touched = time.Now()
 	}
 	r.checks = fresh.checks
+}
+
+// generation tells the checks that there are now from those before a reload, and this
+// process from others.
+func (r *Recent) generation() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return fmt.Sprintf("%d-%d", r.begin.UnixMilli(), r.replaced)
 }
 
 func numberByEnd() func(*prober.Run) int64 {
@@ -191,16 +209,17 @@ func (r *Recent) strip(check string) []trace {
 	return append(append(make([]trace, 0, len(t.runs)), t.runs[t.next:]...), t.runs[:t.next]...)
 }
 
-// run returns a run that is still here as it was; nil if it is not.
-func (r *Recent) run(id int64) *prober.Run {
+// run returns a run that is still here as it was, by its id or, unless that is "", its
+// trace id; nil if it is not.
+func (r *Recent) run(id int64, trace string) (int64, *prober.Run) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, w := range r.whole {
-		if w.id == id {
-			return w.run
+		if w.run != nil && (w.id == id || trace != "" && w.run.TraceID == trace) {
+			return w.id, w.run
 		}
 	}
-	return nil
+	return 0, nil
 }
 
 // lastIDs returns the numbers of the last run of a check and of its last failed one, if

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -76,18 +78,25 @@ func (p *pages) run(w http.ResponseWriter, r *http.Request) {
 	p.show(w, "run", view)
 }
 
-// findRun looks for a run among the last ones and in the history.
+// findRun looks for a run among the last ones and in the history, by its id or by its
+// trace id, to which exemplars lead.
 func (p *pages) findRun(ctx context.Context, text string) (*api.Run, bool, error) {
 	id, ok := api.ParseRunID(text)
+	trace := ""
 	if !ok {
-		return nil, false, nil
+		if trace = strings.ToLower(text); !likeTrace.MatchString(trace) {
+			return nil, false, nil
+		}
 	}
-	if r := p.opts.Recent.run(id); r != nil {
+	if id, r := p.opts.Recent.run(id, trace); r != nil {
 		run := api.NewRun(id, r)
 		return &run, true, nil
 	}
-	return p.runOfHistory(ctx, id)
+	return p.runOfHistory(ctx, id, trace)
 }
+
+// likeTrace is what no run id is like: those are shorter.
+var likeTrace = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 func runHead(r *api.Run) string {
 	switch prober.Outcome(r.Outcome) {
@@ -273,13 +282,15 @@ func (p *pages) listRuns(w http.ResponseWriter, r *http.Request) {
 		Check, Outcome string
 		Checks         []string
 		Outcomes       []prober.Outcome
+		Others         []runFilter
 		Runs           []runLine
 		Next           string
-	}{base: p.base(r, "Runs"), Check: r.Form.Get("check"), Outcome: r.Form.Get("outcome"), Outcomes: prober.Outcomes}
+	}{base: p.base(r, "Runs"), Check: r.Form.Get("check"), Outcome: r.Form.Get("outcome"), Outcomes: prober.Outcomes, Others: otherFilters(r.Form)}
 	for _, s := range p.opts.Checks() {
-		if !isGroup(s.Check) {
-			view.Checks = append(view.Checks, s.Check.Name)
-		}
+		view.Checks = append(view.Checks, s.Check.Name)
+	}
+	if view.Check != "" && !slices.Contains(view.Checks, view.Check) { // one that is gone has runs yet
+		view.Checks = append(view.Checks, view.Check)
 	}
 	for i := range found.Runs {
 		s := &found.Runs[i]
@@ -287,13 +298,30 @@ func (p *pages) listRuns(w http.ResponseWriter, r *http.Request) {
 	}
 	if found.Next != "" {
 		q := url.Values{}
-		for name := range r.Form {
-			q.Set(name, r.Form.Get(name))
+		for name, values := range r.Form {
+			q[name] = values
 		}
 		q.Set("cursor", found.Next)
 		view.Next = "/runs?" + q.Encode()
 	}
 	p.show(w, "runs", view)
+}
+
+// A runFilter is a choice of runs that the form has no field for, as links lead to it.
+type runFilter struct{ Name, Value, Without string }
+
+// otherFilters are those of a query, each with the path of the list without it. What
+// follows from them is kept when the form is sent.
+func otherFilters(query url.Values) (all []runFilter) {
+	for _, name := range []string{"step", "reason", "account", "tag", "since", "until"} {
+		for i, value := range query[name] {
+			q := maps.Clone(query)
+			q[name] = slices.Delete(slices.Clone(query[name]), i, i+1)
+			q.Del("cursor")
+			all = append(all, runFilter{name, value, "/runs?" + q.Encode()})
+		}
+	}
+	return all
 }
 
 func isGroup(c *prober.Check) bool { return c.Group != "" && c.Begin == nil }

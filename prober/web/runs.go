@@ -73,24 +73,31 @@ func momentsOf(q url.Values) (since, until time.Time, problem *api.Problem) {
 	return since, until, nil
 }
 
+const wrongCursor = "cursor: want the next of an answer before"
+
 // pageOf reads limit and cursor.
 func pageOf(q url.Values) (limit int, before int64, problem *api.Problem) {
-	limit = usualRuns
-	if text := q.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > mostRuns {
-			return limit, 0, badRequest("limit: want a number from 1 to 1000")
-		}
-		limit = n
-	}
-	if text := q.Get("cursor"); text != "" {
+	limit, problem = limitOf(q)
+	if text := q.Get("cursor"); text != "" && problem == nil {
 		id, ok := api.ParseRunID(text)
 		if !ok {
-			return limit, 0, badRequest("cursor: want the next of an answer before")
+			return limit, 0, badRequest(wrongCursor)
 		}
 		before = id
 	}
-	return limit, before, nil
+	return limit, before, problem
+}
+
+func limitOf(q url.Values) (limit int, problem *api.Problem) {
+	text := q.Get("limit")
+	if text == "" {
+		return usualRuns, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > mostRuns {
+		return 0, badRequest("limit: want a number from 1 to 1000")
+	}
+	return n, nil
 }
 
 // ParseMoment reads a time as the API's since and until are written: RFC 3339, or how
@@ -136,7 +143,7 @@ func (r *Recent) runs(q runQuery) api.Runs {
 			q.account != "" && w.run.Account != q.account || !hasTags(w.run.Tags, q.tags) {
 			continue
 		}
-		if q.check != "" && w.run.Check.Name != q.check || q.outcome != "" && w.run.Outcome != q.outcome ||
+		if q.check != "" && w.run.Check.Name != q.check && "group:"+w.run.Check.Group != q.check || q.outcome != "" && w.run.Outcome != q.outcome ||
 			end.Before(q.since) || !q.until.IsZero() && !end.Before(q.until) || q.before > 0 && w.id >= q.before {
 			continue
 		}

@@ -47,9 +47,38 @@ type History struct {
 	LastError    string     `json:"last_error,omitempty"`
 }
 
-// Accounts are the pools of test accounts.
+// Accounts are the pools of test accounts, and each account by itself: those that are
+// left alone first.
 type Accounts struct {
-	Pools []Pool `json:"pools"`
+	Pools    []Pool    `json:"pools"`
+	Accounts []Account `json:"accounts"`
+}
+
+// An Account is how one account stands.
+type Account struct {
+	Pool     string     `json:"pool"`
+	Account  string     `json:"account"`
+	State    string     `json:"state"` // quarantined, resting, leased, cooling or free
+	Why      string     `json:"why,omitempty"`
+	Since    *time.Time `json:"since,omitempty"`
+	Until    *time.Time `json:"until,omitempty"`
+	Refusals uint64     `json:"refusals"`
+	Logins   int        `json:"logins_today"`
+	Budgets  []Budget   `json:"budgets"`
+}
+
+// NewAccount puts an account into the API's words.
+func NewAccount(s prober.AccountStatus) Account {
+	return Account{Pool: s.Pool, Account: s.Name, State: string(s.State), Why: s.Why, Since: moment(s.Since), Until: moment(s.Until),
+		Refusals: s.Refusals, Logins: s.Logins, Budgets: newBudgets(s.Budgets)}
+}
+
+func newBudgets(all []prober.Budget) []Budget {
+	out := []Budget{}
+	for _, b := range all {
+		out = append(out, Budget{b.Name, b.Left})
+	}
+	return out
 }
 
 // A Pool is how one pool stands.
@@ -72,9 +101,5 @@ type Budget struct {
 
 // NewPool puts a pool into the API's words.
 func NewPool(s prober.PoolStatus) Pool {
-	p := Pool{s.Name, s.Free, s.Leased, s.Cooling, s.Quarantined, s.Logins, s.Refusals, []Budget{}}
-	for _, b := range s.Budgets {
-		p.Budgets = append(p.Budgets, Budget{b.Name, b.Left})
-	}
-	return p
+	return Pool{s.Name, s.Free, s.Leased, s.Cooling, s.Quarantined, s.Logins, s.Refusals, newBudgets(s.Budgets)}
 }

@@ -109,6 +109,10 @@ const listen = () => {
     tick();
   });
   stream.addEventListener("check", refresh);
+  stream.addEventListener("replaced", () => { // other checks, or another prober: this page is of the past
+    stream.close();
+    setTimeout(() => location.reload(), 1000);
+  });
 };
 
 // Buttons that copy what stands in another element.

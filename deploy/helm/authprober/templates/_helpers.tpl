@@ -80,7 +80,15 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 - name: AUTHPROBER_STATE_KEY_FILE
   value: /etc/authprober-state-key/{{ .key }}
 {{- end }}{{ end }}
-{{- range $name, $value := .Values.settings }}
+{{- $given := get .Values.settings "ALERT_LABELS" | default "" }}
+{{- if get .Values.settings "ALERTMANAGER_URLS" }}
+# Alerts have the labels of the scrape, so that both ways make one page.
+- name: POD_NAME
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
+- name: AUTHPROBER_ALERT_LABELS
+  value: {{ include "authprober.alertLabels" (dict "root" . "given" $given) | quote }}
+{{- end }}
+{{- range $name, $value := omit .Values.settings (ternary "ALERT_LABELS" "" (hasKey .Values.settings "ALERTMANAGER_URLS")) }}
 - name: AUTHPROBER_{{ $name }}
   value: {{ include "authprober.text" $value }}
 {{- end }}
@@ -92,6 +100,19 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 - name: {{ .variable }}
   valueFrom: {secretKeyRef: {name: {{ .name }}, key: {{ .key | quote }}}}
 {{- end }}
+{{- end }}
+
+{{/* The labels of alerts that are given directly: what is given wins. */}}
+{{- define "authprober.alertLabels" -}}
+{{- $all := list }}
+{{- if not (regexMatch "(^|,)\\s*instance\\s*=" .given) }}
+{{- $all = append $all (printf "instance=$(POD_NAME).%s.%s:9870" (include "authprober.fullname" .root) .root.Release.Namespace) }}
+{{- end }}
+{{- if not (regexMatch "(^|,)\\s*namespace\\s*=" .given) }}
+{{- $all = append $all (printf "namespace=%s" .root.Release.Namespace) }}
+{{- end }}
+{{- with .given }}{{ $all = append $all . }}{{ end }}
+{{- join "," $all }}
 {{- end }}
 
 {{/* Volumes, each with the place where it is mounted. */}}
@@ -158,13 +179,21 @@ timeoutSeconds: 3
 {{- end }}
 {{- end }}
 
-{{/* How a prober is scraped. The rules look for a job called authprober. */}}
+{{/* How a prober is scraped. The rules look for a job called authprober. A pod that is
+made anew has another address and the same name: with that for its instance, alerts and
+counters go on. The labels that are dropped say nothing else, and are not those of alerts
+that the prober gives directly. */}}
 {{- define "authprober.endpoint" -}}
 port: http-metrics
 path: /metrics
 interval: {{ .Values.monitor.interval }}
 relabelings:
   - {targetLabel: job, replacement: authprober}
+  - sourceLabels: [__meta_kubernetes_pod_name, __meta_kubernetes_namespace]
+    regex: (.+);(.+)
+    targetLabel: instance
+    replacement: $1.{{ include "authprober.fullname" . }}.$2:9870
+  - {action: labeldrop, regex: pod|service|container|endpoint}
 {{- if .Values.webConfig.tls }}
 scheme: https
 {{- end }}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// fakePrometheus answers with what two instances count of the flow login, and of anything else
+// that is asked for: runs every ten seconds for an hour, of which some fail.
+func fakePrometheus(t *testing.T, failures func(scrape int) int) string {
+	now := time.Now()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		failed := strings.Contains(r.FormValue("query"), "failed")
+		var result []any
+		for _, instance := range []string{"a:9870", "b:9870"} {
+			var values []any
+			runs, n := 0, 0
+			for i := range 360 {
+				runs++
+				n += failures(i)
+				value := runs
+				if failed {
+					value = n
+				}
+				at := now.Add(time.Duration(i-365) * 10 * time.Second)
+				values = append(values, []any{float64(at.UnixMilli()) / 1e3, fmt.Sprint(value)})
+			}
+			result = append(result, map[string]any{"metric": map[string]string{"check": "login", "instance": instance}, "values": values})
+		}
+		json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": map[string]any{"resultType": "matrix", "result": result}})
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func loginFlow(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "flow.yaml")
+	flow := strings.Replace(statusFlow("https://bank.example", "10s"), soon("status"), "login", 1)
+	flow = "name: login\n" + flow[strings.Index(flow, "target:"):] + "labels: {team: identity}\n"
+	if err := os.WriteFile(path, []byte(flow), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestAggregateOnce(t *testing.T) {
+	flow := loginFlow(t)
+	well := fakePrometheus(t, func(int) int { return 0 })
+	got := invoke(t.Context(), nil, "aggregate", "--url", well, "--once", "--replay", "2h", flow)
+	const want = `STATE    CHECK      EVIDENCE  FAILED IN 2h  95 %       INSTANCES  RUNS TO A FALSE PAGE
+healthy  all:login  EVIDENCE  0.0% of 718       0.0%-0.5%  2          518400
+`
+	evidence := strings.Fields(strings.SplitAfter(got.stdout, "\n")[1])[2]
+	if text := strings.Replace(got.stdout, evidence, "EVIDENCE", 1); got.code != 0 || squeeze(text) != squeeze(want) {
+		t.Errorf("ended with %d:\n%s%s\nwant\n%s", got.code, got.stdout, got.stderr, want)
+	}
+	sick := fakePrometheus(t, func(i int) int { return map[bool]int{true: 1}[i > 100 && i%8 == 0] })
+	got = invoke(t.Context(), nil, "aggregate", "--url", sick, "--once", "--replay", "2h", "--json", flow)
+	var one map[string]any
+	if err := json.Unmarshal([]byte(got.stdout), &one); err != nil || got.code != 1 {
+		t.Fatalf("ended with %d, %v:\n%s%s", got.code, err, got.stdout, got.stderr)
+	}
+	if one["check"] != "all:login" || one["state"] != "firing" || one["n"] != 718.0 || one["failed"] != 64.0 || one["instances"] != 2.0 ||
+		one["runs_to_false_page"] != 518400.0 || one["evidence"].(float64) < 1 || one["since"] == nil {
+		t.Errorf("got %s", got.stdout)
+	}
+	got = invoke(t.Context(), nil, "aggregate", "--url", sick, "--once", "--replay", "2h", "--json",
+		"--runs", "sum by (check) (logins_total)", "--failures", `sum by (check) (logins_total{outcome="failed"})`)
+	if got.code != 1 || !strings.HasPrefix(got.stdout, `{"check":"all:login","state":"firing",`) {
+		t.Errorf("real logins: ended with %d:\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}
+
+// squeeze takes spaces together.
+func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// TestAggregateServes looks at what it serves, and that a signal ends it well.
+func TestAggregateServes(t *testing.T) {
+	sick := fakePrometheus(t, func(i int) int { return map[bool]int{true: 1}[i > 100 && i%8 == 0] })
+	p := start(t, []string{"AUTHPROBER_LISTEN=127.0.0.1:0"}, "aggregate", "--url", sick, "--replay", "2h", loginFlow(t))
+	url := p.until("aggregating")["url"].(string)
+	if firing := p.until("replayed")["firing"].([]any); len(firing) != 1 || firing[0] != "all:login" {
+		t.Errorf("firing: %v", firing)
+	}
+	metrics := get(t, url+"/metrics")
+	for _, want := range []string{
+		`authprober_check_state{check="all:login",state="firing"} 1`,
+		`authprober_check_info{check="all:login",team="identity"} 1`,
+		`authprober_aggregate_instances{check="all:login"} 2`,
+		`authprober_objective_detect_ratio{check="all:login"} 0.02`,
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if strings.Contains(metrics, "authprober_runs_total") {
+		t.Error("it has counters of runs, which sums would count twice")
+	}
+	if got := get(t, url+"/-/ready"); got != "ready\n" {
+		t.Errorf("ready: %s", got)
+	}
+	if got := get(t, url+"/"); !strings.Contains(got, "all:login") {
+		t.Errorf("the page does not show the check:\n%s", got)
+	}
+	got := invoke(t.Context(), nil, "status", "--url", url)
+	if got.code != 1 || !strings.Contains(got.stdout, "all:login") {
+		t.Errorf("status: %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	if err := p.Process.Signal(os.Interrupt); err == nil { // Windows has none
+		if code := p.end(); code != 0 {
+			t.Errorf("ended with %d:\n%s", code, p.log.String())
+		}
+	}
+}
+
+// leakyPrometheus refuses, and repeats all that it was sent.
+func leakyPrometheus(t *testing.T) (url, config string) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		user, password, _ := r.BasicAuth()
+		text, _ := json.Marshal(map[string]string{"status": "error", "errorType": "bad_data", "error": user + password + r.Header.Get("Authorization")})
+		w.Write(text)
+	}))
+	t.Cleanup(s.Close)
+	dir := t.TempDir()
+	config = filepath.Join(dir, "http.yaml")
+	for name, text := range map[string]string{config: "basic_auth: {username: sre, password_file: " + filepath.Join(dir, "password") + "}\n",
+		filepath.Join(dir, "password"): sentinelPassword} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s.URL, config
+}

@@ -1,0 +1,273 @@
+package aggregate
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/authprober/authprober/prober"
+)
+
+const (
+	lookBack   = 5 * time.Minute // how far each reading overlaps the one before
+	mostChunk  = time.Hour       // of a replay, read at once
+	leastChunk = time.Minute
+	mostChecks = 2000 // that labels make by themselves
+
+	firstWait, mostWait = time.Second, 30 * time.Second // before a failed reading is made again
+)
+
+// Options are what an Aggregator is made of.
+type Options struct {
+	API    *API
+	Source Source
+	// Subject returns the check that the values of Source.By stand for, and whether there
+	// is one. It is asked once for each.
+	Subject func(values []string) (Subject, bool)
+	// Known are the values whose checks there are before any series is.
+	Known [][]string
+	// Every is how often to read, and the width of the intervals; whole seconds.
+	Every time.Duration
+	// Settle is how late samples come at the most, to count in their own interval.
+	Settle time.Duration
+	// Replay is how much of the past to read at the beginning.
+	Replay time.Duration
+	// Changed are told of each change of a state, but for those of a replay.
+	Changed []func(prober.StateChange)
+	// Log gets a line when the API begins to fail, and when it answers again.
+	Log *zap.Logger
+}
+
+// An Aggregator reads, and judges what it has read. Its methods may be called by any
+// goroutine, but for Run and Poll.
+type Aggregator struct {
+	o     Options
+	chunk time.Duration
+
+	mu      sync.Mutex
+	pools   map[string]*pool // by the values; nil for those that are no check
+	order   []string         // of pools that are not nil
+	through time.Time        // everything until then was read; zero at the beginning
+	ready   bool             // the replay is done
+	tally   tally
+}
+
+// New returns an Aggregator that has read nothing.
+func New(o Options) *Aggregator {
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	a := &Aggregator{o: o, chunk: mostChunk, pools: map[string]*pool{}, tally: newTally()}
+	epoch := time.Now().Add(-o.Replay)
+	for _, values := range o.Known {
+		a.poolOf(values, epoch)
+	}
+	return a
+}
+
+// Run reads until ctx is done. What fails is tried again, soon and then less often.
+func (a *Aggregator) Run(ctx context.Context) {
+	var wait time.Duration
+	for {
+		err := a.Poll(ctx, time.Now())
+		if ctx.Err() != nil {
+			return
+		}
+		next := a.o.Every - time.Duration(time.Now().UnixNano()%int64(a.o.Every)) // the end of an interval
+		switch {
+		case err != nil:
+			if wait == 0 {
+				a.o.Log.Error("reading fails", zap.Error(err))
+			}
+			wait = min(max(firstWait, 2*wait), mostWait)
+			next = wait
+		case wait > 0:
+			a.o.Log.Info("reading again")
+			wait = 0
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(next):
+		}
+	}
+}
+
+// Poll reads what has come until now, since it was read last, and judges it. The first time
+// it is a replay. Where it fails, what was read stays, and the next one goes on from there.
+func (a *Aggregator) Poll(ctx context.Context, now time.Time) error {
+	a.mu.Lock()
+	from := a.through
+	a.mu.Unlock()
+	if from.IsZero() {
+		from = now.Add(-a.o.Replay)
+	}
+	for from.Before(now) {
+		to := now
+		if end := from.Add(a.chunk); end.Before(now) {
+			to = end
+		}
+		var failed *QueryError
+		err := a.read(ctx, from, to)
+		switch {
+		case errors.As(err, &failed) && failed.Failure == FailureTooLarge && a.chunk > leastChunk:
+			a.chunk = max(a.chunk/2, leastChunk)
+			continue
+		case err != nil:
+			return err
+		}
+		from = to
+	}
+	a.done(now)
+	return nil
+}
+
+// read reads a time, and what overlaps it, and judges all that it completes.
+func (a *Aggregator) read(ctx context.Context, from, to time.Time) error {
+	var series [2][]Series
+	back := to.Sub(from.Add(-lookBack)).Truncate(time.Second) + time.Second
+	for kind, selector := range []string{Runs: a.o.Source.Runs, Failures: a.o.Source.Failures} {
+		var err error
+		series[kind], err = a.o.API.Read(ctx, selector, to, back)
+		if ctx.Err() == nil {
+			a.observe(err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, change := range a.take(series, to) {
+		for _, f := range a.o.Changed {
+			f(change)
+		}
+	}
+	return nil
+}
+
+// take takes account of what was read; it returns what changed, unless it is a replay.
+func (a *Aggregator) take(series [2][]Series, to time.Time) (changes []prober.StateChange) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tally.ignored = 0
+	for kind := range series {
+		for _, s := range series[kind] {
+			p := a.poolOf(a.o.Source.values(s.Labels), to)
+			if p == nil {
+				a.tally.ignored++
+				continue
+			}
+			p.add(Kind(kind), a.o.Source.key(s.Labels), s.Samples)
+		}
+	}
+	for _, key := range a.order {
+		changes = append(changes, a.pools[key].judge(to.Add(-a.o.Settle))...)
+	}
+	a.through = to
+	if !a.ready {
+		return nil
+	}
+	return changes
+}
+
+// poolOf returns the pool of the values, which it makes if there is to be one.
+func (a *Aggregator) poolOf(values []string, epoch time.Time) *pool {
+	key := strings.Join(values, "\xff")
+	if p, known := a.pools[key]; known {
+		return p
+	}
+	if len(a.pools) >= mostChecks+len(a.o.Known) { // labels are not ours to trust
+		return nil
+	}
+	subject, ok := a.o.Subject(values)
+	if !ok {
+		a.pools[key] = nil
+		return nil
+	}
+	p := newPool(subject, values, a.o.Every, epoch.Add(-a.o.Replay))
+	a.pools[key] = p
+	a.order = append(a.order, key)
+	slices.Sort(a.order)
+	return p
+}
+
+// done says that all there is was read.
+func (a *Aggregator) done(now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tally.last = now
+	if a.ready {
+		return
+	}
+	a.ready = true
+	var firing []string
+	var samples uint64
+	for _, key := range a.order {
+		p := a.pools[key]
+		samples += p.stream.samples
+		if s := p.pooled.Status(now); s.Evidence >= 1 {
+			firing = append(firing, s.Check.Name)
+		}
+		p.warn(a.o.Log, a.o.Every)
+	}
+	a.o.Log.Info("replayed", zap.Duration("past", a.o.Replay), zap.Int("checks", len(a.order)),
+		zap.Uint64("samples", samples), zap.Strings("firing", firing))
+}
+
+// Ready reports whether the replay is done: before, nothing is known of any check.
+func (a *Aggregator) Ready() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.ready
+}
+
+// Status returns how all checks stand at now; none before it is ready, so that a
+// restart looks like a scrape that is missing, and not like a recovery.
+func (a *Aggregator) Status(now time.Time) (all []prober.CheckStatus) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.ready {
+		return nil
+	}
+	for _, key := range a.order {
+		all = append(all, a.pools[key].pooled.Status(now))
+	}
+	return all
+}
+
+// A Standing is how the pool of one check stands.
+type Standing struct {
+	Status prober.CheckStatus
+	Load   Load
+	// RunsToFalsePage is the threshold of the statistic.
+	RunsToFalsePage float64
+	// Through is until when what was counted is judged.
+	Through time.Time
+	// Resets are the counters that began anew.
+	Resets uint64
+	// Unmatched are failures of runs that nobody has counted yet.
+	Unmatched float64
+	// Held are the runs that wait for a pace to be measured.
+	Held int
+}
+
+// Standings returns how all pools stand at now, sorted by the name of the check.
+func (a *Aggregator) Standings(now time.Time) (all []Standing) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, key := range a.order {
+		p := a.pools[key]
+		s := Standing{Status: p.pooled.Status(now), Load: p.load, RunsToFalsePage: p.pooled.Params().RunsToFalsePage,
+			Through: p.stream.end(p.stream.closed), Resets: p.stream.resets, Unmatched: p.stream.left[Failures]}
+		for _, b := range p.held {
+			s.Held += b.Runs()
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b Standing) int { return strings.Compare(a.Status.Check.Name, b.Status.Check.Name) })
+	return all
+}

@@ -1,0 +1,89 @@
+package aggregate
+
+import (
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// A tally is what an Aggregator counts of itself.
+type tally struct {
+	queries uint64
+	failed  map[Failure]uint64
+	last    time.Time // everything was read; zero for never
+	ignored int       // series of the last reading that are of no check
+}
+
+func newTally() tally { return tally{failed: map[Failure]uint64{}} }
+
+// observe counts a query.
+func (a *Aggregator) observe(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tally.queries++
+	var failed *QueryError
+	if errors.As(err, &failed) {
+		a.tally.failed[failed.Failure]++
+	}
+}
+
+var (
+	queriesDesc   = desc("queries_total", "Queries that were made of the API, those that failed too.")
+	failedDesc    = desc("queries_failed_total", "Queries that failed, and why; what they were to read is read by the next.", "reason")
+	lastDesc      = desc("last_read_timestamp_seconds", "When everything that there was had been read last; 0 if it never was.")
+	ignoredDesc   = desc("series_ignored", "Series of the last reading that are of no check that is known here.")
+	samplesDesc   = desc("samples_total", "Samples that were counted, each once, by the check they are of.", "check")
+	resetsDesc    = desc("resets_total", "Counters that began anew, as after a restart.", "check")
+	instancesDesc = desc("instances", "The most counters of runs that there were at once: by so many the runs to a false page are scaled.", "check")
+	paceDesc      = desc("runs_per_hour", "Runs of all instances in the busiest hour; 0 while that is not known.", "check")
+	falseDesc     = desc("runs_to_false_page", "The statistic at which the check is paged for: the least mean number of runs to a false page.", "check")
+	throughDesc   = desc("judged_through_timestamp_seconds", "Until when what was counted is judged.", "check")
+	unmatchedDesc = desc("failures_unmatched", "Failures of runs that nobody has counted yet. What stays there is a counter of failures without one of runs.", "check")
+)
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("authprober_aggregate_"+name, help, labels, nil)
+}
+
+// Describe implements [prometheus.Collector].
+func (a *Aggregator) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{queriesDesc, failedDesc, lastDesc, ignoredDesc, samplesDesc, resetsDesc,
+		instancesDesc, paceDesc, falseDesc, throughDesc, unmatchedDesc} {
+		ch <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (a *Aggregator) Collect(ch chan<- prometheus.Metric) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	send := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, kind, v, labels...)
+	}
+	send(queriesDesc, prometheus.CounterValue, float64(a.tally.queries))
+	for _, f := range QueryFailures {
+		send(failedDesc, prometheus.CounterValue, float64(a.tally.failed[f]), string(f))
+	}
+	send(lastDesc, prometheus.GaugeValue, unix(a.tally.last))
+	send(ignoredDesc, prometheus.GaugeValue, float64(a.tally.ignored))
+	for _, key := range a.order {
+		p := a.pools[key]
+		name := p.subject.Check.Name
+		send(samplesDesc, prometheus.CounterValue, float64(p.stream.samples), name)
+		send(resetsDesc, prometheus.CounterValue, float64(p.stream.resets), name)
+		send(instancesDesc, prometheus.GaugeValue, float64(p.load.Instances), name)
+		send(paceDesc, prometheus.GaugeValue, p.load.RunsAnHour, name)
+		send(falseDesc, prometheus.GaugeValue, p.pooled.Params().RunsToFalsePage, name)
+		send(throughDesc, prometheus.GaugeValue, unix(p.stream.end(p.stream.closed)), name)
+		send(unmatchedDesc, prometheus.GaugeValue, p.stream.left[Failures], name)
+	}
+}
+
+// unix is 0 for the zero time.
+func unix(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1e3
+}

@@ -1,0 +1,94 @@
+package aggregate
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A Source says which counters to read, and which of their series make up one check.
+type Source struct {
+	// Runs and Failures select the series that count all runs, and those that failed.
+	Runs, Failures string
+	// By are the labels whose values tell one check from another; none is one check.
+	By []string
+}
+
+var (
+	sum      = regexp.MustCompile(`(?s)^sum\s*(?:by\s*\(([^()]*)\)\s*)?\((.*)\)$`)
+	sumAfter = regexp.MustCompile(`(?s)^sum\s*\((.*)\)\s*by\s*\(([^()]*)\)$`)
+	label    = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+	quoted   = `"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'`
+	selector = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*\s*(?:\{(?:[^"'{}]|` + quoted + `)*\})?$`)
+)
+
+// ParseSource reads two queries as people write them: a counter, such as
+// logins_total{app="retail"}, or a sum of one, `sum by (app) (logins_total)`, both by the same
+// labels. The sum is made of the increases of each series, not of its
+// values: of a sum of counters nobody can tell whether one of them began anew.
+func ParseSource(runs, failures string) (Source, error) {
+	var s Source
+	var errs [2]error
+	var by []string
+	s.Runs, s.By, errs[0] = parseCounter(runs)
+	s.Failures, by, errs[1] = parseCounter(failures)
+	switch {
+	case errs[0] != nil:
+		return Source{}, fmt.Errorf("runs: %w", errs[0])
+	case errs[1] != nil:
+		return Source{}, fmt.Errorf("failures: %w", errs[1])
+	case !slices.Equal(s.By, by):
+		return Source{}, fmt.Errorf("runs are summed by (%s) and failures by (%s), want the same labels", strings.Join(s.By, ", "), strings.Join(by, ", "))
+	}
+	return s, nil
+}
+
+func parseCounter(query string) (of string, by []string, err error) {
+	of = strings.TrimSpace(query)
+	list := ""
+	if m := sumAfter.FindStringSubmatch(of); m != nil {
+		of, list = m[1], m[2]
+	} else if m := sum.FindStringSubmatch(of); m != nil {
+		list, of = m[1], m[2]
+	}
+	if of = strings.TrimSpace(of); !selector.MatchString(of) {
+		return "", nil, errors.New(`want a counter, such as logins_total{app="retail"}, or its sum, such as sum by (app) (logins_total)`)
+	}
+	for name := range strings.SplitSeq(list, ",") {
+		if name = strings.TrimSpace(name); name == "" {
+			continue
+		}
+		if !label.MatchString(name) {
+			return "", nil, fmt.Errorf("%q is no label to sum by", name)
+		}
+		if !slices.Contains(by, name) {
+			by = append(by, name)
+		}
+	}
+	slices.Sort(by)
+	return of, by, nil
+}
+
+// key identifies a series by all of its labels, and values are those of By.
+func (s Source) key(labels map[string]string) string {
+	names := make([]string, 0, len(labels))
+	for name := range labels {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var b strings.Builder
+	for _, name := range names {
+		b.WriteString(name + "\xff" + labels[name] + "\xff")
+	}
+	return b.String()
+}
+
+func (s Source) values(labels map[string]string) []string {
+	values := make([]string, 0, len(s.By))
+	for _, name := range s.By {
+		values = append(values, labels[name])
+	}
+	return values
+}

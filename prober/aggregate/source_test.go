@@ -1,0 +1,37 @@
+package aggregate
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestParseSource(t *testing.T) {
+	for _, test := range []struct {
+		runs, failures string
+		want           Source
+		err            string
+	}{
+		{"logins_total", " logins_failed_total ", Source{Runs: "logins_total", Failures: "logins_failed_total"}, ""},
+		{`sum by (app) (logins_total{env="prod"})`, `sum(logins_total{env="prod",outcome=~"fail|err}or\""})by(app)`,
+			Source{`logins_total{env="prod"}`, `logins_total{env="prod",outcome=~"fail|err}or\""}`, []string{"app"}}, ""},
+		{"sum by (region, app,) (a:b)", "sum by(app , region)(c{})", Source{"a:b", "c{}", []string{"app", "region"}}, ""},
+		{"sum(a)", "b", Source{Runs: "a", Failures: "b"}, ""},
+		{"sum by (app) (a)", "b", Source{}, "runs are summed by (app) and failures by (), want the same labels"},
+		{"rate(a[5m])", "b", Source{}, `runs: want a counter, such as logins_total{app="retail"}, or its sum, such as sum by (app) (logins_total)`},
+		{"a", "a - b", Source{}, `failures: want a counter, such as logins_total{app="retail"}, or its sum, such as sum by (app) (logins_total)`},
+		{"a", "sum(a) / sum(b)", Source{}, `failures: want a counter, such as logins_total{app="retail"}, or its sum, such as sum by (app) (logins_total)`},
+		{"a[5m]", "a", Source{}, `runs: want a counter, such as logins_total{app="retail"}, or its sum, such as sum by (app) (logins_total)`},
+		{`a{b="c"`, "a", Source{}, `runs: want a counter, such as logins_total{app="retail"}, or its sum, such as sum by (app) (logins_total)`},
+		{"", "a", Source{}, `runs: want a counter, such as logins_total{app="retail"}, or its sum, such as sum by (app) (logins_total)`},
+		{"sum by (a-b) (c)", "c", Source{}, `runs: "a-b" is no label to sum by`},
+	} {
+		got, err := ParseSource(test.runs, test.failures)
+		text := ""
+		if err != nil {
+			text = err.Error()
+		}
+		if text != test.err || got.Runs != test.want.Runs || got.Failures != test.want.Failures || !slices.Equal(got.By, test.want.By) {
+			t.Errorf("%q, %q: got %+v, %v, want %+v, %q", test.runs, test.failures, got, err, test.want, test.err)
+		}
+	}
+}

@@ -1,0 +1,33 @@
+package web
+
+import (
+	"testing"
+	"time"
+
+	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/detect"
+)
+
+// TestSummary says in a line how all stands: the worst first, and never that all is well
+// while somebody is paged on purpose.
+func TestSummary(t *testing.T) {
+	now := time.Date(2026, 11, 28, 3, 0, 0, 0, time.UTC)
+	of := func(name string, state detect.State, drill time.Duration, open ...prober.FailOpen) prober.CheckStatus {
+		return prober.CheckStatus{Check: &prober.Check{Name: name}, State: state, FailOpens: open, Drill: prober.Drill{Until: now.Add(drill)}}
+	}
+	healthy, drilled := of("a", detect.Healthy, 0), of("b", detect.Healthy, time.Minute)
+	for want, all := range map[summary][]prober.CheckStatus{
+		{"suspect", "There is nothing to check", ""}:                                 {},
+		{"healthy", "All is well", "1 healthy"}:                                      {healthy},
+		{"suspect", "DRILL of b", "2 healthy"}:                                       {healthy, drilled},
+		{"suspect", "DRILL of 2 checks", "2 healthy"}:                                {of("a", detect.Healthy, time.Second), drilled},
+		{"suspect", "1 check is suspect", "1 healthy, DRILL of b"}:                   {drilled, of("c", detect.Suspect, -time.Minute)},
+		{"firing", "c is firing", "1 healthy, DRILL of b"}:                           {drilled, of("c", detect.Firing, 0)},
+		{"firing", "c is firing", "1 let in what must be refused, DRILL of c"}:       {of("c", detect.Firing, time.Minute, prober.FailOpen{})},
+		{"firing", "c and d are firing", "1 let in what must be refused, 1 healthy"}: {of("d", detect.Firing, 0), of("c", detect.Firing, 0, prober.FailOpen{}), healthy},
+	} {
+		if got := newSummary(all, now); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+}

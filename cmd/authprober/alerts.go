@@ -125,6 +125,9 @@ func (a *app) notifying(s settings, listener net.Listener, log logger) (*alertma
 	}, nil
 }
 
+// settleWithin is how long a disk may hold up what is told to Alertmanager.
+const settleWithin = time.Second
+
 // metAt is where others may meet the daemon: the machine's name stands for every interface.
 func metAt(listener net.Listener) string {
 	host, port, _ := net.SplitHostPort(listener.Addr().String())
@@ -144,6 +147,7 @@ func (d *daemon) newNotifier(o daemonOptions) (*alertmanager.Notifier, error) {
 	with := *o.notify
 	with.Status = func() []prober.CheckStatus { return d.judge.All(time.Now()) }
 	with.Told = func(name string, failure prober.NotifyFailure) { d.metrics.ObserveNotification(name, failure) }
+	with.Settle = func() { o.history.Settle(settleWithin) }
 	return alertmanager.New(with)
 }
 

@@ -63,11 +63,10 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	if d.notifier, err = d.newNotifier(o); err != nil {
 		return nil, err
 	}
-	first, changed := o.first, o.changed
-	if d.notifier != nil { // before the judge, whose verdict it explains
+	first, changed := o.first, append(o.changed, o.history.ObserveStateChange)
+	if d.notifier != nil { // before the judge, whose verdict it explains; and told of a change once the history knows of it
 		first, changed = append(first, d.notifier), append(changed, d.notifier.Changed)
 	}
-	changed = append(changed, o.history.ObserveStateChange)
 	logs := prober.LogObserver{Log: o.log.Logger}
 	if d.judge, err = prober.NewJudge(o.config.Checks, append(changed, logs.ObserveStateChange)...); err != nil {
 		return nil, err

@@ -34,6 +34,10 @@ type Options struct {
 	// Status returns how all checks and groups stand now. It may be called by any
 	// goroutine from Run on.
 	Status func() []prober.CheckStatus
+	// Settle, unless nil, is called before anything new is told, and returns when what
+	// Status has said would be known after a crash, or that takes too long: an incident
+	// that a restart forgets would be told a second time, with another beginning.
+	Settle func()
 	// GeneratorURL, which may be "", is where a reader of an alert finds its prober.
 	GeneratorURL string
 	// Told, unless nil, is called after each attempt, by several goroutines, with the
@@ -178,6 +182,9 @@ func (n *Notifier) decide(hold time.Duration) {
 	var wanted []alert
 	for _, s := range n.o.Status() {
 		wanted = append(wanted, n.alertsOf(&s, now)...)
+	}
+	if n.o.Settle != nil {
+		n.o.Settle()
 	}
 	if n.board.update(now, wanted, hold) {
 		for _, s := range n.senders {

@@ -322,6 +322,28 @@ func (s *Store) giveBack(b batch) {
 	}
 }
 
+// Settle returns when all that was observed before it was called is written, or after the
+// given time; at once where the store is closed.
+func (s *Store) Settle(within time.Duration) {
+	late := time.NewTimer(within)
+	defer late.Stop()
+	for range 3 { // the batch that is being written, the next, and a run that was just being observed
+		s.mu.Lock()
+		pending := !s.closed && (s.writing || len(s.queue)+len(s.changes)+len(s.dirty) > 0)
+		wrote := s.wrote
+		s.mu.Unlock()
+		if !pending {
+			return
+		}
+		s.rouse()
+		select {
+		case <-wrote:
+		case <-late.C:
+			return
+		}
+	}
+}
+
 // wroteSome wakes up who waits for news.
 func (s *Store) wroteSome() {
 	s.mu.Lock()

@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"regexp"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 
@@ -166,57 +163,4 @@ func writeJSON(b *bytes.Buffer, value any) error {
 	}
 	b.Truncate(b.Len() - 1) // the encoder's line end
 	return nil
-}
-
-// decodeJSON reads a JSON text, RFC 8259. Whole numbers that fit 64 bits become
-// int, others float64; whole numbers that are larger keep all their digits as
-// text, for a float64 would invent some.
-func decodeJSON(text []byte) (any, error) {
-	if !utf8.Valid(text) {
-		return nil, fmt.Errorf("it is not valid UTF-8")
-	}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			return nil, fmt.Errorf("it ends too early")
-		}
-		return nil, fmt.Errorf("it is not JSON")
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, fmt.Errorf("something follows the JSON value")
-	}
-	return honest(v), nil
-}
-
-// honest replaces each json.Number by a Go number.
-func honest(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		return number(string(v))
-	case map[string]any:
-		for key, value := range v {
-			v[key] = honest(value)
-		}
-	case []any:
-		for i, value := range v {
-			v[i] = honest(value)
-		}
-	}
-	return v
-}
-
-func number(text string) any {
-	if !strings.ContainsAny(text, ".eE") {
-		if i, err := strconv.ParseInt(text, 10, 64); err == nil {
-			return int(i)
-		}
-		return text
-	}
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil { // beyond the range of float64
-		return text
-	}
-	return f
 }

@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/authprober/authprober/checks/internal/jsonvalue"
 	"github.com/authprober/authprober/checks/internal/strict"
 )
 
@@ -122,7 +123,7 @@ func (j *JWSSettings) header(s *Session) (map[string]any, error) {
 	if err := j.Header.encode(&b, s); err != nil {
 		return nil, err
 	}
-	v, err := decodeJSON(b.Bytes())
+	v, err := jsonvalue.Decode(b.Bytes())
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/expr-lang/expr/types"
 	"go.yaml.in/yaml/v4"
 
+	"github.com/authprober/authprober/checks/internal/jsonvalue"
 	"github.com/authprober/authprober/checks/internal/secret"
 	"github.com/authprober/authprober/checks/internal/strict"
 	"github.com/authprober/authprober/checks/remember"
@@ -182,7 +183,7 @@ func (s *Session) recall() error {
 		if !there {
 			continue
 		}
-		if values[name], err = decodeJSON([]byte(v.JSON.Reveal())); err != nil {
+		if values[name], err = jsonvalue.Decode([]byte(v.JSON.Reveal())); err != nil {
 			return fmt.Errorf("what is remembered as %s of the account %s is no JSON", name, s.lease.Account().Name)
 		}
 		ages[name] = s.start.Sub(v.Since)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/authprober/authprober/checks/internal/jsonvalue"
 	"github.com/authprober/authprober/prober"
 )
 
@@ -151,7 +152,7 @@ func TestHonestNumbers(t *testing.T) {
 		"300": 300, "-0": 0, "9007199254740993": 9007199254740993, "1.5": 1.5, "3e2": 300.0,
 		"18446744073709551616": "18446744073709551616", "1e400": "1e400",
 	} {
-		got, err := decodeJSON([]byte(text))
+		got, err := jsonvalue.Decode([]byte(text))
 		if err != nil || got != want {
 			t.Errorf("%s: got %v (%T), %v; want %v (%T)", text, got, got, err, want, want)
 		}
@@ -161,7 +162,7 @@ func TestHonestNumbers(t *testing.T) {
 func FuzzDecodeJSON(f *testing.F) {
 	f.Add([]byte(`{"a":[1,2.5,"x",null,true],"b":18446744073709551616}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		got, err := decodeJSON(text)
+		got, err := jsonvalue.Decode(text)
 		if err != nil {
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/authprober/authprober/checks/internal/jose"
+	"github.com/authprober/authprober/checks/internal/jsonvalue"
 )
 
 // sealed are the parameters as they are sent: where the client signs its requests
@@ -71,7 +72,7 @@ func asClaim(name, text string) any {
 			return n
 		}
 	case "claims", "registration", "authorization_details":
-		if v, err := decodeJSON([]byte(text)); err == nil {
+		if v, err := jsonvalue.Decode([]byte(text)); err == nil {
 			return v
 		}
 	}

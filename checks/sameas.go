@@ -11,6 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/authprober/authprober/checks/internal/jsonvalue"
 	"github.com/authprober/authprober/checks/internal/strict"
 	"github.com/authprober/authprober/prober"
 )
@@ -104,8 +105,8 @@ func cookieNames(h http.Header) (names []string) {
 // bodies says how two bodies differ; "" where they do not. JSON is compared by what it
 // says, and anything else byte by byte.
 func (a *SameAsSettings) bodies(one, other []byte) string {
-	this, err := decodeJSON(one)
-	that, errOther := decodeJSON(other)
+	this, err := jsonvalue.Decode(one)
+	that, errOther := jsonvalue.Decode(other)
 	switch {
 	case err == nil && errOther == nil:
 		var n difference

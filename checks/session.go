@@ -18,6 +18,7 @@ import (
 
 	"github.com/authprober/authprober/checks/accounts"
 	"github.com/authprober/authprober/checks/internal/dpop"
+	"github.com/authprober/authprober/checks/internal/jsonvalue"
 	"github.com/authprober/authprober/checks/internal/secret"
 	"github.com/authprober/authprober/prober"
 )
@@ -291,7 +292,7 @@ func (s *Session) parseBody() error {
 	a := &s.answer
 	if !a.parsed {
 		a.parsed = true
-		if a.json, a.jsonErr = decodeJSON(a.body); a.jsonErr != nil {
+		if a.json, a.jsonErr = jsonvalue.Decode(a.body); a.jsonErr != nil {
 			a.jsonErr = Failf(prober.ReasonBadResponse, "want JSON, got %s: %v", describeBody(a), a.jsonErr)
 		}
 		s.vars["body"] = a.json

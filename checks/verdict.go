@@ -173,7 +173,7 @@ func readAll(r io.Reader, announced, limit int64) ([]byte, error) {
 			return nil, err
 		}
 		if len(body) == cap(body) {
-			body = append(body, 0)[:len(body)]
+			body = slices.Grow(body, len(body)) // append grows a long one by a quarter, and copies it again and again
 		}
 	}
 }

@@ -2,7 +2,6 @@ package recording
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -86,7 +85,7 @@ func (d *drafting) contentType(r *request, body []setting) string {
 }
 
 // plainNumber is a number that YAML and JSON read alike.
-var plainNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,15})?$`)
+var plainNumber = form(`^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,15})?$`)
 
 // treeNode is a JSON value in YAML.
 func (d *drafting) treeNode(r *request, key string, t *tree) *yaml.Node {
@@ -129,7 +128,7 @@ func (d *drafting) numberNode(r *request, key, text string) *yaml.Node {
 		return textNode(template(all))
 	case len(all) == 1 && all[0].expr:
 		return textNode("${{ int(" + all[0].text + ") }}")
-	case plainNumber.MatchString(text):
+	case plainNumber().MatchString(text):
 		tag := "!!int"
 		if strings.Contains(text, ".") {
 			tag = "!!float"

@@ -97,7 +97,7 @@ func pieces(value string) []string {
 	if len(value) > 16<<10 {
 		return all
 	}
-	for _, w := range wordForm.FindAllString(value, -1) {
+	for _, w := range wordForm().FindAllString(value, -1) {
 		all = append(all, w)
 		all = append(all, strings.FieldsFunc(w, isBetween)...)
 	}
@@ -174,7 +174,7 @@ func (d *drafting) know(value string, r role, expr string) { d.known[value] = kn
 func (d *drafting) draw(r *request, key, value string) {
 	expr := fmt.Sprintf("random_string(%d)", min(max(len(value), 8), 128))
 	switch {
-	case uuidForm.MatchString(value) && len(value) == 36:
+	case uuidForm().MatchString(value) && len(value) == 36:
 		expr = "uuid()"
 	case isDigits(value):
 		expr = fmt.Sprintf("random_digits(%d)", min(len(value), 128))

@@ -113,7 +113,7 @@ func cut(address string, variables bool) (p place) {
 	switch i := strings.Index(before, "://"); {
 	case i > 0:
 		start = i + len("://")
-	case variables && strings.HasPrefix(before, "{{") && variableForm.MatchString(before):
+	case variables && strings.HasPrefix(before, "{{") && variableForm().MatchString(before):
 	case variables && before != "" && before[0] != '/':
 		before = "http://" + before // as the recorder takes it
 		start = len("http://")
@@ -129,7 +129,7 @@ func cut(address string, variables bool) (p place) {
 	if at := strings.LastIndexByte(p.origin, '@'); at > start && !strings.Contains(p.origin[:at], "}}") {
 		p.origin, p.userinfo = p.origin[:start]+p.origin[at+1:], true
 	}
-	if !variables || !variableForm.MatchString(p.origin) {
+	if !variables || !variableForm().MatchString(p.origin) {
 		if u, err := url.Parse(p.origin); err != nil || u.Host == "" || u.Hostname() == "" {
 			return place{}
 		}

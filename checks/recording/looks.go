@@ -1,20 +1,19 @@
 package recording
 
 import (
-	"regexp"
 	"strings"
 )
 
 var (
-	jwtForm   = regexp.MustCompile(`^eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$`)
-	uuidForm  = regexp.MustCompile(`^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$`)
-	mailForm  = regexp.MustCompile(`^[^\s@"<>(),;:]+@[^\s@"<>(),;:/]+$`)
-	phoneForm = regexp.MustCompile(`^\+[0-9][0-9 ()/-]{6,}$`)
-	ibanForm  = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{10,30}$`)
-	dateForm  = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]*(Z|[+-][0-9:]+)?)?$`)
-	dotted    = regexp.MustCompile(`^v?[0-9]+(\.[0-9]+)+$`)
-	hexForm   = regexp.MustCompile(`^[0-9a-fA-F]{16,}$`)
-	wholeForm = regexp.MustCompile(`^(0|[1-9][0-9]*)$`)
+	jwtForm   = form(`^eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$`)
+	uuidForm  = form(`^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$`)
+	mailForm  = form(`^[^\s@"<>(),;:]+@[^\s@"<>(),;:/]+$`)
+	phoneForm = form(`^\+[0-9][0-9 ()/-]{6,}$`)
+	ibanForm  = form(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{10,30}$`)
+	dateForm  = form(`^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]*(Z|[+-][0-9:]+)?)?$`)
+	dotted    = form(`^v?[0-9]+(\.[0-9]+)+$`)
+	hexForm   = form(`^[0-9a-fA-F]{16,}$`)
+	wholeForm = form(`^(0|[1-9][0-9]*)$`)
 )
 
 func isAlnum(c byte) bool { return isLetter(c) || isDigit(c) }
@@ -61,10 +60,10 @@ func count(s string) (c census) {
 // of one word's letters, 12 or more of them, and changes between small letters,
 // capitals and digits more often than names do.
 func looksRandom(s string) bool {
-	if len(s) < 12 || dateForm.MatchString(s) || dotted.MatchString(s) {
+	if len(s) < 12 || dateForm().MatchString(s) || dotted().MatchString(s) {
 		return false
 	}
-	if jwtForm.MatchString(s) || uuidForm.MatchString(s) || hexForm.MatchString(s) && !isDigits(s) {
+	if jwtForm().MatchString(s) || uuidForm().MatchString(s) || hexForm().MatchString(s) && !isDigits(s) {
 		return true
 	}
 	for i := range len(s) {
@@ -82,7 +81,7 @@ func looksRandom(s string) bool {
 // looksPersonal reports whether a text is an e-mail address, a telephone
 // number, an account number or another long number.
 func looksPersonal(s string) bool {
-	return mailForm.MatchString(s) || phoneForm.MatchString(s) || ibanForm.MatchString(s) || isDigits(s) && len(s) >= 9
+	return mailForm().MatchString(s) || phoneForm().MatchString(s) || ibanForm().MatchString(s) || isDigits(s) && len(s) >= 9
 }
 
 // looksSecret reports whether a text must not be in a flow, wherever it stands.
@@ -91,7 +90,7 @@ func looksSecret(s string) bool { return looksRandom(s) || looksPersonal(s) }
 // canTravel reports whether a value of an answer is one of a kind, so that the
 // same value in a later request has come from there.
 func canTravel(s, key string) bool {
-	if len(s) < 6 || len(s) > 8192 || dateForm.MatchString(s) || dotted.MatchString(s) {
+	if len(s) < 6 || len(s) > 8192 || dateForm().MatchString(s) || dotted().MatchString(s) {
 		return len(s) >= 4 && len(s) < 6 && isDigits(s) && passes(key)
 	}
 	c := count(s)

@@ -3,7 +3,6 @@ package recording
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -27,14 +26,14 @@ func (s *scriptLines) UnmarshalJSON(text []byte) error {
 
 var (
 	// answerVariable is a script variable that holds the answer's JSON.
-	answerVariable = regexp.MustCompile(`(?:const|let|var)\s+(\w+)\s*=\s*(?:pm\.response\.json\(\)|JSON\.parse\(\s*responseBody\s*\))\s*;?\s*(?:\n|$|;|//)`)
+	answerVariable = form(`(?:const|let|var)\s+(\w+)\s*=\s*(?:pm\.response\.json\(\)|JSON\.parse\(\s*responseBody\s*\))\s*;?\s*(?:\n|$|;|//)`)
 	// setCall keeps a value in a variable of the collection, or of its like.
-	setCall = regexp.MustCompile(`(?:pm\.(?:environment|globals|collectionVariables|variables)\.set|postman\.set(?:Environment|Global)Variable)\(\s*["'\x60]([\w.-]+)["'\x60]\s*,\s*([^\n]*?)\)\s*;?\s*(?:\n|$|//|\})`)
+	setCall = form(`(?:pm\.(?:environment|globals|collectionVariables|variables)\.set|postman\.set(?:Environment|Global)Variable)\(\s*["'\x60]([\w.-]+)["'\x60]\s*,\s*([^\n]*?)\)\s*;?\s*(?:\n|$|//|\})`)
 	// statusCall asserts the answer's status.
-	statusCall = regexp.MustCompile(`pm\.response\.to\.have\.status\(\s*(\d{3})\s*\)|pm\.expect\(\s*pm\.response\.code\s*\)\.to\.(?:eql|equal|eq)\(\s*(\d{3})\s*\)|responseCode\.code\s*===?\s*(\d{3})`)
-	headerCall = regexp.MustCompile(`^(?:pm\.response\.headers\.get|postman\.getResponseHeader)\(\s*["']([A-Za-z0-9-]+)["']\s*\)$`)
-	memberPath = regexp.MustCompile(`^(?:\.[A-Za-z_]\w*|\[\d{1,4}\]|\[["'][A-Za-z_][\w-]*["']\])+$`)
-	memberStep = regexp.MustCompile(`\.([A-Za-z_]\w*)|\[(\d{1,4})\]|\[["']([A-Za-z_][\w-]*)["']\]`)
+	statusCall = form(`pm\.response\.to\.have\.status\(\s*(\d{3})\s*\)|pm\.expect\(\s*pm\.response\.code\s*\)\.to\.(?:eql|equal|eq)\(\s*(\d{3})\s*\)|responseCode\.code\s*===?\s*(\d{3})`)
+	headerCall = form(`^(?:pm\.response\.headers\.get|postman\.getResponseHeader)\(\s*["']([A-Za-z0-9-]+)["']\s*\)$`)
+	memberPath = form(`^(?:\.[A-Za-z_]\w*|\[\d{1,4}\]|\[["'][A-Za-z_][\w-]*["']\])+$`)
+	memberStep = form(`\.([A-Za-z_]\w*)|\[(\d{1,4})\]|\[["']([A-Za-z_][\w-]*)["']\]`)
 )
 
 // readScripts takes from scripts what is simple, and notes that there are others.
@@ -58,13 +57,13 @@ func readScripts(x *Exchange, scripts []postmanEvent) {
 // readTest reads a test script; it reports whether there is more in it.
 func readTest(x *Exchange, script string) (more bool) {
 	var roots []string
-	for _, m := range answerVariable.FindAllStringSubmatch(script, -1) {
+	for _, m := range answerVariable().FindAllStringSubmatch(script, -1) {
 		roots = append(roots, m[1])
 	}
-	if m := statusCall.FindStringSubmatch(script); m != nil && x.Answer.Status == 0 {
+	if m := statusCall().FindStringSubmatch(script); m != nil && x.Answer.Status == 0 {
 		x.Answer.Status, _ = strconv.Atoi(m[1] + m[2] + m[3]) // three digits of one of them
 	}
-	for _, m := range setCall.FindAllStringSubmatch(script, -1) {
+	for _, m := range setCall().FindAllStringSubmatch(script, -1) {
 		expr, ok := scriptExpr(strings.TrimSpace(m[2]), roots)
 		if !ok {
 			x.Notes = append(x.Notes, fmt.Sprintf("decide: a script sets %s in a way that was not understood", plainVariable(m[1])))
@@ -72,22 +71,22 @@ func readTest(x *Exchange, script string) (more bool) {
 		}
 		x.Sets = append(x.Sets, Setting{m[1], expr})
 	}
-	return strings.Contains(script, "pm.test") && len(statusCall.FindAllString(script, -1)) < strings.Count(script, "pm.test(") ||
+	return strings.Contains(script, "pm.test") && len(statusCall().FindAllString(script, -1)) < strings.Count(script, "pm.test(") ||
 		strings.Contains(script, "tests[")
 }
 
 // scriptExpr is a simple expression of a script in the flow language.
 func scriptExpr(text string, roots []string) (string, bool) {
-	if m := headerCall.FindStringSubmatch(text); m != nil {
+	if m := headerCall().FindStringSubmatch(text); m != nil {
 		return `header["` + m[1] + `"]`, true
 	}
 	for _, root := range append(roots, "pm.response.json()", "JSON.parse(responseBody)") {
 		path, ok := strings.CutPrefix(text, root)
-		if !ok || !memberPath.MatchString(path) {
+		if !ok || !memberPath().MatchString(path) {
 			continue
 		}
 		expr := "body"
-		for _, m := range memberStep.FindAllStringSubmatch(path, -1) {
+		for _, m := range memberStep().FindAllStringSubmatch(path, -1) {
 			if m[2] != "" {
 				expr += "[" + strings.TrimLeft(m[2][:len(m[2])-1], "0") + m[2][len(m[2])-1:] + "]"
 			} else {

@@ -3,7 +3,6 @@ package recording
 import (
 	"encoding/base64"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -133,12 +132,12 @@ func (r *request) parseForm(text string) {
 	}
 	if separatedBySemicolons(text) {
 		r.comments = append(r.comments, "decide: this form had ; between its fields, and has & here")
-		text = semicolon.ReplaceAllString(text, "&")
+		text = semicolon().ReplaceAllString(text, "&")
 	}
 	r.form = parseQuery(text)
 }
 
-var semicolon = regexp.MustCompile(`;\s*`)
+var semicolon = form(`;\s*`)
 
 // separatedBySemicolons reports whether a form is name=value;name=value.
 func separatedBySemicolons(text string) bool {

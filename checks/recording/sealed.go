@@ -1,7 +1,6 @@
 package recording
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -9,16 +8,16 @@ import (
 // nameForm is a name within a text, and assignForm a name with what may be its
 // value: of JSON (also as a text within JSON), of a query, of GraphQL, of XML.
 var (
-	namesForm  = regexp.MustCompile(`[\p{L}][\p{L}\p{N}_.-]*`)
-	assignForm = regexp.MustCompile(`([$/]?)([\p{L}][\p{L}\p{N}_.-]*)["'\\]*\s*[:=>]\s*["'\\]*(\S?)`)
+	namesForm  = form(`[\p{L}][\p{L}\p{N}_.-]*`)
+	assignForm = form(`([$/]?)([\p{L}][\p{L}\p{N}_.-]*)["'\\]*\s*[:=>]\s*["'\\]*(\S?)`)
 	// defaultForm is what stands behind a variable of GraphQL that has a default.
-	defaultForm = regexp.MustCompile(`^\s*:?\s*[\w!\[\] ]+=`)
+	defaultForm = form(`^\s*:?\s*[\w!\[\] ]+=`)
 )
 
 // mentions reports whether a text that cannot be taken apart names a credential.
 func mentions(text string) bool {
 	return slices.ContainsFunc(readings(text), func(s string) bool {
-		return slices.ContainsFunc(namesForm.FindAllString(s, -1), namesCredential)
+		return slices.ContainsFunc(namesForm().FindAllString(s, -1), namesCredential)
 	})
 }
 
@@ -32,7 +31,7 @@ func readings(text string) []string {
 	all := []string{text}
 	for range 2 {
 		last := all[len(all)-1]
-		next := escapeForm.ReplaceAllStringFunc(unescapeUnicode(last), unescape) // one by one: others may be malformed
+		next := escapeForm().ReplaceAllStringFunc(unescapeUnicode(last), unescape) // one by one: others may be malformed
 		if next == last {
 			break
 		}
@@ -42,16 +41,16 @@ func readings(text string) []string {
 }
 
 var (
-	unicodeForm = regexp.MustCompile(`\\u00([2-7][0-9a-fA-F])`)
-	escapeForm  = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
+	unicodeForm = form(`\\u00([2-7][0-9a-fA-F])`)
+	escapeForm  = form(`%[0-9a-fA-F]{2}`)
 )
 
 // unescapeUnicode undoes what JSON may write for a letter of ASCII.
-func unescapeUnicode(text string) string { return unicodeForm.ReplaceAllString(text, "%$1") }
+func unescapeUnicode(text string) string { return unicodeForm().ReplaceAllString(text, "%$1") }
 
 func assignsPlainly(text string) bool {
 	for at := 0; at < len(text); {
-		m := assignForm.FindStringSubmatchIndex(text[at:])
+		m := assignForm().FindStringSubmatchIndex(text[at:])
 		if m == nil {
 			return false
 		}
@@ -76,7 +75,7 @@ func empties(value, rest string) bool {
 func declares(prefix, behind string) bool {
 	switch prefix {
 	case "$":
-		return !defaultForm.MatchString(behind)
+		return !defaultForm().MatchString(behind)
 	case "/":
 		return strings.HasPrefix(strings.TrimSpace(behind), ">")
 	}

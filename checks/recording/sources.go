@@ -49,7 +49,7 @@ func (ix index) read(r *request) {
 	ix.cookie(r)
 	switch text := strings.TrimSpace(r.Answer.Text); {
 	case r.answer != nil:
-	case len(text) <= 4096 && wordForm.FindString(text) == text: // a token and nothing else
+	case len(text) <= 4096 && wordForm().FindString(text) == text: // a token and nothing else
 		ix.add(text, source{at: r, expr: "trim(text)", key: "token"})
 	default:
 		ix.page(r)
@@ -68,7 +68,7 @@ func (ix index) json(r *request, t *tree, expr, key string, left *int) {
 	case stringTree:
 		ix.add(t.text, source{at: r, expr: expr, key: key})
 	case numberTree:
-		if wholeForm.MatchString(t.text) && len(t.text) >= 5 && len(t.text) <= 18 {
+		if wholeForm().MatchString(t.text) && len(t.text) >= 5 && len(t.text) <= 18 {
 			ix.add(t.text, source{at: r, expr: expr, key: key, number: true})
 		}
 	case listTree:
@@ -157,22 +157,22 @@ func (ix index) cookie(r *request) {
 // In a page, what is sent back is the value of a hidden field or of a meta, or
 // stands in a script as a member of an object.
 var (
-	tagForm    = regexp.MustCompile(`<(?:input|meta|button)\b[^<>]{0,500}>`)
-	valueForm  = regexp.MustCompile(`\b(?:value|content)\s*=\s*("[^"]*"|'[^']*')`)
-	nameForm   = regexp.MustCompile(`\b(?:name|id|property)\s*=\s*["']?([A-Za-z_][\w.:\[\]-]*)`)
-	memberForm = regexp.MustCompile(`["']?([A-Za-z_]\w{2,40})["']?\s*:\s*("[\w+/=.~-]{8,500}"|'[\w+/=.~-]{8,500}')`)
+	tagForm    = form(`<(?:input|meta|button)\b[^<>]{0,500}>`)
+	valueForm  = form(`\b(?:value|content)\s*=\s*("[^"]*"|'[^']*')`)
+	nameForm   = form(`\b(?:name|id|property)\s*=\s*["']?([A-Za-z_][\w.:\[\]-]*)`)
+	memberForm = form(`["']?([A-Za-z_]\w{2,40})["']?\s*:\s*("[\w+/=.~-]{8,500}"|'[\w+/=.~-]{8,500}')`)
 )
 
 func (ix index) page(r *request) {
 	text := r.Answer.Text
-	for _, at := range tagForm.FindAllStringIndex(text, 2000) {
+	for _, at := range tagForm().FindAllStringIndex(text, 2000) {
 		tag := text[at[0]:at[1]]
-		name, value := nameForm.FindStringSubmatch(tag), valueForm.FindStringSubmatchIndex(tag)
+		name, value := nameForm().FindStringSubmatch(tag), valueForm().FindStringSubmatchIndex(tag)
 		if name != nil && value != nil {
 			ix.between(r, name[1], tag[:value[2]+1], tag[value[2]+1:value[3]-1])
 		}
 	}
-	for _, m := range memberForm.FindAllStringSubmatchIndex(text, 2000) {
+	for _, m := range memberForm().FindAllStringSubmatchIndex(text, 2000) {
 		ix.between(r, text[m[2]:m[3]], text[m[0]:m[4]+1], text[m[4]+1:m[5]-1])
 	}
 }
@@ -187,11 +187,11 @@ func (ix index) between(r *request, key, before, value string) {
 	ix.add(value, source{at: r, expr: "extract(text, " + quoteExpr(pattern) + ")", key: key})
 }
 
-var wordForm = regexp.MustCompile(`[\w+/=.~@-]+`)
+var wordForm = form(`[\w+/=.~@-]+`)
 
 // hasSecret reports whether something within the text looks like a secret.
 func hasSecret(text string) bool {
-	return slices.ContainsFunc(wordForm.FindAllString(text, -1), func(word string) bool {
+	return slices.ContainsFunc(wordForm().FindAllString(text, -1), func(word string) bool {
 		return looksSecret(word) && !isPath(word) || slices.ContainsFunc(strings.FieldsFunc(word, isBetween), looksSecret)
 	})
 }

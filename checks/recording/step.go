@@ -2,7 +2,6 @@ package recording
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,7 +121,7 @@ func (d *drafting) origin(origin string) []piece {
 	var all []piece
 	rest := 0
 	if d.rec.Variables {
-		for _, m := range variableForm.FindAllStringSubmatchIndex(origin, -1) {
+		for _, m := range variableForm().FindAllStringSubmatchIndex(origin, -1) {
 			all = addText(all, origin[rest:m[0]])
 			all = append(all, piece{text: d.env(origin[m[2]:m[3]]), expr: true})
 			rest = m[1]
@@ -212,9 +211,9 @@ func (d *drafting) headers(r *request) (all []setting) {
 	return all
 }
 
-var lineEnds = regexp.MustCompile(`[\r\n\x00]+`)
+var lineEnds = form(`[\r\n\x00]+`)
 
-func oneLine(s string) string { return lineEnds.ReplaceAllString(s, " ") }
+func oneLine(s string) string { return lineEnds().ReplaceAllString(s, " ") }
 
 // authorize is the request's Authorization in the words of the flow language.
 func (d *drafting) authorize(r *request) []setting {

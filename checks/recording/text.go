@@ -3,7 +3,6 @@ package recording
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +19,7 @@ type piece struct {
 	number bool // the expression yields a number
 }
 
-var variableForm = regexp.MustCompile(`\{\{\s*([^{}]{1,100}?)\s*\}\}`)
+var variableForm = form(`\{\{\s*([^{}]{1,100}?)\s*\}\}`)
 
 // text turns what a request sends in a field into the pieces that a flow sends.
 func (d *drafting) text(r *request, key, value string) []piece {
@@ -33,7 +32,7 @@ func (d *drafting) split(r *request, key, value string) (all []piece) {
 		return d.literal(r, key, value)
 	}
 	rest := 0
-	for _, m := range variableForm.FindAllStringSubmatchIndex(value, -1) {
+	for _, m := range variableForm().FindAllStringSubmatchIndex(value, -1) {
 		if m[0] > rest {
 			all = append(all, d.literal(r, key, value[rest:m[0]])...)
 		}
@@ -171,7 +170,7 @@ func (d *drafting) parts(r *request, key, text string, anything bool) (all []pie
 		return append(all, d.parts(r, key, after, anything)...)
 	}
 	rest := 0
-	for _, at := range wordForm.FindAllStringIndex(text, -1) {
+	for _, at := range wordForm().FindAllStringIndex(text, -1) {
 		all = addText(all, text[rest:at[0]])
 		all = append(all, d.word(r, key, text[at[0]:at[1]], anything)...)
 		rest = at[1]

@@ -21,7 +21,6 @@ import (
 )
 
 const (
-	killedLives   = 150
 	killedGood    = 100 // accounts whose tokens are rotated
 	killedWrong   = 12  // accounts whose password is wrong
 	killedPages   = 6   // checks whose target is down from the beginning

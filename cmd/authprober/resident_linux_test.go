@@ -17,24 +17,34 @@ import (
 	"time"
 )
 
-// BenchmarkResident starts the daemon with 50 checks of the shipped login flow
-// against a staging bank, scrapes it every five seconds for half a minute, and
-// reports the memory that was resident, the median and the most of it, in MiB. The
-// aim is at most 30.
+// BenchmarkResident starts the daemon, as it is released, with 50 checks of the shipped
+// login flow against a staging bank, scrapes it every five seconds for half a minute, and
+// reports the memory that was resident, the median and the most of it, in MiB. Of the
+// median, private-MiB is the process's own; the rest is pages of the program's file, which
+// processes share and the system takes back when it needs them.
 func BenchmarkResident(b *testing.B) {
-	binary := filepath.Join(b.TempDir(), "authprober")
-	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		b.Fatalf("building: %v\n%s", err, out)
-	}
+	binary := buildReleased(b)
 	for b.Loop() {
-		seen := residentMiB(b, binary)
-		b.ReportMetric(seen[len(seen)/2], "resident-MiB")
-		b.ReportMetric(seen[len(seen)-1], "most-MiB")
+		all, private := residentMiB(b, binary)
+		b.ReportMetric(all[len(all)/2], "resident-MiB")
+		b.ReportMetric(all[len(all)-1], "most-MiB")
+		b.ReportMetric(private[len(private)/2], "private-MiB")
 	}
 }
 
-// residentMiB are samples of the resident memory, sorted.
-func residentMiB(b *testing.B, binary string) (seen []float64) {
+// buildReleased builds the binary as a release has it, and returns its path.
+func buildReleased(b *testing.B) string {
+	binary := filepath.Join(b.TempDir(), "authprober")
+	build := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // with it, libc and ld.so would be two megabytes more
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("building: %v\n%s", err, out)
+	}
+	return binary
+}
+
+// residentMiB are samples of the resident memory, and of the private part of it, sorted.
+func residentMiB(b *testing.B, binary string) (all, private []float64) {
 	dir := b.TempDir()
 	accounts := filepath.Join(dir, "accounts.yaml")
 	bank := startChild(b, nil, `at (http://\S+)`, binary, "bank", "--listen", "127.0.0.1:0", "--users", "400", "--accounts-file", accounts)
@@ -61,7 +71,8 @@ func residentMiB(b *testing.B, binary string) (seen []float64) {
 		case <-tick.C:
 		case <-ctx.Done():
 		}
-		seen = append(seen, resident(b, daemon.cmd.Process.Pid))
+		all = append(all, memoryOf(b, daemon.cmd.Process.Pid, "VmRSS"))
+		private = append(private, memoryOf(b, daemon.cmd.Process.Pid, "RssAnon"))
 		if i%5 > 0 {
 			continue
 		}
@@ -72,19 +83,20 @@ func residentMiB(b *testing.B, binary string) (seen []float64) {
 		_, _ = io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()
 	}
-	slices.Sort(seen)
-	return seen
+	slices.Sort(all)
+	slices.Sort(private)
+	return all, private
 }
 
-// resident is the resident memory of a process in MiB.
-func resident(b *testing.B, pid int) float64 {
+// memoryOf is what /proc says of a process's memory, VmRSS or RssAnon, in MiB.
+func memoryOf(b *testing.B, pid int, what string) float64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		b.Fatal(err)
 	}
-	m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(status)
+	m := regexp.MustCompile(what + `:\s+(\d+) kB`).FindSubmatch(status)
 	if m == nil {
-		b.Fatal("the process tells no VmRSS")
+		b.Fatalf("the process tells no %s", what)
 	}
 	kb, _ := strconv.Atoi(string(m[1])) // digits only
 	return float64(kb) / 1024
@@ -115,6 +127,7 @@ func startChild(b *testing.B, env []string, pattern, binary string, args ...stri
 		defer close(p.read)
 		defer r.Close()
 		re, lines := regexp.MustCompile(pattern), bufio.NewScanner(r)
+		lines.Buffer(nil, 1<<20) // one of them has the names of all checks
 		for lines.Scan() {
 			if m := re.FindStringSubmatch(lines.Text()); m != nil {
 				select {

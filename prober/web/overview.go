@@ -271,8 +271,13 @@ func newSummary(all []prober.CheckStatus, now time.Time) summary {
 	if len(drilling) > 0 {
 		s.Class, s.Head = "suspect", drillText(drilling)
 	}
-	if n[rankSuspect] > 0 {
-		s.Class, s.Head = "suspect", fmt.Sprintf("%s suspect", countedAre(n[rankSuspect], "check"))
+	for _, x := range []struct {
+		rank int
+		text string
+	}{{rankBlind, "not measured"}, {rankExceeded, "over a limit"}, {rankSuspect, "suspect"}} {
+		if n[x.rank] > 0 {
+			s.Class, s.Head = "suspect", fmt.Sprintf("%s %s", countedAre(n[x.rank], "check"), x.text)
+		}
 	}
 	if n[rankOpen] > 0 {
 		rest = append(rest, fmt.Sprintf("%d let in what must be refused", n[rankOpen]))
@@ -290,7 +295,7 @@ func newSummary(all []prober.CheckStatus, now time.Time) summary {
 		rank int
 		text string
 	}{{rankExceeded, "over a limit"}, {rankBlind, "not measured"}, {rankHealthy, "healthy"}} {
-		if n[x.rank] > 0 {
+		if n[x.rank] > 0 && !strings.HasSuffix(s.Head, x.text) {
 			rest = append(rest, fmt.Sprintf("%d %s", n[x.rank], x.text))
 		}
 	}

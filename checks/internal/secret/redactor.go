@@ -3,6 +3,7 @@ package secret
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -36,9 +37,10 @@ import (
 type Redactor struct {
 	base *Redactor // asked too; never changed through this one
 
-	mu    sync.RWMutex
-	fresh []string // added and not yet in index; most runs never redact a text
-	index index
+	mu       sync.RWMutex
+	fresh    []string // added and not yet in index; most runs never redact a text that could hold them
+	shortest int      // length of the shortest of fresh
+	index    index
 }
 
 // NewRedactor returns a Redactor that knows the given secrets.
@@ -58,9 +60,13 @@ func (r *Redactor) Add(secrets ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range secrets {
-		if s != "" {
-			r.fresh = append(r.fresh, s)
+		if s == "" {
+			continue
 		}
+		if len(r.fresh) == 0 || len(s) < r.shortest {
+			r.shortest = len(s)
+		}
+		r.fresh = append(r.fresh, s)
 	}
 }
 
@@ -124,9 +130,13 @@ func (r *Redactor) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[reda
 // spans returns where secrets are in s, sorted and apart from each other.
 func (r *Redactor) spans(s string, part bool) []span {
 	var found []span
-	var views []view // made once, for r and all below it
+	var views []view       // made once, for r and all below it
+	longest := math.MaxInt // of a secret that can be in s
+	if !part {
+		longest = 2 * len(s) // no encoding is shorter than the secret, and no escape half as long as what it stands for
+	}
 	for ; r != nil; r = r.base {
-		r.compile()
+		r.compile(longest)
 		r.mu.RLock()
 		if !r.index.empty() {
 			if views == nil {
@@ -142,20 +152,27 @@ func (r *Redactor) spans(s string, part bool) []span {
 	return merge(found)
 }
 
-// compile moves the fresh secrets into the index.
-func (r *Redactor) compile() {
+// compile moves the fresh secrets of up to longest bytes into the index. The index is
+// some ten times as large as what is in it, and a tag is shorter than any token.
+func (r *Redactor) compile(longest int) {
 	r.mu.RLock()
-	n := len(r.fresh)
+	none := len(r.fresh) == 0 || r.shortest > longest
 	r.mu.RUnlock()
-	if n == 0 {
+	if none {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	var later []string
+	r.shortest = math.MaxInt
 	for _, s := range r.fresh {
+		if len(s) > longest {
+			later, r.shortest = append(later, s), min(r.shortest, len(s))
+			continue
+		}
 		r.index.add(s)
 	}
-	r.fresh = nil
+	r.fresh = later
 }
 
 // A span is the part [from, to) of a text.

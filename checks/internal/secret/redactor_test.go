@@ -186,6 +186,33 @@ func TestDerive(t *testing.T) {
 	}
 }
 
+// A secret is found in a text whatever shorter texts were asked about before, in which
+// it could not be.
+func TestRedactAfterShorterTexts(t *testing.T) {
+	for _, tc := range []struct{ name, secret, in, want string }{
+		{"as it is", "2YotnFZFEjr1zCsicMWpAA", "token 2YotnFZFEjr1zCsicMWpAA", "token [secret]"},
+		{"nothing else", "2YotnFZFEjr1zCsicMWpAA", "2YotnFZFEjr1zCsicMWpAA", "[secret]"},
+		{"within base64, the shortest", "abcd", base64.RawStdEncoding.EncodeToString([]byte("xabcdx")), "e[secret]4"},
+		{"in hexadecimal", "2YotnFZFEj", hex.EncodeToString([]byte("2YotnFZFEj")), "[secret]"},
+		{"a reference as long as its character", "≫≫≫≫", "&Gt;&gg;≫&Gt;", "[secret]"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := secret.NewRedactor("pin-0042").Derive()
+			r.Add(tc.secret)
+			for n := range len(tc.in) {
+				r.Redact(strings.Repeat("-", n))
+				r.Add("another of some length")
+			}
+			if got := r.Redact(tc.in + " pin-0042"); got != tc.want+" [secret]" {
+				t.Errorf("got %q, want %q", got, tc.want+" [secret]")
+			}
+			if got := r.RedactPart("another of"); got != "[secret]" {
+				t.Errorf("a part: got %q, want it redacted", got)
+			}
+		})
+	}
+}
+
 func TestRedactManySecrets(t *testing.T) {
 	r := secret.NewRedactor()
 	var in strings.Builder

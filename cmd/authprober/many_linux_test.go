@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// manyChecks is how many checks BenchmarkMany has, and manyEvery how often each runs.
+const (
+	manyChecks = 5000
+	manyEvery  = 10 * time.Second
+)
+
+// BenchmarkMany starts the daemon, as it is released, with 5,000 checks of one step each
+// every ten seconds against a staging bank on the same machine, and lets it run for a
+// minute. It reports the time and the processor time until it runs, the private memory of
+// a check before the first scrape, the processor time of a second, how late 99 % of the
+// runs began at the most (the bucket's bound), how many were missed, and how long
+// /metrics takes and is.
+func BenchmarkMany(b *testing.B) {
+	binary := buildReleased(b)
+	for b.Loop() {
+		many(b, binary)
+	}
+}
+
+const manyFlow = `name: metadata-%d
+target: ${{ env.BANK_URL }}
+schedule: {every: %s, timeout: 8s}
+objective: {tolerate: 0.1%%, detect: 2%%}
+steps:
+  - name: metadata
+    request: GET /.well-known/openid-configuration
+    expect: [status == 200, body.issuer != ""]
+`
+
+func many(b *testing.B, binary string) {
+	dir := b.TempDir()
+	bank := startChild(b, nil, `at (http://\S+)`, binary, "bank", "--listen", "127.0.0.1:0")
+	defer bank.stop()
+	for i := range manyChecks {
+		text := fmt.Sprintf(manyFlow, i, manyEvery)
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("flow-%d.yaml", i)), []byte(text), 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	env := []string{"AUTHPROBER_LISTEN=127.0.0.1:0", "AUTHPROBER_ALLOW_ENV=BANK_URL", "BANK_URL=" + bank.url}
+	begun := time.Now()
+	daemon := startChild(b, env, `"url":"(http://[^"]+)"`, binary, "run", dir)
+	defer daemon.stop()
+	pid := daemon.cmd.Process.Pid
+	b.ReportMetric(time.Since(begun).Seconds(), "start-s")
+	b.ReportMetric(cpuOf(b, pid).Seconds(), "start-cpu-s")
+	b.ReportMetric(memoryOf(b, pid, "RssAnon")*1024/manyChecks, "rest-KiB/check")
+	before, from := cpuOf(b, pid), time.Now()
+	time.Sleep(time.Minute)
+	b.ReportMetric((cpuOf(b, pid)-before).Seconds()/time.Since(from).Seconds(), "cpu-s/s")
+	asked := time.Now()
+	text := fetch(b, daemon.url+"/metrics")
+	b.ReportMetric(time.Since(asked).Seconds(), "metrics-s")
+	b.ReportMetric(float64(len(text))/(1<<20), "metrics-MiB")
+	b.ReportMetric(lagBound(b, text, 0.99)*1000, "lag-p99-ms")
+	b.ReportMetric(sumOf(b, text, "authprober_runs_total"), "runs")
+	b.ReportMetric(sumOf(b, text, "authprober_runs_missed_total"), "missed")
+}
+
+// cpuOf is the processor time that a process has used.
+func cpuOf(b *testing.B, pid int) time.Duration {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, after, _ := bytes.Cut(stat, []byte(") ")) // the name of the command may be anything
+	fields := strings.Fields(string(after))      // from the third one on, proc_pid_stat(5)
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond // a tick is a hundredth of a second
+}
+
+func fetch(b *testing.B, url string) []byte {
+	resp, err := http.Get(url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return text
+}
+
+// lagBound is the bound of the bucket in which a quantile of the schedule's lag is, in
+// seconds.
+func lagBound(b *testing.B, metrics []byte, quantile float64) float64 {
+	buckets := regexp.MustCompile(`(?m)^authprober_schedule_lag_seconds_bucket\{le="([^"]+)"\} (\S+)$`).FindAllSubmatch(metrics, -1)
+	if len(buckets) == 0 {
+		b.Fatal("no lag of the schedule in /metrics")
+	}
+	all, _ := strconv.ParseFloat(string(buckets[len(buckets)-1][2]), 64)
+	for _, bucket := range buckets {
+		if n, _ := strconv.ParseFloat(string(bucket[2]), 64); n >= quantile*all {
+			bound, _ := strconv.ParseFloat(string(bucket[1]), 64)
+			return bound
+		}
+	}
+	return 0
+}
+
+// sumOf adds up all series of a metric, of which there has to be one.
+func sumOf(b *testing.B, metrics []byte, name string) (sum float64) {
+	lines, found := bufio.NewScanner(bytes.NewReader(metrics)), false
+	for lines.Scan() {
+		if line := lines.Text(); strings.HasPrefix(line, name+"{") {
+			n, _ := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
+			sum, found = sum+n, true
+		}
+	}
+	if !found {
+		b.Fatalf("no %s in /metrics", name)
+	}
+	return sum
+}

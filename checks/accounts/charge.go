@@ -14,10 +14,11 @@ func (l *Lease) Charge(now time.Time, more Use) (ok bool, err error) {
 		return true, nil
 	}
 	r, ok := l.charge(now, more)
-	if !ok || l.ledger.book == nil {
+	book := l.ledger.records()
+	if !ok || book == nil {
 		return ok, nil
 	}
-	return true, l.ledger.book.Save(l.account.Name, r)
+	return true, book.Save(l.account.Name, r)
 }
 
 func (l *Lease) charge(now time.Time, more Use) (Record, bool) {

@@ -68,21 +68,22 @@ func (p *Pool) CodeUsed(account string, at time.Time) {
 // Store puts the account's record into the book, with the login that is about to be
 // made. Send nothing before it has returned, and nothing at all where it is an error.
 func (l *Lease) Store(now time.Time) error {
-	if l.ledger.book == nil {
+	book := l.ledger.records()
+	if book == nil {
 		return nil
 	}
-	if err := l.know(now); err != nil {
+	if err := l.know(book, now); err != nil {
 		return err
 	}
-	return l.ledger.book.Save(l.account.Name, l.record())
+	return book.Save(l.account.Name, l.record())
 }
 
 // know reads a record that could not be read before. What it says counts.
-func (l *Lease) know(now time.Time) error {
+func (l *Lease) know(book Book, now time.Time) error {
 	if l.isKnown() {
 		return nil
 	}
-	r, err := l.ledger.book.Load(l.account.Name)
+	r, err := book.Load(l.account.Name)
 	if err != nil {
 		return err
 	}
@@ -119,8 +120,8 @@ func (l *Lease) Release(now time.Time, result Result) {
 		return
 	}
 	var failed error
-	if l.ledger.book != nil && l.isKnown() {
-		failed = l.ledger.book.Save(l.account.Name, e.Record)
+	if book := l.ledger.records(); book != nil && l.isKnown() {
+		failed = book.Save(l.account.Name, e.Record)
 	}
 	l.ledger.mu.Lock()
 	l.state.leased = false // only now: the next run's record is to be stored after this one

@@ -26,6 +26,14 @@ type ledger struct {
 
 func newLedger() *ledger { return &ledger{states: make(map[string]*state)} }
 
+// records is the book that records are kept in; nil where they end with the process. A
+// configuration that is read again may bring the first.
+func (l *ledger) records() Book {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.book
+}
+
 // open returns the state of an account, a new one if it has none, with room for
 // its last n logins.
 func (l *ledger) open(name string, n int) *state {

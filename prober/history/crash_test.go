@@ -70,11 +70,11 @@ func killedRole(path string) {
 // and has every run that it knew to be written; the judge goes on from there.
 func TestKilled(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it starts 100 processes")
+		t.Skip("it starts many processes")
 	}
 	path := filepath.Join(inShm(t), FileName)
 	state, before := "healthy", RunID(0)
-	for i := range 100 {
+	for i := range kills {
 		last, began := killOne(t, path, i%7)
 		if began != state && state == "firing" {
 			t.Fatalf("process %d began %s, and the one before was %s", i, began, state)

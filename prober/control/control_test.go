@@ -244,6 +244,28 @@ func TestRealLooks(t *testing.T) {
 	}
 }
 
+// Somebody who connects to our loopback server and says nothing makes us look neither
+// sick nor unwilling to end.
+func TestSilentGuest(t *testing.T) {
+	c, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		guest, err := net.Dial("tcp", c.local.listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer guest.Close()
+	}
+	if err := c.Excuse(t.Context(), failed(time.Second, prober.ReasonConnect)); err != nil {
+		t.Errorf("got %v, want no excuse", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func parse(t *testing.T, text string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(text)

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
+	"time"
 )
 
 // webLook returns a look at a URL: over a new connection, as the runs have them, with
@@ -46,18 +48,27 @@ func newLoopback() (*loopback, error) {
 	return l, nil
 }
 
-// serve answers one after the other: only looks come, and they end by themselves.
+// serve answers until it is closed. Whoever else of this machine connects and says
+// nothing, such as a scanner of ports, keeps no look waiting, and the end for a second at
+// the most.
 func (l *loopback) serve() {
 	defer close(l.done)
+	var answering sync.WaitGroup
+	defer answering.Wait()
 	for {
 		conn, err := l.listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err == nil {
-			io.CopyN(conn, conn, 1) // the look notices if it fails
-			conn.Close()
+		if err != nil { // no file descriptor is left: until one is, this would spin
+			time.Sleep(50 * time.Millisecond)
+			continue
 		}
+		answering.Go(func() {
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(time.Second))
+			io.CopyN(conn, conn, 1) // the look notices if it fails
+		})
 	}
 }
 

@@ -151,6 +151,10 @@ func (l *Lease) end(now time.Time, result Result) (e Event, tell, first bool) {
 // Keep makes the pool go by the records in a book, and store them there from now on.
 // Call it after [Pool.Protect] and before the first lease. An account whose record
 // cannot be read is an error of each of its runs, until it can be.
+//
+// It reads and writes nothing: the pool may be of a configuration that is refused, or
+// [Set.Inherit] from one whose runs have attempts under way, which look as if they had
+// been cut off. What it finds to be in quarantine is stored by [Set.Watch].
 func (p *Pool) Keep(book Book, now time.Time) {
 	l := p.ledger
 	l.book = book
@@ -163,9 +167,7 @@ func (p *Pool) Keep(book Book, now time.Time) {
 			continue
 		}
 		if p.adopt(s, r, now) {
-			if err := book.Save(name, s.record); err != nil {
-				l.events = append(l.events, Event{Kind: EventUnsaved, Pool: p.name, Account: name, Record: s.record, Err: err})
-			}
+			l.cutOff = append(l.cutOff, name)
 		}
 		if s.record.Quarantined() {
 			l.events = append(l.events, Event{Kind: EventQuarantined, Pool: p.name, Account: name, Record: s.record})

@@ -22,6 +22,7 @@ type ledger struct {
 	book     Book              // nil where records end with the process
 	watch    func(Event)       // nil until somebody asks
 	events   []Event           // that nobody has been told of yet
+	cutOff   []string          // accounts that are in quarantine as cut off, which is not stored yet
 }
 
 func newLedger() *ledger { return &ledger{states: make(map[string]*state)} }
@@ -53,6 +54,26 @@ func (l *ledger) since(now time.Time) time.Duration {
 		l.origin = now
 	}
 	return now.Sub(l.origin)
+}
+
+// storeCutOff stores what [Pool.Keep] has found out. Accounts in quarantine have no run
+// that could store anything else meanwhile.
+func (l *ledger) storeCutOff(pool string) {
+	l.mu.Lock()
+	names, book := l.cutOff, l.book
+	l.cutOff = nil
+	records := make([]Record, len(names))
+	for i, name := range names {
+		records[i] = l.states[name].record
+	}
+	l.mu.Unlock()
+	for i, name := range names {
+		if err := book.Save(name, records[i]); err != nil {
+			l.mu.Lock()
+			l.events = append(l.events, Event{Kind: EventUnsaved, Pool: pool, Account: name, Record: records[i], Err: err})
+			l.mu.Unlock()
+		}
+	}
 }
 
 // tell tells whoever watches what has happened, without holding mu.

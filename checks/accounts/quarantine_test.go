@@ -231,6 +231,36 @@ func TestDisk(t *testing.T) {
 	}
 }
 
+// TestReadMeanwhile reads the configuration again while the last attempt that an account
+// may have is under way. It is no attempt that was cut off, and nothing is written of it.
+func TestReadMeanwhile(t *testing.T) {
+	for _, refused := range []bool{false, true} {
+		b := &book{}
+		pool, told := guarded(t, 1, accounts.Rules{}, b)
+		old := newSet(t, pool)
+		try(t, pool, 0, none, accounts.Refused)
+		_, held := take(pool, at(1), none)
+		if err := held.Store(at(1)); err != nil {
+			t.Fatal(err)
+		}
+		before := b.saves
+		p := newPool(t, 1, accounts.Limit{})
+		p.Keep(b, at(2))
+		if !refused { // the configuration is
+			set := newSet(t, p)
+			set.Inherit(old)
+			set.Watch(func(e accounts.Event) { t.Errorf("told of %s: %s", e.Kind, e.Record.Why) })
+		}
+		if r := b.records["a0"]; b.saves != before || r.Why != "" || r.Attempts != 2 {
+			t.Errorf("refused %v: the record is %+v after %d more saves", refused, r, b.saves-before)
+		}
+		held.Release(at(3), accounts.Accepted)
+		if got := try(t, pool, 4, none, accounts.Accepted); got != "a0" || len(*told) > 0 {
+			t.Errorf("refused %v: the next run got %s, and was told %v", refused, got, *told)
+		}
+	}
+}
+
 // TestInheritRecords reads the configuration again while accounts are in quarantine and
 // in use: the new set knows of all that, and of new accounts what the book says.
 func TestInheritRecords(t *testing.T) {

@@ -3,6 +3,7 @@ package accounts
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 type Set struct {
 	pools    []*Pool // sorted by name
 	throttle *throttle
+	gone     map[string]*ledger // of the pools that configurations before had
 }
 
 // NewSet returns a set of pools. It is an error if two have the same name.
@@ -77,13 +79,15 @@ func (s *Set) Each(now time.Time) (all []prober.AccountStatus) {
 }
 
 // Watch has f called with each [Event], and at once with those that nobody was told
-// of yet, such as of accounts that are in quarantine since an earlier process. f may
-// be called by several goroutines at once.
+// of yet, such as of accounts that are in quarantine since an earlier process; what was
+// found out when their records were read is stored then. f may be called by several
+// goroutines at once.
 func (s *Set) Watch(f func(Event)) {
 	for _, p := range s.Pools() {
 		p.ledger.mu.Lock()
 		p.ledger.watch = f
 		p.ledger.mu.Unlock()
+		p.ledger.storeCutOff(p.name)
 		p.ledger.tell()
 	}
 }
@@ -108,24 +112,36 @@ func (s *Set) AddSecrets(r *secret.Redactor, shown ...string) {
 // forgets no login. Accounts are the same if pool and name are.
 //
 // Call it before s is used. old may be in use then and later, until the runs
-// that came from it have ended.
+// that came from it have ended. The books of a pool that s does not have are kept for
+// the set that has it again: a file that was away for a while is no new budget.
 func (s *Set) Inherit(old *Set) {
+	if s == nil || old == nil {
+		return
+	}
+	s.gone = maps.Clone(old.gone)
+	if s.gone == nil {
+		s.gone = map[string]*ledger{}
+	}
+	for _, p := range old.Pools() {
+		s.gone[p.name] = p.ledger
+	}
 	for _, p := range s.Pools() {
-		if o := old.Pool(p.name); o != nil {
-			p.inherit(o.ledger)
+		if l := s.gone[p.name]; l != nil {
+			p.inherit(l)
+			delete(s.gone, p.name)
 		}
 	}
-	if s != nil && old != nil {
-		s.throttle.inherit(old.throttle)
-	}
+	s.throttle.inherit(old.throttle)
 }
 
 func (p *Pool) inherit(l *ledger) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.together.grow(p.rules.PoolLogins.Logins)
+	before := map[string]bool{}
 	for i, a := range p.accounts {
 		_, there := l.states[a.Name]
+		before[a.Name] = there
 		s := l.open(a.Name, p.limit.Logins)
 		if own := p.states[i]; !there {
 			s.record, s.known, s.code = own.record, own.known, own.code
@@ -135,6 +151,16 @@ func (p *Pool) inherit(l *ledger) {
 	if l.book == nil {
 		l.book = p.ledger.book
 	}
-	l.events = append(l.events, p.ledger.events...)
+	own := p.ledger
+	for _, e := range own.events { // of the others more is known than their records say
+		if !before[e.Account] {
+			l.events = append(l.events, e)
+		}
+	}
+	for _, name := range own.cutOff {
+		if !before[name] {
+			l.cutOff = append(l.cutOff, name)
+		}
+	}
 	p.ledger = l
 }

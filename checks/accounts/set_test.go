@@ -55,6 +55,39 @@ func TestSet(t *testing.T) {
 	}
 }
 
+// A pool that a configuration does not have is the one that it was when another has it
+// again: what is held is held, and what was used is used.
+func TestPoolGoneAndBack(t *testing.T) {
+	two := accounts.Limit{Logins: 2, Per: time.Minute}
+	set := newSet(t, newPool(t, 2, two))
+	_, held := take(set.Pool("retail"), at(0), none)
+	visit(set.Pool("retail"), at(1), none)
+	visit(set.Pool("retail"), at(2), none) // a1 has used up its logins
+	for range 3 {
+		business, err := accounts.NewPool("business", accounts.Limit{}, named(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		without := newSet(t, business)
+		without.Inherit(set)
+		set = without
+	}
+	again := newSet(t, newPool(t, 2, two))
+	again.Inherit(set)
+	p := again.Pool("retail")
+	if got := visit(p, at(3), none); got != "budget" {
+		t.Errorf("got %s, want none: one is held and the other has used up its logins", got)
+	}
+	held.Release(at(4), accounts.Accepted)
+	if got := visit(p, at(5), none); got != "a0" {
+		t.Errorf("got %s, want a0, which was given back", got)
+	}
+	want := []prober.PoolStatus{{Name: "retail", Cooling: 2, Logins: 4}}
+	if diff := cmp.Diff(want, again.Status(at(5))); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
 func TestInherit(t *testing.T) {
 	two := accounts.Limit{Logins: 2, Per: time.Minute}
 	old := newSet(t, newPool(t, 2, two))

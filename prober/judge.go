@@ -66,8 +66,9 @@ func NewJudge(checks []*Check, changed ...func(StateChange)) (*Judge, error) {
 // ReplaceChecks implements [Replacer]. A check goes on where that of its name was, with
 // its evidence, its state, its ratios and its counts, if its objective is the same and
 // so are the schedule's every, confirm and its budget, for evidence is of runs at that
-// pace. Any other begins as one that has never run. So it is with groups, and the
-// members' paces.
+// pace. Where they are not it begins without evidence or counts, but its ratios go on,
+// which have nothing to do with that, and so does a page, until runs have shown that it
+// may end. So it is with groups, and the members' paces.
 func (j *Judge) ReplaceChecks(checks []*Check) {
 	epoch, known := time.Now(), paramsCache{}
 	var all []*judged
@@ -99,6 +100,7 @@ func (j *Judge) goOn(c *Check, params detect.Params, epoch time.Time, group bool
 		if before != nil {
 			before.mu.Lock()
 			defer before.mu.Unlock()
+			g.goOnFrom(before)
 			g.goOnOpen(before)
 			g.drill = before.drill
 			g.drilling.Store(before.drilling.Load())
@@ -110,6 +112,38 @@ func (j *Judge) goOn(c *Check, params detect.Params, epoch time.Time, group bool
 	g.check, g.status.Check = c, c
 	g.open = g.open.of(c)
 	return g
+}
+
+// goOnFrom takes up what does not depend on the objective and the pace. It holds before.mu.
+func (g *judged) goOnFrom(before *judged) {
+	g.epoch, g.windows = before.epoch, slices.Clone(before.windows)
+	g.seen, g.status.LastPass, g.status.LastRun, g.status.LastFailed = before.seen, before.status.LastPass, before.status.LastRun, before.status.LastFailed
+	if g.detector.Succeed(before.detector); g.detector.State() == detect.Firing {
+		g.since, g.blipEnd = before.since, before.blipEnd
+	}
+}
+
+// Afresh returns the names of the checks, and groups, whose evidence a Judge forgets
+// where the first configuration is replaced by the second, in the order of the second.
+func Afresh(before, after []*Check) (names []string) {
+	kinds, groups := map[string]kind{}, map[string]detect.Params{}
+	for _, c := range before {
+		kinds[c.Name] = kindOf(c)
+	}
+	for _, g := range Groups(before) {
+		groups[g.Check.Name] = g.Params()
+	}
+	for _, c := range after {
+		if k, there := kinds[c.Name]; there && k != kindOf(c) {
+			names = append(names, c.Name)
+		}
+	}
+	for _, g := range Groups(after) {
+		if p, there := groups[g.Check.Name]; there && p != g.Params() {
+			names = append(names, g.Check.Name)
+		}
+	}
+	return names
 }
 
 // of returns what judges the check of that name; nil if nothing does.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -188,6 +189,59 @@ func TestReplaceSchedule(t *testing.T) {
 		}
 		if s := judge.Status(slower, time.Now()); s.LastRun.Seq != seen.named("login").Passed+1 {
 			t.Errorf("the last run is number %d, want one more than passed", s.LastRun.Seq)
+		}
+	})
+}
+
+// A page outlives a change of the objective or of the pace, and another member of its
+// group: it ends once runs have shown that it may, and not by the reload.
+func TestReplaceWhileFiring(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var down atomic.Bool
+		down.Store(true)
+		probe := func(context.Context) Report {
+			if down.Load() {
+				return failure1(ReasonStatus5xx)
+			}
+			return Report{}
+		}
+		grouped := func(name string) *Check {
+			c := testCheck(name, probe)
+			c.Group = "retail"
+			return c
+		}
+		first := grouped("login")
+		p, judge, _, _, stop := running(t, []*Check{first})
+		defer stop()
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		before := judge.Status(first, time.Now())
+		for _, detects := range []float64{0.5, 0.03} {
+			looser, other := grouped("login"), grouped("other")
+			looser.Objective.Detect, other.Objective.Detect = detects, detects
+			if got := fmt.Sprint(Afresh([]*Check{first}, []*Check{looser, other})); got != "[login group:retail]" {
+				t.Errorf("afresh are %s", got)
+			}
+			replace(t, p, looser, other)
+			group := judge.Status(judge.Groups()[0], time.Now())
+			now := judge.Status(looser, time.Now())
+			if now.State != detect.Firing || !now.Since.Equal(before.Since) || now.Evidence < 1 || now.ChangePoint != before.ChangePoint ||
+				now.Ratios[0] != before.Ratios[0] || group.State != detect.Firing {
+				t.Errorf("after the replacement it stands at %+v, want it to fire on from %+v; the group is %v", now, before, group.State)
+			}
+			var s Snapshot
+			if !judge.Snapshot("login", &s) {
+				t.Fatal("no snapshot")
+			}
+			if err := detect.New(s.Detector.Params).Restore(s.Detector); err != nil {
+				t.Errorf("what goes on is nothing that a detector can be in: %v", err)
+			}
+		}
+		down.Store(false)
+		time.Sleep(12 * time.Hour)
+		synctest.Wait()
+		if now := judge.Status(first, time.Now()); now.State != detect.Healthy || now.Evidence >= 0.1 {
+			t.Errorf("half a day after the outage it is %v, with evidence %v", now.State, now.Evidence)
 		}
 	})
 }

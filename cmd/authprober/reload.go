@@ -50,14 +50,19 @@ func (r *reloader) reload() error {
 		return err
 	}
 	r.begin(config)
-	r.logChange(checkNames(before.Checks), checkNames(config.Checks))
+	r.logChange(before.Checks, config.Checks)
 	return nil
 }
 
-// logChange is the last of a reload: whoever reads it finds everything changed.
-func (r *reloader) logChange(before, after []string) {
-	r.log.Info("reloaded", zap.Int("checks", len(after)),
-		zap.Strings("added", without(after, before)), zap.Strings("removed", without(before, after)))
+// logChange is the last of a reload: whoever reads it finds everything changed. Those
+// whose evidence is forgotten, for their objective or their pace is another, are afresh.
+func (r *reloader) logChange(before, after []*prober.Check) {
+	was, is := checkNames(before), checkNames(after)
+	fields := []zap.Field{zap.Int("checks", len(is)), zap.Strings("added", without(is, was)), zap.Strings("removed", without(was, is))}
+	if afresh := prober.Afresh(before, after); len(afresh) > 0 {
+		fields = append(fields, zap.Strings("afresh", afresh))
+	}
+	r.log.Info("reloaded", fields...)
 }
 
 // without returns the names that are not among the others; never nil.

@@ -92,6 +92,7 @@ func (a *app) aggregate(ctx context.Context, paths []string, flags *aggregateFla
 	if flags.once {
 		return a.aggregateOnce(ctx, o, flags)
 	}
+	outliveLog()
 	defer zap.RedirectStdLog(log.Logger)() // net/http speaks to it
 	a.limitMemory(s.MemoryLimit, log.Logger)
 	for _, w := range a.unknownVariables() {

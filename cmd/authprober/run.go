@@ -46,6 +46,7 @@ Environment:
 
 // daemon runs the flows until ctx is done.
 func (a *app) daemon(ctx context.Context, paths []string) (err error) {
+	outliveLog()
 	settle := frugal()
 	hup, stop := hangups()
 	defer stop()
@@ -79,7 +80,7 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	past, err := openHistory(ctx, s, log)
 	if err != nil {
 		listener.Close()
-		return err
+		return unlessStopped(ctx, err)
 	}
 	defer func() { err = errors.Join(err, past.Close()) }()
 	looks, err := s.control(log.Logger)
@@ -111,6 +112,15 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	reloading.Go(func() { again.reloadOn(ctx, hup) })
 	err = d.run(ctx)
 	log.Info("stopped", zap.Error(err))
+	return err
+}
+
+// unlessStopped is what a daemon ends with that could not begin: one that was told to
+// stop meanwhile has done as it was told.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
 	return err
 }
 

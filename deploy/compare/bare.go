@@ -40,7 +40,7 @@ func bareClient(ctx context.Context, getenv func(string) string, out io.Writer) 
 			_, err := fmt.Fprintf(out, "%d runs, %d failed\n", b.runs.Load(), b.failed.Load())
 			return err
 		case <-tick.C:
-			if b.run(ctx) != nil {
+			if b.run(context.WithoutCancel(ctx)) != nil { // what has begun is ended: it has been seen
 				b.failed.Add(1)
 			}
 			b.runs.Add(1)

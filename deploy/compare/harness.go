@@ -102,34 +102,48 @@ func (h *harness) rules() (found []rule) {
 
 // measureAll takes the tools in turns, so that what the machine does besides meets all alike.
 func (h *harness) measureAll(ctx context.Context, r *report) error {
-	for _, part := range h.parts {
-		for i := range h.repetitions {
-			seed := h.seed + uint64(i)
-			h.note("%s, repetition %d of %d", part, i+1, h.repetitions)
-			var err error
-			switch part {
-			case "cost":
-				err = h.eachTool(func(t tool) error {
-					c, err := h.cost(ctx, t, seed)
-					r.addCost(t.name, c)
-					return err
-				}, 1)
-			case "ratio":
-				err = h.eachTool(func(t tool) error {
-					c, err := h.ratio(ctx, t, seed)
-					r.addRatio(t.name, c)
-					return err
-				}, len(h.tools))
+	cost := func(seed uint64) func(tool) error {
+		return func(t tool) error {
+			c, err := h.cost(ctx, t, seed)
+			if err == nil {
+				r.addCost(t.name, c)
 			}
-			if err != nil {
-				return err
-			}
+			return err
 		}
+	}
+	ratio := func(seed uint64) func(tool) error {
+		return func(t tool) error {
+			c, err := h.ratio(ctx, t, seed)
+			if err == nil {
+				r.addRatio(t.name, c)
+			}
+			return err
+		}
+	}
+	if err := h.repeat("cost", 1, cost); err != nil {
+		return err
+	}
+	if err := h.repeat("ratio", len(h.tools), ratio); err != nil {
+		return err
 	}
 	if !slices.Contains(h.parts, "page") {
 		return nil
 	}
 	return h.allPages(ctx, r)
+}
+
+// repeat makes a part's measurements, so many tools at once, if the part was asked for.
+func (h *harness) repeat(part string, atOnce int, measure func(seed uint64) func(tool) error) error {
+	if !slices.Contains(h.parts, part) {
+		return nil
+	}
+	for i := range h.repetitions {
+		h.note("%s, repetition %d of %d", part, i+1, h.repetitions)
+		if err := h.eachTool(measure(h.seed+uint64(i)), atOnce); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // eachTool calls f for each tool that is installed, so many at once.
@@ -151,7 +165,9 @@ func (h *harness) allPages(ctx context.Context, r *report) error {
 			calls = append(calls, func() error {
 				h.note("page at %v %%, repetition %d of %d", percent, i+1, h.repetitions)
 				pages, strange, err := h.page(ctx, percent, h.seed+uint64(i))
-				r.addPages(pages, strange)
+				if err == nil {
+					r.addPages(pages, strange)
+				}
 				return err
 			})
 		}

@@ -25,21 +25,17 @@ type bank struct {
 }
 
 // startBank starts a bank that keeps its file of accounts in dir.
-func startBank(ctx context.Context, authprober, dir string, seed uint64) (*bank, error) {
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	b := &bank{host: fmt.Sprintf("127.0.0.1:%d", port), accounts: filepath.Join(dir, "accounts.yaml")}
-	b.url = "http://" + b.host
-	b.process, err = start(nil, authprober, "bank", "--listen", b.host, "--seed", strconv.FormatUint(seed, 10),
-		"--users", strconv.Itoa(users), "--password-only", "--accounts-file", b.accounts)
+func startBank(ctx context.Context, authprober, dir string, seed uint64) (b *bank, err error) {
+	b = &bank{accounts: filepath.Join(dir, "accounts.yaml")}
+	err = onFreePort(ctx, func(port int) (err error) {
+		b.host = fmt.Sprintf("127.0.0.1:%d", port)
+		b.url = "http://" + b.host
+		b.process, err = start(nil, authprober, "bank", "--listen", b.host, "--seed", strconv.FormatUint(seed, 10),
+			"--users", strconv.Itoa(users), "--password-only", "--accounts-file", b.accounts)
+		return started(ctx, b.process, err, b.url+"/v1/status")
+	})
 	if err != nil {
 		return nil, fmt.Errorf("starting the bank: %w", err)
-	}
-	if err := b.ready(ctx, b.url+"/v1/status"); err != nil {
-		b.stop()
-		return nil, err
 	}
 	text, err := os.ReadFile(b.accounts)
 	if err == nil {

@@ -35,5 +35,3 @@ type count struct {
 	Runs   float64 `json:"runs"`
 	Failed float64 `json:"failed"`
 }
-
-func (c count) minus(d count) count { return count{c.Runs - d.Runs, c.Failed - d.Failed} }

@@ -48,7 +48,7 @@ func (h *harness) page(ctx context.Context, percent float64, seed uint64) (pages
 	}
 	began := time.Now()
 	for _, s := range r.stands {
-		if err := s.bank.fault(ctx, fmt.Sprintf("step=login rate=%v%% kind=status status=503", percent)); err != nil {
+		if err := s.bank.fault(ctx, fmt.Sprintf("step=login rate=%v%% kind=status status=500", percent)); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -130,7 +130,7 @@ func (h *harness) newRound(ctx context.Context, seed uint64) (r *round, err erro
 }
 
 // startPrometheus starts one that scrapes everybody, if there is one.
-func (r *round) startPrometheus(ctx context.Context, path string) (err error) {
+func (r *round) startPrometheus(ctx context.Context, path string) error {
 	if path == "" {
 		return nil
 	}
@@ -149,16 +149,12 @@ func (r *round) startPrometheus(ctx context.Context, path string) (err error) {
 			return err
 		}
 	}
-	port, err := freePort()
-	if err != nil {
-		return err
-	}
-	address := fmt.Sprintf("127.0.0.1:%d", port)
-	if r.prometheus, err = start(nil, path, "--config.file="+filepath.Join(r.dir, "prometheus.yml"),
-		"--storage.tsdb.path="+filepath.Join(r.dir, "data"), "--web.listen-address="+address, "--log.level=warn"); err != nil {
-		return err
-	}
-	return r.prometheus.ready(ctx, "http://"+address+"/-/ready")
+	return onFreePort(ctx, func(port int) (err error) {
+		address := fmt.Sprintf("127.0.0.1:%d", port)
+		r.prometheus, err = start(nil, path, "--config.file="+filepath.Join(r.dir, "prometheus.yml"),
+			"--storage.tsdb.path="+filepath.Join(r.dir, "data"), "--web.listen-address="+address, "--log.level=warn")
+		return started(ctx, r.prometheus, err, "http://"+address+"/-/ready")
+	})
 }
 
 // target writes where something is met, for service discovery by file.

@@ -80,6 +80,19 @@ func (p *process) ready(ctx context.Context, url string) error {
 	}
 }
 
+// started waits until a process that was started answers at url, unless that is "". One that
+// does not is stopped.
+func started(ctx context.Context, p *process, err error, url string) error {
+	if err != nil || url == "" {
+		return err
+	}
+	if err := p.ready(ctx, url); err != nil {
+		p.stop()
+		return err
+	}
+	return nil
+}
+
 // pause is nil after d, and an error if ctx is done before.
 func pause(ctx context.Context, d time.Duration) error {
 	select {
@@ -115,7 +128,22 @@ func call(ctx context.Context, method, url, body string) (string, error) {
 	return string(answer), err
 }
 
-// freePort is a port of the loopback interface that nobody listens on.
+// onFreePort calls f with a port of the loopback interface that nobody listens on, and again
+// with another where it fails, for somebody may have been quicker; three times at the most.
+func onFreePort(ctx context.Context, f func(port int) error) (err error) {
+	for range 3 {
+		port, portErr := freePort()
+		if portErr != nil {
+			return portErr
+		}
+		if err = f(port); err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// freePort is a port of the loopback interface that nobody listens on now.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

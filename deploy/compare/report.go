@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -53,7 +54,7 @@ func newReport(ctx context.Context, h *harness) *report {
 		case t.name == "authprober":
 			r.Versions[t.name] = revision(ctx, path)
 		case t.name != "bare":
-			r.Versions[t.name] = versionOf(ctx, path, t.version)
+			r.Versions[strings.TrimSuffix(t.name, "-close")] = versionOf(ctx, path, t.version)
 		}
 	}
 	return r
@@ -131,7 +132,10 @@ func (r *report) markdown() string {
 // missing tells that a tool takes no part for want of it.
 func (r *report) missing(name string) bool { return slices.Contains(r.Missing, name) }
 
-var cpuModel = regexp.MustCompile(`(?m)^model name\s*: (.*)$`)
+var (
+	cpuModel = regexp.MustCompile(`(?m)^model name\s*: (.*)$`)
+	memTotal = regexp.MustCompile(`(?m)^MemTotal:\s+(\d+) kB$`)
+)
 
 // machine is how large it is, as far as it says.
 func machine() string {
@@ -140,8 +144,14 @@ func machine() string {
 	if m := cpuModel.FindSubmatch(text); m != nil {
 		model = string(m[1])
 	}
+	size := ""
+	text, _ = os.ReadFile("/proc/meminfo")
+	if m := memTotal.FindSubmatch(text); m != nil {
+		kb, _ := strconv.ParseFloat(string(m[1]), 64) // digits alone
+		size = fmt.Sprintf("%.0f GiB, ", kb/(1<<20))
+	}
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	return fmt.Sprintf("%d cores of %s, Linux %s", runtime.NumCPU(), model, strings.TrimSpace(string(kernel)))
+	return fmt.Sprintf("%d cores of %s, %sLinux %s", runtime.NumCPU(), model, size, strings.TrimSpace(string(kernel)))
 }
 
 func load() string {

@@ -77,19 +77,18 @@ func (s *stand) credentials() []string {
 
 // begin starts the tool; with drive, what it does not do by itself is done for it.
 func (s *stand) begin(ctx context.Context, path string, drive bool) error {
-	port, err := freePort()
-	if err != nil {
-		return err
-	}
-	environ, args := s.command(s, port)
-	if s.process, err = start(environ, path, args...); err != nil {
-		return fmt.Errorf("starting %s: %w", s.name, err)
-	}
-	s.base = fmt.Sprintf("http://127.0.0.1:%d", port)
-	if s.ready != "" {
-		if err := s.process.ready(ctx, s.base+s.ready); err != nil {
-			return err
+	err := onFreePort(ctx, func(port int) (err error) {
+		environ, args := s.command(s, port)
+		s.base = fmt.Sprintf("http://127.0.0.1:%d", port)
+		url := ""
+		if s.ready != "" {
+			url = s.base + s.ready
 		}
+		s.process, err = start(environ, path, args...)
+		return started(ctx, s.process, err, url)
+	})
+	if err != nil {
+		return fmt.Errorf("starting %s: %w", s.name, err)
 	}
 	if s.drive != nil && drive {
 		ctx, s.stopped = context.WithCancel(ctx)

@@ -68,7 +68,7 @@ func (r *report) ratioTable() string {
 		}
 		var says, met []string
 		for _, v := range all {
-			says, met = append(says, fmt.Sprintf("%.1f", v.Says)), append(met, fmt.Sprintf("%.1f", v.Met))
+			says, met = append(says, fmt.Sprintf("%.0f", v.Says)), append(met, fmt.Sprintf("%.0f", v.Met))
 		}
 		rows = append(rows, []string{t.name, t.about, strings.Join(says, ", ") + " %", strings.Join(met, ", ") + " %",
 			spread(0, all, func(v ratio) float64 { return v.Flows })})

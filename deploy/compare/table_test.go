@@ -38,7 +38,7 @@ Not installed: gatus.
 
 | tool | how | failed, it says | of its logins, the bank says | flows |
 |---|---|---:|---:|---:|
-| bare | net/http | 20.0, 19.7 % | 20.0, 19.7 % | 300 |
+| bare | net/http | 20, 20 % | 20, 20 % | 300 |
 | gatus | kept | not installed |  |  |
 
 | tool | rule | 0.1 % | 2 % | 5 % | 20 % |

@@ -80,10 +80,32 @@ func TestCompare(t *testing.T) {
 			}
 		}
 	})
+	t.Run("one that ends by itself", func(t *testing.T) {
+		r := compareStandIn(t, program)
+		if v := r.Ratio["k6"]; len(v) != 1 || v[0].Says != 20 || v[0].Flows != 40 || r.Versions["k6"] != "9.8.7" {
+			t.Errorf("%+v of version %s", v, r.Versions["k6"])
+		}
+	})
 	t.Run("the bank counts what the bare client counts", func(t *testing.T) {
 		t.Parallel()
 		bareCounts(t, program)
 	})
+}
+
+// compareStandIn compares a stand-in for k6, which does what the harness expects of its
+// script; Debian has no k6.
+func compareStandIn(t *testing.T, program string) compared {
+	const script = `#!/bin/sh
+[ "$1" = run ] || { echo k6 v9.8.7; exit; }
+curl -sS -H 'Content-Type: application/json' -d "{\"username\": \"$BANK_USERNAME\", \"password\": \"$BANK_PASSWORD\"}" "$BANK_URL/v1/login" >/dev/null
+echo '{"runs": 40, "failed": 8}' >"$SUMMARY"
+`
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "k6"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	return compare(t, program, "-tools", "k6", "-part", "ratio", "-repetitions", "1", "-for", "1s")
 }
 
 // compare runs the program, and reads what it prints.

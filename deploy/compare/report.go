@@ -79,6 +79,9 @@ func (r *report) addCost(name string, c cost) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.Cost[name] = append(r.Cost[name], c)
+	if c.slow() {
+		r.Notes = append(r.Notes, fmt.Sprintf("cost of %s: %.1f flows a second, want %d", name, c.PerSec, time.Second/interval))
+	}
 }
 
 func (r *report) addRatio(name string, c ratio) {

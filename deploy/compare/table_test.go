@@ -81,3 +81,12 @@ func TestFailed(t *testing.T) {
 		t.Errorf("an interrupt does not end it: %v, %q", err, r.Notes)
 	}
 }
+
+func TestSlow(t *testing.T) {
+	r := report{Cost: map[string][]cost{}}
+	r.addCost("bare", cost{PerSec: 9.1})
+	r.addCost("gatus", cost{PerSec: 4.24})
+	if len(r.Notes) != 1 || r.Notes[0] != "cost of gatus: 4.2 flows a second, want 10" {
+		t.Errorf("got %q", r.Notes)
+	}
+}

@@ -167,7 +167,7 @@ func (f *aggregateFlags) flows(o *aggregate.Options, all []*prober.Check) {
 		return aggregate.Subject{Params: aggregate.Scheduled(c, f.every), Check: &prober.Check{
 			Name:  prober.PooledPrefix + c.Name,
 			About: "The runs of " + c.Name + " by all instances", AuthorisedBy: c.AuthorisedBy,
-			Schedule: prober.Schedule{Every: c.Schedule.Every}, Objective: c.Objective, Labels: c.Labels,
+			Schedule: prober.Schedule{Every: c.Schedule.Every}, Objective: c.Objective, Group: c.Group, Labels: c.Labels,
 		}}, true
 	}
 }

@@ -11,7 +11,7 @@ func BenchmarkTeam(b *testing.B) {
 	b.ReportAllocs()
 	var runs uint64
 	for i := 0; b.Loop(); i++ {
-		t, err := simulateTeam(w, i%w.teams())
+		t, err := simulateTeam(b.Context(), w, i%w.teams())
 		if err != nil {
 			b.Fatal(err)
 		}

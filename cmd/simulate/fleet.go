@@ -13,6 +13,7 @@ import (
 // A fleet is what became of all teams.
 type fleet struct {
 	w       *world
+	Teams   int // that were simulated to the end
 	Counts  counts
 	promise map[subject]*promise
 	delays  map[incident]*delays
@@ -21,7 +22,8 @@ type fleet struct {
 	starts  [][]uint32 // for each location and slice of a time
 }
 
-// simulate simulates all teams, so many at once, and says on progress how far it has come.
+// simulate simulates all teams, so many at once, and says on progress how far it has come. When
+// ctx ends it is the teams that have come to their end.
 func simulate(ctx context.Context, w *world, workers int, progress io.Writer) (*fleet, error) {
 	var mu sync.Mutex
 	teams, errs := make([]*scored, w.teams()), make([]error, w.teams())
@@ -35,7 +37,7 @@ func simulate(ctx context.Context, w *world, workers int, progress io.Writer) (*
 	for range workers {
 		all.Go(func() {
 			for n := range numbers {
-				t, err := simulateTeam(w, n)
+				t, err := simulateTeam(ctx, w, n)
 				if err != nil {
 					errs[n] = err
 					continue
@@ -65,21 +67,24 @@ func simulate(ctx context.Context, w *world, workers int, progress io.Writer) (*
 	}
 	close(numbers)
 	all.Wait()
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
 	f := &fleet{w: w, starts: starts, promise: map[subject]*promise{}, delays: map[incident]*delays{}, told: make([]told, len(routings))}
 	f.Counts.Missed = map[prober.MissReason]uint64{}
 	for n, t := range teams { // in order, so that it comes to the same whoever was first
-		if errs[n] != nil {
+		switch {
+		case t != nil:
+			f.add(t)
+		case errs[n] != nil && ctx.Err() == nil:
 			return nil, errs[n]
 		}
-		f.add(t)
+	}
+	if f.Teams == 0 {
+		return nil, ctx.Err()
 	}
 	return f, nil
 }
 
 func (f *fleet) add(t *scored) {
+	f.Teams++
 	f.Counts.plus(t.counts)
 	for who, p := range t.promise {
 		if f.promise[who] == nil {

@@ -22,6 +22,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
@@ -38,22 +39,22 @@ func main() {
 
 // run is the command, without the process.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	s, workers, asJSON, err := parse(args, stderr)
+	s, o, err := parse(args, stderr)
 	if err != nil {
 		return err
 	}
 	debug.SetGCPercent(1000) // next to nothing lives, and much is made
 	began, cpu := time.Now(), processorTime()
-	f, err := simulate(ctx, newWorld(s), workers, stderr)
+	f, err := simulate(ctx, newWorld(s), o.workers, stderr)
 	if err != nil {
 		return err
 	}
-	took := cost{Wall: time.Since(began), CPU: processorTime() - cpu, Runs: f.Counts.runs(), Workers: workers}
+	took := cost{Wall: time.Since(began), CPU: processorTime() - cpu, Runs: f.Counts.runs(), Workers: o.workers}
 	whole, err := measureLocation(newWorld(s))
 	if err != nil {
 		return err
 	}
-	if asJSON {
+	if o.json {
 		out := json.NewEncoder(stdout)
 		out.SetIndent("", "  ")
 		return out.Encode(struct {
@@ -63,11 +64,42 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			Cost     cost
 		}{s, f.report(), whole, took})
 	}
-	fmt.Fprint(stdout, f.report().markdown(s), whole.markdown(), took.markdown())
-	return nil
+	text := f.report().markdown(s) + whole.markdown() + took.markdown()
+	if o.write != "" {
+		return writeBetween(o.write, text)
+	}
+	_, err = fmt.Fprint(stdout, text)
+	return err
 }
 
-func parse(args []string, stderr io.Writer) (s settings, workers int, asJSON bool, err error) {
+// What the report stands between in a document.
+const (
+	reportBegins = "<!-- The report begins. -->\n"
+	reportEnds   = "<!-- The report ends. -->\n"
+)
+
+// writeBetween puts the report where the last one is in a document.
+func writeBetween(path, text string) error {
+	doc, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	before, rest, begins := strings.Cut(string(doc), reportBegins)
+	_, after, ends := strings.Cut(rest, reportEnds)
+	if !begins || !ends {
+		return fmt.Errorf("writing %s: no lines %q and %q to write between", path, strings.TrimSpace(reportBegins), strings.TrimSpace(reportEnds))
+	}
+	return os.WriteFile(path, []byte(before+reportBegins+"\n"+text+"\n"+reportEnds+after), 0o644)
+}
+
+// options are how to simulate, and nothing of it depends on them.
+type options struct {
+	workers int
+	json    bool
+	write   string
+}
+
+func parse(args []string, stderr io.Writer) (s settings, o options, err error) {
 	flags := flag.NewFlagSet("simulate", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&s.Locations, "locations", 50, "probers, each in a `NUMBER` of locations")
@@ -76,18 +108,19 @@ func parse(args []string, stderr io.Writer) (s settings, workers int, asJSON boo
 	flags.DurationVar(&s.Every, "interval", 10*time.Minute, "the `TIME` between the runs of a check")
 	flags.DurationVar(&s.Confirm, "confirm", 10*time.Second, "the `TIME` between confirming runs, for every other team")
 	flags.Uint64Var(&s.Seed, "seed", 2026, "of chance")
-	flags.IntVar(&workers, "parallel", runtime.GOMAXPROCS(0), "how many teams to simulate at once")
-	flags.BoolVar(&asJSON, "json", false, "print the report for programs")
+	flags.IntVar(&o.workers, "parallel", runtime.GOMAXPROCS(0), "how many teams to simulate at once")
+	flags.BoolVar(&o.json, "json", false, "print the report for programs")
+	flags.StringVar(&o.write, "write", "", "put the report into this `FILE`, in place of the one that is in it")
 	if err := flags.Parse(args); err != nil {
-		return s, 0, false, err
+		return s, o, err
 	}
 	if flags.NArg() > 0 {
-		return s, 0, false, fmt.Errorf("got the argument %q, want flags only", flags.Arg(0))
+		return s, o, fmt.Errorf("got the argument %q, want flags only", flags.Arg(0))
 	}
-	if workers < 1 {
-		return s, 0, false, fmt.Errorf("-parallel is %d, want 1 or more", workers)
+	if o.workers < 1 {
+		return s, o, fmt.Errorf("-parallel is %d, want 1 or more", o.workers)
 	}
-	return s, workers, asJSON, s.check()
+	return s, o, s.check()
 }
 
 func (s settings) check() error {

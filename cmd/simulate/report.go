@@ -13,6 +13,7 @@ import (
 
 // A report is what people read of a fleet.
 type report struct {
+	Teams    int // of those that there are
 	Counts   counts
 	InFlight uint64 // due times whose runs had not ended
 	Load     load
@@ -63,7 +64,7 @@ type toldRow struct {
 }
 
 func (f *fleet) report() report {
-	r := report{Counts: f.Counts, Blame: f.blame, Load: f.load()}
+	r := report{Teams: f.Teams, Counts: f.Counts, Blame: f.blame, Load: f.load()}
 	c := f.Counts
 	r.InFlight = c.Expected + c.Confirmed - c.runs() - c.missed()
 	for what := range whats {
@@ -168,6 +169,9 @@ func (r report) markdown(s settings) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## What was simulated\n\n%d locations with %s checks each, %g days, a run each %s; every other team confirms each %s. Seed %d.\n\n",
 		s.Locations, thousands(s.Checks), s.Days, s.Every, s.Confirm, s.Seed)
+	if of := s.Checks / teamSize; r.Teams < of {
+		fmt.Fprintf(&b, "**It was stopped: this is of %d of %d teams, with %s checks in all locations.**\n\n", r.Teams, of, thousands(r.Teams*teamSize*s.Locations))
+	}
 	r.writeCounts(&b)
 	r.writePromises(&b)
 	r.writeDelays(&b)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,7 +48,7 @@ const (
 	slice  = 10 * time.Second // of which the busiest is looked for
 )
 
-func simulateTeam(w *world, number int) (*team, error) {
+func simulateTeam(ctx context.Context, w *world, number int) (*team, error) {
 	t := &team{w: w, number: number, flows: w.flows[number*teamSize : (number+1)*teamSize], faults: w.faultsOf(number)}
 	for i := range t.counted {
 		t.counted[i] = make([]tally, w.long/width+3)
@@ -55,6 +56,9 @@ func simulateTeam(w *world, number int) (*team, error) {
 	t.counts.Missed = map[prober.MissReason]uint64{}
 	for location := range w.Locations {
 		if err := t.simulate(location); err != nil {
+			return nil, err
+		}
+		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 	}

@@ -28,6 +28,8 @@ func TestInhibition(t *testing.T) {
 		"its burn rate, everywhere":    {burn + " check=refresh group=identity team=identity", group},
 		"a flow of it, of other team":  {page + " check=cards group=identity team=payments", ""},
 		"a flow of it, elsewhere":      {strings.Replace(page, "a:1", "b:1", 1) + " check=login group=identity team=identity", ""},
+		"a flow of it, of all places":  {strings.Replace(page, "a:1", "all:1", 1) + " check=all:login group=identity team=identity", group},
+		"all places, of other group":   {strings.Replace(page, "a:1", "all:1", 1) + " check=all:sms group=delivery team=identity", ""},
 		"a flow of another group":      {page + " check=sms group=delivery team=identity", ""},
 		"a flow of none":               {page + " check=status team=identity", ""},
 		"a fail-open of a flow of it":  {"alertname=AuthProberFailOpen job=authprober instance=a:1 check=login group=identity team=identity", ""},

@@ -34,7 +34,7 @@ func fleetOf(t *testing.T, s settings, workers int) *fleet {
 // TestReport holds the whole report of a small fleet, which is the same however many
 // teams are simulated at once.
 func TestReport(t *testing.T) {
-	s := settings{Locations: 3, Checks: 40, Days: 3, Every: time.Minute, Confirm: 10 * time.Second, Seed: 2026}
+	s := settings{Locations: 2, Checks: 40, Days: 2, Every: time.Minute, Confirm: 10 * time.Second, Seed: 2026}
 	got := fleetOf(t, s, 1).report().markdown(s)
 	if again := fleetOf(t, s, 4).report().markdown(s); again != got {
 		t.Errorf("with four at once it is another report:\n%s\nand with one\n%s", again, got)
@@ -57,7 +57,7 @@ func TestReport(t *testing.T) {
 // TestPromise holds the pages without a fault against what is promised, and each due time
 // against what it came to.
 func TestPromise(t *testing.T) {
-	s := settings{Locations: 4, Checks: 40, Days: 20, Every: 5 * time.Minute, Confirm: 10 * time.Second, Seed: 2026}
+	s := settings{Locations: 4, Checks: 40, Days: 12, Every: 5 * time.Minute, Confirm: 10 * time.Second, Seed: 2026}
 	f := fleetOf(t, s, 2)
 	broken := 0
 	for _, p := range f.report().Promises {

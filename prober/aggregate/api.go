@@ -89,7 +89,22 @@ func (a *API) Read(ctx context.Context, selector string, at time.Time, back time
 	case resp.StatusCode/100 != 2:
 		return nil, &QueryError{FailureStatus, fmt.Sprintf("status %d, want 200%s", resp.StatusCode, said(text))}
 	}
-	return parse(text)
+	all, err := parse(text)
+	if err == nil && slices.ContainsFunc(all, func(s Series) bool { return s.strays(at, back) }) {
+		return nil, &QueryError{FailureBadResponse, "samples of another time than was asked for"}
+	}
+	return all, err
+}
+
+// strays reports whether a sample is none of the time that was asked for, to the millisecond.
+// One of a time to come would have all that follow it pass for late ones, and one of long ago
+// would make intervals without end.
+func (s *Series) strays(at time.Time, back time.Duration) bool {
+	last := at.UnixMilli()
+	return slices.ContainsFunc(s.Samples, func(sample Sample) bool {
+		ms := sample.At.UnixMilli()
+		return ms > last || ms < last-back.Milliseconds()
+	})
 }
 
 var errTimeout = errors.New("no answer in time")

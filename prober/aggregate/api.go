@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -119,12 +120,15 @@ func failureOf(ctx context.Context, err error) error {
 	return &QueryError{FailureUnreachable, withoutURL(err).Error()}
 }
 
-// withoutURL drops what net/http puts before an error.
+// repeated is what net/http repeats of an answer that is none of HTTP.
+var repeated = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+// withoutURL drops what net/http puts before an error, and what it repeats of an answer.
 func withoutURL(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
+		err = u.Err
 	}
-	return err
+	return errors.New(repeated.ReplaceAllString(err.Error(), "…"))
 }
 
 // errorTypes are the kinds of error that Prometheus' API has.

@@ -49,7 +49,7 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-const sentinel = "sEnTiNeL"
+const sentinel = "qX7vZk93"
 
 // holdStream has what was read counted.
 func holdStream(t *testing.T, all []Series, at time.Time, back time.Duration) {

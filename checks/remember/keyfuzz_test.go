@@ -3,6 +3,8 @@ package remember
 import (
 	"strings"
 	"testing"
+
+	"filippo.io/age"
 )
 
 // FuzzParseKey reads any text as a file of keys: there is one, with which what is written can be
@@ -12,6 +14,11 @@ func FuzzParseKey(f *testing.F) {
 	for _, s := range []string{"", "# " + marked, "AGE-SECRET-KEY-1" + marked, marked, "AGE-SECRET-KEY-1QQPQYXQUGQ5ZRQDQPZQQPQYXQUGQ5ZRQDQPZQQPQYXQUGQ5ZRQDSXYZ", "\n\n\t" + marked + "\r\n", strings.Repeat("A", maxKey+1), "age1" + strings.ToLower(marked)} {
 		f.Add(s)
 	}
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(id.String())
 	f.Fuzz(func(t *testing.T, text string) {
 		k, err := ParseKey(text)
 		if k.isSet() != (err == nil) {

@@ -3,6 +3,7 @@ package prober
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/authprober/authprober/prober/detect"
@@ -43,7 +44,7 @@ type judged struct {
 	open     openings  // what was let in that must be refused, while that stands; none of a group
 	since    time.Time // of the last change of the state; zero before
 	drill    Drill
-	drilling bool // somebody has been told of drill, and not of its end
+	drilling atomic.Bool // somebody has been told of drill, and not of its end
 	blaming
 }
 
@@ -99,7 +100,8 @@ func (j *Judge) goOn(c *Check, params detect.Params, epoch time.Time, group bool
 			before.mu.Lock()
 			defer before.mu.Unlock()
 			g.goOnOpen(before)
-			g.drill, g.drilling = before.drill, before.drilling
+			g.drill = before.drill
+			g.drilling.Store(before.drilling.Load())
 		}
 		return g
 	}
@@ -180,7 +182,9 @@ func (j *Judge) ObserveRun(r *Run) {
 }
 
 func (j *Judge) observe(g *judged, r *Run) {
-	j.endDrill(g, time.Now())
+	if g.drilling.Load() {
+		j.endDrill(g, time.Now())
+	}
 	if change, changed := g.observe(r); changed {
 		for _, f := range j.changed {
 			f(change)

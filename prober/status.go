@@ -50,6 +50,8 @@ type CheckStatus struct {
 	// zero if there was none.
 	LastRun, LastFailed *Run
 	LastPass            time.Time
+	// Places are where the runs of a pooled check are made, by name; nil for any other.
+	Places []PlaceStatus
 }
 
 // Ratio returns the failure ratio over one of RatioWindows.
@@ -67,6 +69,8 @@ func (s *CheckStatus) Ratio(window time.Duration) Ratio {
 func (s *CheckStatus) BlameText() string {
 	said := openings(s.FailOpens).text()
 	switch {
+	case s.State != detect.Healthy && len(s.Places) > 1:
+		return PlacesText(s.Places)
 	case s.State == detect.Healthy || s.Blame.Runs == 0:
 		return said
 	case said == "":

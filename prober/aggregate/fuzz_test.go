@@ -13,13 +13,13 @@ import (
 // was asked for, of which a stream makes no more batches than there is room for, or with one of
 // the failures; and of the answer nothing is repeated.
 func FuzzAnswer(f *testing.F) {
-	const answer = `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"a","app":"b"},"values":[[1764284385.123,"17"],[1764284400,"1.8e+1"]]}]}}`
-	for _, s := range []string{answer, "", "{}", "<html>" + sentinel, `{"status":"error","errorType":"bad_data","error":"` + sentinel + `"}`,
+	const whole = `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"a","app":"b"},"values":[[1764284385.123,"17"],[1764284400,"1.8e+1"]]}]}}`
+	for _, s := range []string{whole, "", "{}", "<html>" + sentinel, `{"status":"error","errorType":"bad_data","error":"` + sentinel + `"}`,
 		`{"status":"error","errorType":"` + sentinel + `"}`, `{"status":"success","data":{"resultType":"` + sentinel + `"}}`,
-		strings.Replace(answer, "1764284385.123", "0", 1), strings.Replace(answer, "1764284385.123", "99999999999", 1),
-		strings.Replace(answer, "1764284385.123", "1e999", 1), strings.Replace(answer, "1764284385.123", "-1", 1), strings.Replace(answer, "17\"", "NaN\"", 1),
-		strings.Replace(answer, "17\"", sentinel+"\"", 1), strings.Replace(answer, "17\"", "1e308\"", 1), strings.Replace(answer, "17\"", "-Inf\"", 1),
-		strings.Replace(answer, `[1764284385.123,"17"]`, `[]`, 1), strings.Replace(answer, `[1764284385.123,"17"]`, `null`, 1), strings.Replace(answer, `"b"`, `null`, 1),
+		strings.Replace(whole, "1764284385.123", "0", 1), strings.Replace(whole, "1764284385.123", "99999999999", 1),
+		strings.Replace(whole, "1764284385.123", "1e999", 1), strings.Replace(whole, "1764284385.123", "-1", 1), strings.Replace(whole, "17\"", "NaN\"", 1),
+		strings.Replace(whole, "17\"", sentinel+"\"", 1), strings.Replace(whole, "17\"", "1e308\"", 1), strings.Replace(whole, "17\"", "-Inf\"", 1),
+		strings.Replace(whole, `[1764284385.123,"17"]`, `[]`, 1), strings.Replace(whole, `[1764284385.123,"17"]`, `null`, 1), strings.Replace(whole, `"b"`, `null`, 1),
 	} {
 		f.Add(200, s)
 	}
@@ -34,18 +34,18 @@ func FuzzAnswer(f *testing.F) {
 			io.WriteString(w, body)
 		})
 		at, back := time.UnixMilli(1764284400250), 5*time.Minute
-		series, err := api.Read(t.Context(), "a", at, back)
+		answer, err := api.Read(t.Context(), "a", at, back)
 		if err != nil {
 			var failed *QueryError
-			if !errors.As(err, &failed) || series != nil || failed.Failure != FailureStatus && failed.Failure != FailureBadResponse {
-				t.Fatalf("%v and the error %#v", series, err)
+			if !errors.As(err, &failed) || answer.Series != nil || failed.Failure != FailureStatus && failed.Failure != FailureBadResponse {
+				t.Fatalf("%v and the error %#v", answer, err)
 			}
 			if strings.Contains(err.Error(), sentinel) {
 				t.Fatalf("it repeats the answer: %v", err)
 			}
 			return
 		}
-		holdStream(t, series, at, back)
+		holdStream(t, answer.Series, at, back)
 	})
 }
 
@@ -61,7 +61,7 @@ func holdStream(t *testing.T, all []Series, at time.Time, back time.Duration) {
 			if sample.At.After(at) || at.Sub(sample.At) > back {
 				t.Fatalf("a sample of %v, asked for at %v", sample.At, at)
 			}
-			stream.Add(Runs, Source{}.key(s.Labels), sample)
+			stream.Add(Runs, Source{}.key(s.Labels), Source{Place: []string{"app"}}.place(s.Labels), sample)
 			samples++
 		}
 	}

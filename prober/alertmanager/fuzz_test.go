@@ -2,6 +2,7 @@ package alertmanager
 
 import (
 	"bufio"
+	"mime"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -28,7 +29,7 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 func FuzzAnswer(f *testing.F) {
 	for _, s := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 " + quotedText + "\r\nX: " + quotedText + "\r\n\r\n" + quotedText,
-		"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>" + quotedText, "HTTP/1.1 200 OK\r\nContent-Type: TEXT/HTML\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>" + quotedText, "HTTP/1.1 200 OK\r\nContent-Type: TEXT/HTML ; charset=utf-8\r\n\r\n",
 		"HTTP/1.1 302 Found\r\nLocation: /" + quotedText + "\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n\"" + quotedText + "\"", "HTTP/1.1 503\r\n\r\n",
 		"HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", "HTTP/1.1 999 x\r\n\r\n", "HTTP/1.1 000 x\r\n\r\n",
 		"", quotedText, "HTTP/1.1 " + quotedText + "\r\n\r\n", "HTTP/1.1 200 OK\r\n" + quotedText + "\r\n\r\n", "HTTP/9.9 200 OK\r\n\r\n",
@@ -42,7 +43,11 @@ func FuzzAnswer(f *testing.F) {
 		p.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 		failure, err := p.post(t.Context(), []postable{{}})
 		resp, bad := wire(answer).RoundTrip(nil)
-		taken := bad == nil && resp.StatusCode/100 == 2 && !strings.HasPrefix(strings.ToLower(resp.Header.Get("Content-Type")), "text/html")
+		taken := bad == nil && resp.StatusCode/100 == 2
+		if taken {
+			kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+			taken = err != nil || kind != "text/html"
+		}
 		switch {
 		case (failure == "") != (err == nil):
 			t.Fatalf("the failure %q with the error %v", failure, err)

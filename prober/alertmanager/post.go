@@ -63,7 +63,7 @@ func judge(resp *http.Response) (prober.NotifyFailure, error) {
 	default:
 		return prober.NotifyBadResponse, status
 	}
-	if kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";"); strings.EqualFold(kind, "text/html") {
+	if kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";"); strings.EqualFold(strings.TrimSpace(kind), "text/html") {
 		return prober.NotifyBadResponse, errors.New("a page, want the answer of an Alertmanager")
 	}
 	return "", nil

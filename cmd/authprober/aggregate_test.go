@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,10 @@ import (
 func fakePrometheus(t *testing.T, failures func(scrape int) int) string {
 	now := time.Now()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		failed := strings.Contains(r.FormValue("query"), "failed")
+		query := r.FormValue("query")
+		failed := strings.Contains(query, "failed")
+		asked, _ := strconv.ParseFloat(r.FormValue("time"), 64)
+		back, _ := strconv.ParseFloat(strings.TrimSuffix(query[strings.LastIndex(query, "[")+1:], "s]"), 64)
 		var result []any
 		for _, instance := range []string{"a:9870", "b:9870"} {
 			var values []any
@@ -31,8 +35,10 @@ func fakePrometheus(t *testing.T, failures func(scrape int) int) string {
 				if failed {
 					value = n
 				}
-				at := now.Add(time.Duration(i-365) * 10 * time.Second)
-				values = append(values, []any{float64(at.UnixMilli()) / 1e3, fmt.Sprint(value)})
+				at := float64(now.Add(time.Duration(i-365)*10*time.Second).UnixMilli()) / 1e3
+				if at <= asked && at >= asked-back {
+					values = append(values, []any{at, fmt.Sprint(value)})
+				}
 			}
 			result = append(result, map[string]any{"metric": map[string]string{"check": "login", "instance": instance}, "values": values})
 		}

@@ -83,8 +83,9 @@ func (g *judged) snapshot(s *Snapshot) {
 // However old a snapshot is its evidence stands: runs move it, not time. Windows
 // empty by time.
 //
-// It is an error, and the check begins afresh but for its windows and what stands open,
-// if the objective is another one, or the snapshot is none that a judge can have made.
+// It is an error, and the check begins afresh, if the objective is another one, or the
+// snapshot is none that a judge can have made. Even so its windows go on, and what stands
+// open, and a page of the other objective, as in [Judge.ReplaceChecks].
 func (j *Judge) Restore(c *Check, s Snapshot, now time.Time) error {
 	g := j.of(c)
 	if g == nil {
@@ -101,6 +102,7 @@ func (j *Judge) Restore(c *Check, s Snapshot, now time.Time) error {
 		g.since = s.Since
 	}
 	if err := g.detector.Restore(s.Detector); err != nil {
+		g.pageOn(s)
 		return fmt.Errorf("restoring %q: %w", c.Name, err)
 	}
 	g.since, g.seen = s.Since, s.At
@@ -114,6 +116,18 @@ func (j *Judge) Restore(c *Check, s Snapshot, now time.Time) error {
 		g.blipEnd = failed.Add(c.Objective.Blip)
 	}
 	return nil
+}
+
+// pageOn has the check fire on where that of another objective was firing.
+func (g *judged) pageOn(s Snapshot) {
+	before := detect.New(s.Detector.Params)
+	if before.Restore(s.Detector) != nil {
+		return
+	}
+	if g.detector.Succeed(before); g.detector.State() == detect.Firing {
+		g.since, g.seen = s.Since, s.At
+		g.status.LastPass = s.LastPass
+	}
 }
 
 // restoreWindows has the buckets go on from where they were.

@@ -151,7 +151,8 @@ func (j *Judge) findAnew(c *Check) detect.Finding {
 	return g.blame.Find(g.detector.ChangePoint())
 }
 
-// Another objective begins afresh, and the ratios, which have nothing to do with it, go on.
+// Another objective has no evidence, but a page goes on, and so do the ratios, which have
+// nothing to do with it.
 func TestRestoreUnderAnotherObjective(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		checks := snapshotChecks()
@@ -166,8 +167,13 @@ func TestRestoreUnderAnotherObjective(t *testing.T) {
 			t.Errorf("got the error %v", err)
 		}
 		is := next.Status(checks[0], time.Now())
-		if is.State != detect.Healthy || is.Evidence != 0 || !is.Since.IsZero() {
-			t.Errorf("it is %v with evidence %v", is.State, is.Evidence)
+		if is.State != detect.Firing || is.Evidence < 1 || !is.Since.Equal(was.Since) {
+			t.Errorf("it is %v since %v with evidence %v", is.State, is.Since, is.Evidence)
+		}
+		s.Detector = detect.New(s.Detector.Params).Snapshot()
+		next = mustJudge(t, checks)
+		if err := next.Restore(checks[0], s, time.Now()); err == nil || next.Status(checks[0], time.Now()).State != detect.Healthy {
+			t.Errorf("where none fired it is %v, and the error %v", next.Status(checks[0], time.Now()).State, err)
 		}
 		if !reflect.DeepEqual(is.Ratios, was.Ratios) || is.Ratios[2].Failed == 0 {
 			t.Errorf("got the ratios %v, want %v", is.Ratios, was.Ratios)

@@ -11,10 +11,14 @@ func (d *Detector) Succeed(before *Detector) {
 	if before.state != Firing {
 		return
 	}
-	d.state, d.since, d.failedAt = Firing, before.since, before.failedAt
-	d.page.scale(&before.page, d.params.RunsToFalsePage/before.params.RunsToFalsePage)
-	for d.Evidence() < 1 { // by a rounding error
-		d.page.scale(&d.page, 1+1e-12)
+	next := New(d.params)
+	next.state, next.since, next.failedAt = Firing, before.since, before.failedAt
+	next.page.scale(&before.page, d.params.RunsToFalsePage/before.params.RunsToFalsePage)
+	if next.Evidence() < 1 { // by a rounding error
+		next.page.scale(&next.page, 1+1e-12)
+	}
+	if next.consistent() == nil { // as it is, unless the parameters were no objective's
+		*d = *next
 	}
 }
 

@@ -314,8 +314,9 @@ func TestReloadBringsBack(t *testing.T) {
 	}
 	other := *checks[1]
 	other.Objective.Detect *= 2
-	reload(checks[0], &other) // the judge has it begin afresh, and so it does
-	if got := judge.Status(&other, time.Now()); got.State != detect.Healthy || got.Evidence >= was.Evidence {
-		t.Errorf("another objective: got %v with %v", got.State, got.Evidence)
+	was = judge.Status(checks[1], time.Now())
+	reload(checks[0], &other) // the judge has it fire on, and so it does
+	if got := judge.Status(&other, time.Now()); was.State != detect.Firing || got.State != detect.Firing || !got.Since.Equal(was.Since) || got.Recovery != 0 {
+		t.Errorf("another objective: got %v since %v, want %v since %v", got.State, got.Since, was.State, was.Since)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -157,3 +158,30 @@ type discard struct{ header http.Header }
 func (d discard) Header() http.Header       { return d.header }
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 func (discard) WriteHeader(int)             {}
+
+// BenchmarkSeries is the live heap of what 5,000 checks of one step have for their
+// metrics at rest, and of what they have for the judge.
+func BenchmarkSeries(b *testing.B) {
+	const n = 5000
+	for b.Loop() {
+		var checks []*Check
+		for i := range n {
+			c := testCheck(fmt.Sprintf("metadata-%d", i), passing(0))
+			c.Steps, c.Reasons, c.RefuseSteps = []string{"metadata"}, [][]Reason{Reasons}, nil
+			checks = append(checks, c)
+		}
+		empty := heap()
+		metrics, err := NewMetrics(MetricsOptions{Checks: checks, Registry: prometheus.NewRegistry()})
+		if err != nil {
+			b.Fatal(err)
+		}
+		series := heap()
+		judge, err := NewJudge(checks)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric((series-empty)/n, "B-series/check")
+		b.ReportMetric((heap()-series)/n, "B-judge/check")
+		runtime.KeepAlive([]any{metrics, judge, checks})
+	}
+}

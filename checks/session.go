@@ -74,10 +74,10 @@ type answer struct {
 	took    time.Duration
 	json    any
 	jsonErr error
-	parsed  bool
-	shown   bool   // to the expressions
-	private bool   // nothing of it is shown, whatever it looks like
-	beside  string // what there is to say where it is none yet
+	read    *jsonvalue.Part // what json is of the body; nil where it was not read yet
+	shown   bool            // to the expressions
+	private bool            // nothing of it is shown, whatever it looks like
+	beside  string          // what there is to say where it is none yet
 }
 
 // newSession begins a run.
@@ -262,10 +262,8 @@ func (s *Session) eval(p *program) (any, error) {
 // evaluated is the target's fault, unless a helper was given a key or the like that
 // the flow has from elsewhere.
 func (s *Session) evalAnswer(p *program) (any, error) {
-	if p.mentions["body"] {
-		if err := s.parseBody(); err != nil {
-			return nil, err
-		}
+	if err := s.parse(p); err != nil {
+		return nil, err
 	}
 	v, err := s.eval(p)
 	if err != nil && strings.Contains(err.Error(), "memory budget exceeded") {
@@ -287,12 +285,26 @@ func (s *Session) evalAnswer(p *program) (any, error) {
 	return v, err
 }
 
-// parseBody reads the body as JSON, once.
-func (s *Session) parseBody() error {
+// parse reads what the expression reads of the body, with what the step's others do.
+func (s *Session) parse(p *program) error {
+	if p.reads == nil {
+		return nil
+	}
+	if st := s.acting; st.reads.Covers(p.reads) {
+		return s.parsePart(st.reads)
+	}
+	return s.parseBody()
+}
+
+// parseBody reads the whole body as JSON.
+func (s *Session) parseBody() error { return s.parsePart(jsonvalue.Whole) }
+
+// parsePart reads a part of the body as JSON, unless it was read already.
+func (s *Session) parsePart(wanted *jsonvalue.Part) error {
 	a := &s.answer
-	if !a.parsed {
-		a.parsed = true
-		if a.json, a.jsonErr = jsonvalue.Decode(a.body); a.jsonErr != nil {
+	if a.read == nil || a.jsonErr == nil && !a.read.Covers(wanted) {
+		a.read = wanted
+		if a.json, a.jsonErr = jsonvalue.DecodePart(a.body, wanted); a.jsonErr != nil {
 			a.jsonErr = Failf(prober.ReasonBadResponse, "want JSON, got %s: %v", describeBody(a), a.jsonErr)
 		}
 		s.vars["body"] = a.json

@@ -17,6 +17,7 @@ import (
 type RequestLine struct {
 	Method string
 	URL    Template
+	shown  string // both
 }
 
 var requestLineForm = regexp.MustCompile(`(?s)^([A-Z]+)[ \t]+(\S.*)$`)
@@ -35,6 +36,7 @@ func (l *RequestLine) DecodeYAML(d *strict.Document, n *yaml.Node) {
 		return
 	}
 	l.Method = text[m[2]:m[3]]
+	l.shown = l.Method + " " + text[m[4]:]
 	if !slices.Contains(methods, l.Method) {
 		d.Errorf(n, "unknown method %s%s", l.Method, strict.Nearest(l.Method, methods))
 	}

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/expr-lang/expr/vm"
@@ -61,6 +62,9 @@ type Session struct {
 	tags     map[string]string
 	edge     string // the value of tagEdge; "" before a code was computed
 	report   prober.Report
+
+	dateText string // the last Date that was read
+	dateRead time.Time
 }
 
 // An answer is what came back to the last exchange.
@@ -80,11 +84,15 @@ type answer struct {
 	beside  string          // what there is to say where it is none yet
 }
 
+// varsOf are maps for what expressions see, used by one run after another. Nothing of a
+// run stays in them.
+var varsOf = sync.Pool{New: func() any { return make(map[string]any, 16) }}
+
 // newSession begins a run.
 func (f *compiled) newSession(ctx context.Context, lease *accounts.Lease) *Session {
 	s := &Session{
 		flow: f, lease: lease, start: time.Now(), traceID: randomHex(16),
-		vars: make(map[string]any, 16), captured: map[string]bool{}, timing: &timing{}, sampled: f.sampled(),
+		vars: varsOf.Get().(map[string]any), captured: map[string]bool{}, timing: &timing{}, sampled: f.sampled(),
 	}
 	s.vars["check"] = f.check.Name
 	s.vars["env"], s.vars["secrets"] = f.env, f.secrets
@@ -113,9 +121,8 @@ func randomHex(n int) string {
 // id of the step's span where traces are exported.
 func (s *Session) defaultHeader() http.Header {
 	h := make(http.Header, 8)
-	h.Set("User-Agent", s.flow.options.UserAgent)
-	h.Set("Accept", "application/json, */*;q=0.5")
-	h.Set("Traceparent", "00-"+s.traceID+"-"+s.spanID()+"-01")
+	one := [...]string{s.flow.options.UserAgent, "application/json, */*;q=0.5", "00-" + s.traceID + "-" + s.spanID() + "-01"}
+	h["User-Agent"], h["Accept"], h["Traceparent"] = one[0:1:1], one[1:2:2], one[2:3:3]
 	if name := s.flow.options.MarkerName; name != "" {
 		h.Set(name, s.flow.options.MarkerValue)
 	}
@@ -242,10 +249,22 @@ func (s *Session) seen(resp *http.Response) {
 			}
 		}
 	}
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+	if date, ok := s.date(resp.Header.Get("Date")); ok {
 		s.report.ClockSkew, s.report.HasClockSkew = date.Sub(time.Now().Truncate(time.Second)), true
 	}
 	s.notePause(resp)
+}
+
+// date reads a Date. The answers of a run are most often of one second.
+func (s *Session) date(text string) (time.Time, bool) {
+	if text != s.dateText || text == "" {
+		date, err := http.ParseTime(text)
+		if err != nil {
+			return date, false
+		}
+		s.dateText, s.dateRead = text, date
+	}
+	return s.dateRead, true
 }
 
 // eval evaluates an expression. What is not there is the target's fault, for
@@ -361,4 +380,9 @@ func (s *Session) redact(text string) string {
 func (s *Session) close() {
 	s.closeInbox()
 	s.wire.close()
+	if s.vars != nil {
+		clear(s.vars)
+		varsOf.Put(s.vars)
+		s.vars = nil
+	}
 }

@@ -64,7 +64,11 @@ func (t *timing) trace(ctx context.Context) context.Context {
 			t.do(func() {
 				t.stage, t.reused, t.conns = sending, info.Reused, t.conns+1
 				t.wrote = time.Time{}
-				t.remote, t.conn = info.Conn.RemoteAddr().String(), endedOf(info.Conn)
+				if t.conn = endedOf(info.Conn); t.conn != nil {
+					t.remote = t.conn.remote
+				} else {
+					t.remote = info.Conn.RemoteAddr().String()
+				}
 				if t.conns > t.allowed && t.stop != nil {
 					t.stop(errReplay)
 				}
@@ -215,7 +219,10 @@ func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, err
 		return nil, err
 	}
 	t.do(func() { t.stage, t.phases.Connect = sending, t.phases.Connect+time.Since(resolved) })
-	conn = &endedConn{Conn: conn}
+	if at := conn.RemoteAddr(); at != nil {
+		one = at.String()
+	}
+	conn = &endedConn{Conn: conn, remote: one}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.conns = append(w.conns, conn)

@@ -211,6 +211,10 @@ func setBody(req *http.Request, body []byte) {
 
 // url is where the request goes.
 func (r *RequestStep) url(s *Session) (*url.URL, error) {
+	if r.Request.fixed != nil && len(r.Query) == 0 {
+		to := *r.Request.fixed
+		return &to, nil
+	}
 	text, err := r.Request.URL.text(s, escapeInURL)
 	if err != nil {
 		return nil, err

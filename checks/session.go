@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	chance "math/rand/v2"
 	"mime"
 	"net/http"
 	"net/url"
@@ -89,9 +91,9 @@ type answer struct {
 var varsOf = sync.Pool{New: func() any { return make(map[string]any, 16) }}
 
 // newSession begins a run.
-func (f *compiled) newSession(ctx context.Context, lease *accounts.Lease) *Session {
+func (f *compiled) newSession(lease *accounts.Lease) *Session {
 	s := &Session{
-		flow: f, lease: lease, start: time.Now(), traceID: randomHex(16),
+		flow: f, lease: lease, start: time.Now(), traceID: uniqueHex() + uniqueHex(),
 		vars: varsOf.Get().(map[string]any), captured: map[string]bool{}, timing: &timing{}, sampled: f.sampled(),
 	}
 	s.vars["check"] = f.check.Name
@@ -103,13 +105,20 @@ func (f *compiled) newSession(ctx context.Context, lease *accounts.Lease) *Sessi
 	if config, s.report.Err = s.tlsConfig(); s.report.Err == nil {
 		s.report.Err = s.recall()
 	}
-	s.wire = newWire(ctx, config, f.secure, f.options)
+	s.wire = newWire(config, f.secure, f.options)
 	s.jar = newJar()
 	s.client = &http.Client{Transport: s.wire.transport, Jar: s.jar}
 	return s
 }
 
-// randomHex is n random bytes in hexadecimal digits.
+// uniqueHex is 16 hexadecimal digits by chance, for what has to be unique and not secret.
+func uniqueHex() string {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], chance.Uint64())
+	return hex.EncodeToString(b[:])
+}
+
+// randomHex is n random bytes in hexadecimal digits, which nobody can guess.
 func randomHex(n int) string {
 	b := make([]byte, n)
 	_, _ = rand.Read(b) // it never errs
@@ -133,7 +142,7 @@ func (s *Session) defaultHeader() http.Header {
 func (s *Session) spanID() string {
 	sent := &s.result.Sent
 	if sent.SpanID == "" {
-		sent.SpanID = randomHex(8)
+		sent.SpanID = uniqueHex()
 	}
 	return sent.SpanID
 }

@@ -368,7 +368,7 @@ func (s *Session) run(p *program) (any, error) {
 	if err == nil {
 		return v, nil
 	}
-	return nil, plainExprError(err)
+	return nil, plainExprError(err, p.Source().String())
 }
 
 // redact replaces every secret the run knows. The set is built when it is first

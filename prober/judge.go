@@ -46,6 +46,7 @@ type judged struct {
 	drill    Drill
 	drilling atomic.Bool // somebody has been told of drill, and not of its end
 	blaming
+	explaining
 }
 
 // NewJudge returns a judge of checks that have never run. When the state of a
@@ -186,6 +187,9 @@ func (j *Judge) observe(g *judged, r *Run) {
 		j.endDrill(g, time.Now())
 	}
 	if change, changed := g.observe(r); changed {
+		if g.group && change.From == detect.Firing && change.To != detect.Firing {
+			j.explainMembers(change.Check)
+		}
 		for _, f := range j.changed {
 			f(change)
 		}
@@ -317,6 +321,7 @@ func (g *judged) observe(r *Run) (StateChange, bool) {
 			g.blipEnd = end.Add(g.check.Objective.Blip)
 		}
 		g.keep(r, g.group, g.detector.ChangePoint())
+		g.explaining.observe(failed, judgement.After == detect.Firing)
 	}
 	change := StateChange{Check: g.check, From: before, To: g.state(), At: end, Step: opened}
 	paged := judgement.Changed() && judgement.After == detect.Firing // as it may be for what was let in already
@@ -354,6 +359,7 @@ func (g *judged) at(now time.Time) CheckStatus {
 	s.Evidence, s.Recovery = d.Evidence(), d.Recovery()
 	s.ChangePoint, s.Bursts = d.ChangePoint(), d.Bursts()
 	s.ConfirmLeft = g.budget.Left(now)
+	s.Explained = g.explained
 	if s.State != detect.Healthy {
 		s.Blame = g.find(s.ChangePoint, now)
 	}

@@ -32,6 +32,9 @@ type CheckStatus struct {
 	// the check is suspect or firing; it may be some seconds old. It is zero while
 	// the check is healthy.
 	Blame detect.Finding
+	// Explained says that the check is firing, was when the page of its group ended, which
+	// has told of it, and has had one failed run since then at the most: it needs no page.
+	Explained bool
 	// Confirmed is how many confirming runs were made, and ConfirmLeft how many
 	// more may be; both are 0 for a check that does not confirm.
 	Confirmed   uint64

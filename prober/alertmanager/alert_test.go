@@ -89,6 +89,7 @@ func kinds(now time.Time) []prober.CheckStatus {
 			State: detect.Firing, Evidence: 1.3, Since: now.Add(-time.Minute), Ratios: ratios, Blame: blame,
 			FailOpens: []prober.FailOpen{{Step: "login", Since: now.Add(3 * time.Second), Last: now.Add(3 * time.Second)}}},
 		{Check: check("group:identity", "identity", map[string]string{"team": "identity"}), State: detect.Firing, Since: now},
+		{Check: check("well-soon", "identity", map[string]string{"team": "identity"}), State: detect.Firing, Evidence: 1.2, Since: now, Ratios: ratios, Explained: true},
 		{Check: check("transfer", "", nil), State: detect.Suspect, Evidence: 0.1, Ratios: ratios, Blame: detect.Finding{Runs: 9}},
 		{Check: check("cards", "", map[string]string{"team": "payments\xff"}),
 			Thresholds: []prober.ThresholdStatus{limit("page", true), limit("", true), limit("warning", false)}},

@@ -36,6 +36,7 @@ func (n *Notifier) alertsOf(s *prober.CheckStatus, now time.Time) (all []alert) 
 	team, severity := c.Labels["team"], c.Labels["severity"]
 	switch {
 	case len(s.FailOpens) > 0 && s.Evidence < 1: // it fires for a fail-open alone, which is an alert of its own
+	case s.Explained: // its group's page has told of it
 	case s.State == detect.Firing:
 		all = append(all, n.alert(nameFiring, s.Since,
 			map[string]string{"check": c.Name, "team": team, "group": c.Group, "severity": or(severity, "page")},

@@ -43,7 +43,8 @@ type judged struct {
 	open     openings  // what was let in that must be refused, while that stands; none of a group
 	since    time.Time // of the last change of the state; zero before
 	drill    Drill
-	drilling bool // somebody has been told of drill, and not of its end
+	drilling bool      // somebody has been told of drill, and not of its end
+	members  []*judged // of a group
 	blaming
 }
 
@@ -76,12 +77,14 @@ func (j *Judge) ReplaceChecks(checks []*Check) {
 	for _, c := range checks {
 		all = append(all, j.goOn(c, known.of(c), epoch, false))
 	}
-	for _, group := range Groups(checks) {
-		all = append(all, j.goOn(group.Check, group.Params(), epoch, true))
-	}
 	byName := map[string]*judged{}
 	for _, g := range all {
 		byName[g.check.Name] = g
+	}
+	for _, group := range Groups(checks) {
+		g := j.goOn(group.Check, group.Params(), epoch, true)
+		g.setMembers(group.Members, byName)
+		all, byName[g.check.Name] = append(all, g), g
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -309,6 +312,7 @@ func (g *judged) observe(r *Run) (StateChange, bool) {
 	if !g.group { // a group is judged by rates alone
 		opened = g.open.observe(r)
 	}
+	g.detector.Hold(g.holds())
 	judgement := g.detector.Observe(end, failed)
 	if g.counted = judgement.Counted; g.counted {
 		if failed {

@@ -328,3 +328,44 @@ func TestBurstsWithoutBlip(t *testing.T) {
 		t.Errorf("got %+v, want a burst of 2 runs and no length, outgrown", b)
 	}
 }
+
+// A detector that is held fires on, and is healthy with the first run that passes once it
+// is not. A failed run sets it back, and it can be put aside at any time.
+func TestHold(t *testing.T) {
+	p := DefaultObjective.Params(10 * time.Second)
+	d, at := New(p), time.Now()
+	observe := func(n int, failed bool) {
+		for range n {
+			at = at.Add(time.Minute)
+			d.Observe(at, failed)
+			if recovery := d.Recovery(); recovery < 0 || recovery >= 1 {
+				t.Fatalf("the recovery is %v", recovery)
+			}
+			if err := New(p).Restore(d.Snapshot()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	d.Hold(true)
+	observe(10, true)
+	observe(5000, false)
+	if d.State() != Firing {
+		t.Errorf("it is %v while it is held", d.State())
+	}
+	observe(1, true)
+	d.Hold(false)
+	observe(1, false)
+	if d.State() != Firing {
+		t.Errorf("after a failed run it is %v", d.State())
+	}
+	d.Hold(true)
+	observe(1000, false)
+	d.Hold(false)
+	if observe(1, false); d.State() != Healthy {
+		t.Errorf("it is %v once it is not held", d.State())
+	}
+	d.Hold(true)
+	if observe(10, true); d.State() != Firing {
+		t.Errorf("it is %v after another outage", d.State())
+	}
+}

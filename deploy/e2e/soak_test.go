@@ -26,7 +26,7 @@ var soakFor = flag.Duration("soak", 0, "for how long TestSoak goes on")
 // A soak is a daemon of 200 checks with everything around it real but the people: banks that
 // break, a Prometheus with the shipped rules, an Alertmanager that is away at times.
 type soak struct {
-	begun, started, ready                      time.Time // of the test; of the daemon, and when it was
+	begun, started, ready, stopped             time.Time // of the test; of the daemon, when it was, and when it was told to end
 	bank, edge, prober, prom, manager          string    // addresses
 	dir, state, pause                          string
 	config                                     *soakConfig
@@ -319,7 +319,7 @@ func (s *soak) failOpen(t *testing.T) {
 	tr.must = nil
 	arrived := func() (n [3]int) {
 		now := time.Now()
-		return [3]int{s.direct.count(name, "refused", tr.began.Add(-time.Second), now), s.inbox.between("security-page", name, "refused", "firing", tr.began, now),
+		return [3]int{s.direct.count(name, "refused", tr.began, now), s.inbox.between("security-page", name, "refused", "firing", tr.began, now),
 			s.inbox.between("identity-page", name, "refused", "firing", tr.began, now)}
 	}
 	eventually(t, time.Minute, "the page of a fail-open", func() error {

@@ -30,12 +30,12 @@ func (s *soak) holdBooks(t *testing.T) {
 		}
 		return nil
 	})
-	stopped := time.Now()
+	s.stopped = time.Now()
 	s.daemon.stop(t)
 	if code := s.daemon.cmd.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("it ended with %d", code)
 	}
-	s.holdClock(t, stopped, time.Now())
+	s.holdClock(t, time.Now())
 	s.holdHistory(t)
 	s.log.look(func() {
 		if len(s.log.leaked) > 0 {
@@ -151,7 +151,7 @@ func (s *soak) holdBank(t *testing.T) {
 
 // holdClock holds the due times of each check that was always there, as the log has them,
 // against the time that has passed: from the start, or a little later, to the end.
-func (s *soak) holdClock(t *testing.T, stopped, ended time.Time) {
+func (s *soak) holdClock(t *testing.T, ended time.Time) {
 	every := map[string]time.Duration{"retail": 50 * time.Millisecond, "refused": time.Second}
 	s.log.look(func() {
 		due, runs := 0, 0
@@ -165,7 +165,7 @@ func (s *soak) holdClock(t *testing.T, stopped, ended time.Time) {
 				e = 2 * time.Second
 			}
 			c := s.log.of(check)
-			n, least, most := c.due(), int(stopped.Sub(s.ready)/e)-1, int(ended.Sub(s.started)/e)+1
+			n, least, most := c.due(), int(s.stopped.Sub(s.ready)/e)-1, int(ended.Sub(s.started)/e)+1
 			if n < least || n > most {
 				t.Errorf("%s: %d due times, want %d to %d, one each %v", check, n, least, most, e)
 			}

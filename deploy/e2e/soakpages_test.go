@@ -36,10 +36,12 @@ type soakDirect struct {
 	told map[string]*soakTold // by alert, check and beginning
 }
 
+// A soakTold is an alert of one beginning. One that fires again within a minute of its end,
+// before that was told, goes on.
 type soakTold struct {
 	alert, check string
-	at, starts   time.Time // when it came first; when it began, as it says
-	ended        bool
+	fired        []time.Time // when it was told to fire
+	ended        bool        // as it was told last
 }
 
 func newSoakDirect(t *testing.T) *soakDirect {
@@ -73,22 +75,38 @@ func (d *soakDirect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for _, a := range all {
 		key := fmt.Sprint(a.Labels["alertname"], a.Labels["check"], a.StartsAt.UnixNano())
 		if d.told[key] == nil {
-			d.told[key] = &soakTold{alert: a.Labels["alertname"], check: a.Labels["check"], at: time.Now(), starts: a.StartsAt}
+			d.told[key] = &soakTold{alert: a.Labels["alertname"], check: a.Labels["check"]}
 		}
-		d.told[key].ended = d.told[key].ended || a.EndsAt.Before(time.Now())
+		told, now := d.told[key], time.Now()
+		if told.ended = a.EndsAt.Before(now); !told.ended {
+			told.fired = append(told.fired, now)
+		}
 	}
 }
 
-// count is how many pages of a check began within a time, as it was told directly.
+// count is how many pages of a check there were within a time, as it was told directly.
 func (d *soakDirect) count(alert, check string, from, to time.Time) (n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, a := range d.told {
-		if a.alert == alert && a.check == check && a.starts.After(from) && a.starts.Before(to) {
+		within := func(at time.Time) bool { return at.After(from) && at.Before(to) }
+		if a.alert == alert && a.check == check && slices.ContainsFunc(a.fired, within) {
 			n++
 		}
 	}
 	return n
+}
+
+// open are the alerts that were told to fire before a time, and never to be over.
+func (d *soakDirect) open(before time.Time) (names []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, a := range d.told {
+		if !a.ended && a.fired[len(a.fired)-1].Before(before) {
+			names = append(names, a.alert+" of "+a.check)
+		}
+	}
+	return names
 }
 
 // between is how many notifications of an alert of a check a receiver has had within a time.
@@ -163,6 +181,10 @@ func (s *soak) holdPages(t *testing.T) {
 			}
 		}
 	})
+	// What fires is told each minute, and for a minute after its end nothing is.
+	if open := s.direct.open(s.stopped.Add(-3 * time.Minute)); len(open) > 0 {
+		t.Errorf("%q were told directly, and never their end", open)
+	}
 	beside := map[string]int{}
 	for _, a := range s.inbox.all() {
 		name := a.Labels["alertname"]

@@ -80,13 +80,7 @@ func (l *loader) compileFlow(src *source) *compiled {
 		env: l.env(), redactor: secret.NewRedactor(), check: &prober.Check{Name: flow.Name, About: flow.About},
 		signers: map[signerKey]*jose.Signer{}, proofKeys: map[signerKey]*dpop.Key{}, certificates: map[signerKey]*tls.Certificate{},
 	}
-	l.vetName(src)
-	f.check.Labels = vetLabels(src)
-	vetEnvironment(src, f)
-	f.check.Schedule = vetSchedule(src)
-	f.check.Objective = vetObjective(src)
-	f.check.Group = l.vetGroup(src, f.check.Objective)
-	f.check.Thresholds = vetThresholds(src)
+	l.outline(src, f)
 	s := newScope(doc)
 	s.flow = f
 	l.scopeOfAccounts(src, f, s)

@@ -145,7 +145,7 @@ func Load(paths []string, options Options) (*Config, error) {
 			return c, err
 		}
 	}
-	return nil, Mistakes{{File: strings.Join(paths, " "), Message: "the files change while they are read; want them written elsewhere, and put in place at once"}}
+	return nil, filesChange(paths)
 }
 
 // A loader is the state of one Load.
@@ -194,7 +194,7 @@ func (l *loader) load(paths []string) (*Config, error) {
 		l.mistakes = append(l.mistakes, src.doc.Mistakes...)
 	}
 	if len(l.mistakes) == 0 && len(flows) == 0 {
-		l.mistakes = Mistakes{{File: strings.Join(paths, " "), Message: "no flow here; a flow has a name, a target and steps"}}
+		l.mistakes = noFlow(paths)
 	}
 	if err := l.mistakes.Err(); err != nil {
 		return nil, err

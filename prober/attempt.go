@@ -15,30 +15,43 @@ import (
 // The run ends early when ctx does, whose cause is then [ErrShutdown], or after
 // the schedule's timeout, with [ErrTimeout].
 func (l *loop) attempt(ctx context.Context, due time.Time, confirm bool) (*Run, MissReason) {
-	start, check := time.Now(), l.check() // one check from the beginning of a run to its end
-	a, miss, err := l.begin(check, start, confirm)
+	run, a, miss := l.open(due, time.Now(), confirm)
 	if miss != "" {
 		return nil, miss
 	}
-	l.runBegan()
-	run := &Run{Check: check, Seq: l.seq.Add(1), Due: due, Start: start, Account: a.Account, Confirm: confirm}
-	if err == nil {
-		run.Report = l.probe(ctx, check, a)
-	} else {
-		run.Err = err
+	if run.Err == nil {
+		run.Report = l.probe(ctx, run.Check, a)
 	}
+	l.close(ctx, run, a, time.Now())
+	return run, ""
+}
+
+// open begins a run at start, whose probe is then to be made, unless it has an error
+// already. If there is nothing to make it with, it returns the reason instead.
+func (l *loop) open(due, start time.Time, confirm bool) (*Run, Attempt, MissReason) {
+	check := l.check() // one check from the beginning of a run to its end
+	a, miss, err := l.begin(check, start, confirm)
+	if miss != "" {
+		return nil, a, miss
+	}
+	l.runBegan()
+	return &Run{Check: check, Seq: l.seq.Add(1), Due: due, Start: start, Account: a.Account, Confirm: confirm,
+		Report: Report{Err: err}}, a, ""
+}
+
+// close settles a run whose probe has ended at now.
+func (l *loop) close(ctx context.Context, run *Run, a Attempt, now time.Time) {
 	run.Took = run.Report.Took
 	if run.Took <= 0 {
-		run.Took = time.Since(start)
+		run.Took = now.Sub(run.Start)
 	}
-	if err := check.vet(&run.Report); err != nil {
+	if err := run.Check.vet(&run.Report); err != nil {
 		run.Err = err
 	}
 	run.Outcome = run.Report.Outcome()
 	l.excuseRun(ctx, run)
 	l.release(a, run)
 	l.runEnded(run)
-	return run, ""
 }
 
 // excuseRun makes a failed run an errored one where the fault is found to be ours. What
@@ -70,9 +83,13 @@ func (l *loop) begin(c *Check, now time.Time, confirm bool) (a Attempt, miss Mis
 	return a, miss, err
 }
 
-func (l *loop) probe(ctx context.Context, c *Check, a Attempt) (report Report) {
+func (l *loop) probe(ctx context.Context, c *Check, a Attempt) Report {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Schedule.Timeout, ErrTimeout)
 	defer cancel()
+	return l.probeIn(ctx, a)
+}
+
+func (l *loop) probeIn(ctx context.Context, a Attempt) (report Report) {
 	defer l.recovered("probe", &report.Err)
 	return a.Probe(ctx)
 }

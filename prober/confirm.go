@@ -1,8 +1,6 @@
 package prober
 
 import (
-	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -51,31 +49,16 @@ func (l *loop) confirmAt(now, due time.Time) (time.Time, bool) {
 	return at, ok && over.Before(due)
 }
 
-// confirm makes a confirming run.
-func (l *loop) confirm(ctx context.Context, inFlight *sync.WaitGroup, due time.Time) {
-	l.begun()
+// confirm begins a confirming run.
+func (l *loop) confirm(now time.Time) beginning {
+	l.begun(now)
 	l.underWay.Add(1)
-	inFlight.Go(func() {
-		l.slots <- struct{}{} // at once: the run before has been observed, and is giving its slot back
-		defer func() {
-			<-l.slots
-			l.underWay.Add(-1) // after the slot: who sees zero finds the slot free
-		}()
-		run, miss := l.attempt(ctx, due, true)
-		if miss != "" {
-			l.held.Store(true) // until something was observed: it is not to be had for the asking
-			l.unseen.Add(-1)
-			l.tell(event{missed: Missed{Check: l.check(), Reason: miss, N: 1, At: time.Now(), Confirm: true}})
-			return
-		}
-		l.took.Store(int64(time.Since(run.Start)))
-		l.tell(event{run: run, seen: l.seen})
-	})
+	return beginning{now, confirmSlot}
 }
 
 // begun is called by the loop's goroutine for each run that it begins.
-func (l *loop) begun() {
-	l.last = time.Now()
+func (l *loop) begun(now time.Time) {
+	l.last = now
 	l.unseen.Add(1)
 }
 

@@ -55,7 +55,8 @@ func (j *Judge) Drill(name string, length time.Duration, now time.Time) (Drill, 
 	if !g.drill.On(now) {
 		g.drill.Since = now
 	}
-	g.drill.Until, g.drilling = now.Add(length), true
+	g.drill.Until = now.Add(length)
+	g.drilling.Store(true)
 	change := DrillChange{g.check, g.drill, true, now}
 	g.mu.Unlock()
 	j.tellDrill(change)
@@ -80,9 +81,9 @@ func (j *Judge) EndDrill(name string, now time.Time) error {
 // endDrill tells of a drill that is over, once.
 func (j *Judge) endDrill(g *judged, now time.Time) {
 	g.mu.Lock()
-	over := g.drilling && !g.drill.On(now)
+	over := g.drilling.Load() && !g.drill.On(now)
 	if over {
-		g.drilling = false
+		g.drilling.Store(false)
 	}
 	change := DrillChange{g.check, g.drill, false, now}
 	g.mu.Unlock()

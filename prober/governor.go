@@ -80,13 +80,18 @@ func (g *governor) observe(outcome Outcome, r *Report, end time.Time) (released 
 // it is not.
 func (g *governor) governed(firing bool) PaceReason {
 	switch {
-	case g.why != "" || !firing:
+	case g.why != "" || !firing || !g.overwhelmed():
 	case g.overloaded:
 		g.why = PaceOverloaded
-	case g.counted >= governWindow && g.failures() > governAbove:
+	default:
 		g.why = PaceFailing
 	}
 	return g.why
+}
+
+// overwhelmed reports whether the target is, so that a check which is firing is governed.
+func (g *governor) overwhelmed() bool {
+	return g.overloaded || g.counted >= governWindow && g.failures() > governAbove
 }
 
 func (g *governor) failures() (n int) {

@@ -99,28 +99,3 @@ func vetGroups(checks []*Check) (errs []error) {
 	}
 	return errs
 }
-
-// setMembers tells the judge of a group which checks are its.
-func (g *judged) setMembers(of []*Check, byName map[string]*judged) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.members = nil
-	for _, c := range of {
-		g.members = append(g.members, byName[c.Name])
-	}
-}
-
-// holds reports whether a check of the group fires by its rate. The group has seen enough
-// of an end sooner than each of its checks; but its page is what keeps theirs back, so
-// that it would be followed by one for each check, of an outage that is over. It holds
-// g.mu, and takes that of the members: nobody does it the other way round.
-func (g *judged) holds() bool {
-	if !g.group || g.detector.State() != detect.Firing {
-		return false
-	}
-	return slices.ContainsFunc(g.members, func(m *judged) bool {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		return m.detector.State() == detect.Firing
-	})
-}

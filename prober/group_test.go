@@ -2,7 +2,6 @@ package prober
 
 import (
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -101,54 +100,6 @@ func TestGroupInMetrics(t *testing.T) {
 	if got := judge.Status(judge.Groups()[0], time.Now()).Counts; got != (Counts{Failed: 1, Missed: 2}) {
 		t.Errorf("got %+v", got)
 	}
-}
-
-// The page of a group ends with those of its checks, none of which is left to be told of an
-// outage that is over, though the group alone has seen enough of its end much sooner.
-func TestGroupEndsLast(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		checks := grouped("a", "b", "c", "d")
-		for _, c := range checks {
-			c.Objective.Blip = 0
-		}
-		var changes []string
-		judge, err := NewJudge(checks, func(s StateChange) {
-			if s.To != detect.Suspect && s.From != s.To {
-				changes = append(changes, s.Check.Name+" "+s.To.String())
-			}
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		alone := detect.New(Groups(checks)[0].Params())
-		var enough, over time.Time
-		for i := range 1000 {
-			time.Sleep(10 * time.Second)
-			for _, c := range checks {
-				r := &Run{Check: c, Start: time.Now(), Outcome: Passed}
-				if i < 20 {
-					r.Outcome, r.Report = Failed, failure1(ReasonStatus5xx)
-				}
-				before := len(changes)
-				if alone.Observe(r.End(), r.Outcome == Failed); i > 20 && enough.IsZero() && alone.State() == detect.Healthy {
-					enough = r.End()
-				}
-				if judge.ObserveRun(r); len(changes) > before {
-					over = r.End()
-				}
-			}
-			if i == 200 {
-				judge.ReplaceChecks(checks) // they go on
-			}
-		}
-		want := []string{"group:identity firing", "a firing", "b firing", "c firing", "d firing", "a healthy", "b healthy", "c healthy", "d healthy", "group:identity healthy"}
-		if !slices.Equal(changes, want) {
-			t.Errorf("got %q\nwant %q", changes, want)
-		}
-		if late := over.Sub(enough); late < 20*time.Minute {
-			t.Errorf("the group has seen enough %v before: it shows nothing", late)
-		}
-	})
 }
 
 // A failure of one flow alone is blamed on it.

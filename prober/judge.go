@@ -3,6 +3,7 @@ package prober
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/authprober/authprober/prober/detect"
@@ -43,9 +44,9 @@ type judged struct {
 	open     openings  // what was let in that must be refused, while that stands; none of a group
 	since    time.Time // of the last change of the state; zero before
 	drill    Drill
-	drilling bool      // somebody has been told of drill, and not of its end
-	members  []*judged // of a group
+	drilling atomic.Bool // somebody has been told of drill, and not of its end
 	blaming
+	explaining
 }
 
 // NewJudge returns a judge of checks that have never run. When the state of a
@@ -77,14 +78,12 @@ func (j *Judge) ReplaceChecks(checks []*Check) {
 	for _, c := range checks {
 		all = append(all, j.goOn(c, known.of(c), epoch, false))
 	}
+	for _, group := range Groups(checks) {
+		all = append(all, j.goOn(group.Check, group.Params(), epoch, true))
+	}
 	byName := map[string]*judged{}
 	for _, g := range all {
 		byName[g.check.Name] = g
-	}
-	for _, group := range Groups(checks) {
-		g := j.goOn(group.Check, group.Params(), epoch, true)
-		g.setMembers(group.Members, byName)
-		all, byName[g.check.Name] = append(all, g), g
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -103,7 +102,8 @@ func (j *Judge) goOn(c *Check, params detect.Params, epoch time.Time, group bool
 			defer before.mu.Unlock()
 			g.goOnOpen(before)
 			g.retire()
-			g.drill, g.drilling = before.drill, before.drilling
+			g.drill = before.drill
+			g.drilling.Store(before.drilling.Load())
 		}
 		return g
 	}
@@ -185,8 +185,13 @@ func (j *Judge) ObserveRun(r *Run) {
 }
 
 func (j *Judge) observe(g *judged, r *Run) {
-	j.endDrill(g, time.Now())
+	if g.drilling.Load() {
+		j.endDrill(g, time.Now())
+	}
 	if change, changed := g.observe(r); changed {
+		if g.group && change.From == detect.Firing && change.To != detect.Firing {
+			j.explainMembers(change.Check)
+		}
 		for _, f := range j.changed {
 			f(change)
 		}
@@ -312,13 +317,13 @@ func (g *judged) observe(r *Run) (StateChange, bool) {
 	if !g.group { // a group is judged by rates alone
 		opened = g.open.observe(r)
 	}
-	g.detector.Hold(g.holds())
 	judgement := g.detector.Observe(end, failed)
 	if g.counted = judgement.Counted; g.counted {
 		if failed {
 			g.blipEnd = end.Add(g.check.Objective.Blip)
 		}
 		g.keep(r, g.group, g.detector.ChangePoint())
+		g.explaining.observe(failed, judgement.After == detect.Firing)
 	}
 	change := StateChange{Check: g.check, From: before, To: g.state(), At: end, Step: opened}
 	paged := judgement.Changed() && judgement.After == detect.Firing // as it may be for what was let in already
@@ -356,6 +361,7 @@ func (g *judged) at(now time.Time) CheckStatus {
 	s.Evidence, s.Recovery = d.Evidence(), d.Recovery()
 	s.ChangePoint, s.Bursts = d.ChangePoint(), d.Bursts()
 	s.ConfirmLeft = g.budget.Left(now)
+	s.Explained = g.explained
 	if s.State != detect.Healthy {
 		s.Blame = g.find(s.ChangePoint, now)
 	}

@@ -20,6 +20,7 @@ type loop struct {
 	excuse    func(context.Context, *Run) error // see Options.Excuse; may be nil
 	confirmer Confirmer                         // nil where the check does not confirm
 	grace     time.Duration                     // see Options.Grace
+	due       time.Time                         // the next due time; the loop's own goroutine has it
 	stuck     bool                              // a line says so; the loop's own goroutine has it
 	cancel    func()                            // ends the schedule, and no run; nil before the loop runs
 	idle      chan struct{}                     // closed when no due time is met any more
@@ -48,74 +49,104 @@ func (l *loop) run(ctx, runs context.Context, start time.Time) {
 	defer close(l.idle)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	schedule := l.check().Schedule // that of every check that may come
-	due := start.Add(schedule.Offset(l.check().Name))
+	l.startAt(start)
 	for ctx.Err() == nil {
-		at, missed := schedule.Next(due, time.Now())
-		if missed > 0 {
-			l.missed(MissLate, missed)
+		begun, wait := l.turn(time.Now())
+		if begun.slot != noSlot {
+			inFlight.Go(func() { l.make(runs, begun) })
 		}
-		due = at
-		if now := time.Now(); now.Before(due) {
-			wait := due.Sub(now)
-			if again := l.look(now); again > 0 {
-				wait = min(wait, again)
-			}
-			if at, ok := l.confirmAt(now, due); ok {
-				if !at.After(now) {
-					l.confirm(runs, &inFlight, now)
-					continue
-				}
-				wait = min(wait, at.Sub(now))
-			}
-			l.sleeps(wait)
-			timer.Reset(wait)
-			select {
-			case <-timer.C:
-			case <-l.wake:
-			case <-l.poke:
-			case <-ctx.Done():
-			}
-			continue // look again: one may wake late
+		if wait == 0 {
+			continue
 		}
-		l.meet(runs, &inFlight, due)
-		due = due.Add(schedule.Every)
+		l.sleeps(wait)
+		timer.Reset(wait)
+		select {
+		case <-timer.C:
+		case <-l.wake:
+		case <-l.poke:
+		case <-ctx.Done():
+		}
 	}
+}
+
+// startAt sets the first due time of a schedule that starts then.
+func (l *loop) startAt(start time.Time) {
+	c := l.check()
+	l.due = start.Add(c.Schedule.Offset(c.Name))
+}
+
+// A beginning is a run that is to be made now, and how it comes to its slot.
+type beginning struct {
+	due  time.Time
+	slot slot
+}
+
+type slot uint8
+
+const (
+	noSlot      slot = iota // there is no run to be made
+	ownSlot                 // it has been taken
+	nextSlot                // a confirming run has it, which has to end first
+	confirmSlot             // it is free; the run is a confirming one
+)
+
+// turn does what is to be done at now: it meets the next due time, or begins a confirming
+// run. It returns the run that somebody is to make, if there is one, and for how long
+// there is nothing else to do, unless the loop is woken or poked; zero for none. The
+// loop's own goroutine calls it.
+func (l *loop) turn(now time.Time) (begun beginning, wait time.Duration) {
+	schedule := l.check().Schedule // that of every check that may come
+	at, missed := schedule.Next(l.due, now)
+	if missed > 0 {
+		l.missed(MissLate, missed, now)
+	}
+	l.due = at
+	if !now.Before(at) {
+		l.due = at.Add(schedule.Every)
+		return l.meet(at, now), 0
+	}
+	wait = at.Sub(now)
+	if again := l.look(now); again > 0 {
+		wait = min(wait, again)
+	}
+	if confirm, ok := l.confirmAt(now, at); ok {
+		if !confirm.After(now) {
+			return l.confirm(now), 0
+		}
+		wait = min(wait, confirm.Sub(now))
+	}
+	return beginning{}, wait // and then look again: one may wake late
 }
 
 // meet begins a run, if the check keeps its schedule and there is room for one more
 // at once, or will be once a confirming run has ended.
-func (l *loop) meet(ctx context.Context, inFlight *sync.WaitGroup, due time.Time) {
-	if why := l.hold(time.Now()); why != "" {
-		l.missed(why, 1)
-		return
+func (l *loop) meet(due, now time.Time) beginning {
+	if why := l.hold(now); why != "" {
+		l.missed(why, 1, now)
+		return beginning{}
 	}
 	late := l.underWay.Load() > 0 && !l.waiting.Load() // before looking for room: see confirm
 	select {
 	case l.slots <- struct{}{}:
 		l.stuck = false
-		l.begun()
-		inFlight.Go(func() { l.make(ctx, due) })
+		l.begun(now)
+		return beginning{due, ownSlot}
 	default:
 		if !late {
-			l.missed(l.overlap(), 1)
-			return
+			l.missed(l.overlap(now), 1, now)
+			return beginning{}
 		}
 		l.waiting.Store(true)
-		l.begun()
-		inFlight.Go(func() {
-			l.slots <- struct{}{}
-			l.waiting.Store(false)
-			l.make(ctx, due)
-		})
+		l.begun(now)
+		return beginning{due, nextSlot}
 	}
 }
 
 // overlap says why there is no room for a run: those before still go on, or the youngest
 // of them should long be over, and so should all of them.
-func (l *loop) overlap() MissReason {
+func (l *loop) overlap(now time.Time) MissReason {
 	s := l.check().Schedule
-	if time.Since(l.last) <= s.Timeout+s.Cleanup+l.grace {
+	if now.Sub(l.last) <= s.Timeout+s.Cleanup+l.grace {
 		return MissOverlap
 	}
 	if !l.stuck {
@@ -125,25 +156,48 @@ func (l *loop) overlap() MissReason {
 	return MissStuck
 }
 
-// make makes a run of the schedule, and gives back its slot.
-func (l *loop) make(ctx context.Context, due time.Time) {
-	defer func() { <-l.slots }()
-	if ctx.Err() != nil { // it has waited for too long
+// make makes a run, and gives back its slot.
+func (l *loop) make(ctx context.Context, b beginning) {
+	switch b.slot {
+	case nextSlot:
+		l.slots <- struct{}{}
+		l.waiting.Store(false)
+	case confirmSlot:
+		l.slots <- struct{}{} // at once: the run before has been observed, and is giving its slot back
+	}
+	defer l.giveBack(b)
+	if ctx.Err() != nil && b.slot != confirmSlot { // it has waited for too long
 		now := time.Now()
-		l.tell(event{run: &Run{Check: l.check(), Seq: l.seq.Add(1), Due: due, Start: now,
+		l.tell(event{run: &Run{Check: l.check(), Seq: l.seq.Add(1), Due: b.due, Start: now,
 			Outcome: Aborted, Report: Report{Err: ErrShutdown}}})
 		return
 	}
-	run, miss := l.attempt(ctx, due, false)
+	run, miss := l.attempt(ctx, b.due, b.slot == confirmSlot)
+	l.made(b, run, miss, time.Now())
+}
+
+// made tells what came of a run that ended at now, or why there was none.
+func (l *loop) made(b beginning, run *Run, miss MissReason, now time.Time) {
+	confirm := b.slot == confirmSlot
 	if miss != "" {
+		if confirm {
+			l.held.Store(true) // until something was observed: it is not to be had for the asking
+		}
 		l.unseen.Add(-1)
-		l.missed(miss, 1)
+		l.tell(event{missed: Missed{Check: l.check(), Reason: miss, N: 1, At: now, Confirm: confirm}})
 		return
 	}
-	l.took.Store(int64(time.Since(run.Start)))
+	l.took.Store(int64(now.Sub(run.Start)))
 	l.tell(event{run: run, seen: l.seen})
 }
 
-func (l *loop) missed(reason MissReason, n int) {
-	l.tell(event{missed: Missed{Check: l.check(), Reason: reason, N: n, At: time.Now()}})
+func (l *loop) giveBack(b beginning) {
+	<-l.slots
+	if b.slot == confirmSlot {
+		l.underWay.Add(-1) // after the slot: who sees zero finds the slot free
+	}
+}
+
+func (l *loop) missed(reason MissReason, n int, now time.Time) {
+	l.tell(event{missed: Missed{Check: l.check(), Reason: reason, N: n, At: now}})
 }

@@ -22,6 +22,7 @@ func TestMetricsDoc(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		checks := goldenChecks()
 		checks[1].Schedule.Confirm, checks[1].Schedule.ConfirmBudget = time.Second, detect.DefaultBudget
+		checks[1].Group = "identity"
 		judge, m := judgeAndMetrics(t, checks)
 		for _, r := range goldenRuns(checks[0], time.Now()) {
 			judge.ObserveRun(r)

@@ -83,7 +83,8 @@ func (l *loop) look(now time.Time) (again time.Duration) {
 		is.From = l.standing.To
 		l.standing = is
 		l.standing.Check = nil // of which a reload makes another
-		l.tell(event{pace: &is})
+		told := is             // it alone goes to the heap
+		l.tell(event{pace: &told})
 	}
 	if is.Why == PaceTarget {
 		return is.Until.Sub(now)
@@ -93,7 +94,10 @@ func (l *loop) look(now time.Time) (again time.Duration) {
 
 // stands is where the check stands. A pause goes first: the governor is for what runs.
 func (l *loop) stands(now time.Time) PaceChange {
-	firing := l.firing != nil && l.firing()
+	l.mu.Lock()
+	asks := l.governor.overwhelmed()
+	l.mu.Unlock()
+	firing := asks && l.firing != nil && l.firing() // whom it asks has a lock of its own
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	is := PaceChange{Check: l.check(), To: PaceScheduled, At: now}

@@ -61,12 +61,20 @@ func TestPooledMetrics(t *testing.T) {
 		c := pooledCheck()
 		p := NewPooled(c, c.Objective.Params(5*time.Second), time.Now())
 		p.ObserveBatch(detect.Batch{From: time.Now(), To: time.Now(), Passed: 99, Failed: 1})
-		r := prometheus.NewRegistry()
-		m, err := NewPooledMetrics(r, func(now time.Time) []CheckStatus { return []CheckStatus{p.Status(now)} }, "1", "r", []string{"am:9093"})
+		r, ready := prometheus.NewRegistry(), false
+		m, err := NewPooledMetrics(r, func(now time.Time) []CheckStatus { return []CheckStatus{p.Status(now)} }, func() bool { return ready }, "1", "r", []string{"am:9093"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		m.ObserveNotification("am:9093", NotifyTimeout)
+		if n, err := testutil.GatherAndCount(r, "authprober_build_info"); n != 0 || err != nil {
+			t.Errorf("it is there before it is ready: %d, %v", n, err)
+		}
+		ready = true
+		if n, err := testutil.GatherAndCount(r, "authprober_build_info"); n != 1 || err != nil {
+			t.Errorf("it is not there: %d, %v", n, err)
+		}
+		m.ObserveReload(false, time.Now())
 		problems, err := testutil.GatherAndLint(r)
 		if err != nil || len(problems) > 0 {
 			t.Errorf("got %v, %v", problems, err)
@@ -80,6 +88,9 @@ authprober_check_info{check="all:login",team="identity"} 1
 authprober_check_state{check="all:login",state="firing"} 0
 authprober_check_state{check="all:login",state="healthy"} 1
 authprober_check_state{check="all:login",state="suspect"} 0
+# HELP authprober_config_last_reload_successful Whether the last attempt to load the configuration succeeded.
+# TYPE authprober_config_last_reload_successful gauge
+authprober_config_last_reload_successful 0
 # HELP authprober_objective_detect_ratio The smallest failure ratio that is worth a page.
 # TYPE authprober_objective_detect_ratio gauge
 authprober_objective_detect_ratio{check="all:login"} 0.02
@@ -88,7 +99,7 @@ authprober_objective_detect_ratio{check="all:login"} 0.02
 authprober_window_runs{check="all:login",window="1h"} 100
 authprober_window_runs{check="all:login",window="24h"} 100
 authprober_window_runs{check="all:login",window="5m"} 100
-`), "authprober_check_info", "authprober_check_state", "authprober_objective_detect_ratio", "authprober_window_runs", "authprober_runs_total")
+`), "authprober_check_info", "authprober_check_state", "authprober_objective_detect_ratio", "authprober_window_runs", "authprober_runs_total", "authprober_config_last_reload_successful")
 		if err != nil {
 			t.Error(err)
 		}

@@ -13,16 +13,39 @@ import (
 type PooledMetrics struct{ in *instruments }
 
 // NewPooledMetrics registers them. All is asked at each scrape how the checks stand, and
-// must name each once.
-func NewPooledMetrics(r prometheus.Registerer, all func(now time.Time) []CheckStatus, version, revision string, alertmanagers []string) (*PooledMetrics, error) {
+// must name each once. Before ready there is no build_info either, by which rules tell a
+// check that its prober has no longer from one that it does not know yet.
+func NewPooledMetrics(r prometheus.Registerer, all func(now time.Time) []CheckStatus, ready func() bool, version, revision string, alertmanagers []string) (*PooledMetrics, error) {
 	m := &PooledMetrics{in: newInstruments()}
 	m.in.buildInfo(version, revision)
+	m.ObserveReload(true, time.Now())
 	for _, name := range alertmanagers {
 		m.in.forAlertmanager(name)
 	}
 	info := pooledInfo(all)
-	return m, errors.Join(r.Register(newStatusCollector(all)), r.Register(info), r.Register(m.in.build),
-		r.Register(m.in.notified), r.Register(m.in.unnotified))
+	return m, errors.Join(r.Register(newStatusCollector(all)), r.Register(info), r.Register(collectedIf{m.in.build, ready}),
+		r.Register(m.in.notified), r.Register(m.in.unnotified), r.Register(m.in.reloadOK), r.Register(m.in.reloadAt))
+}
+
+// ObserveReload is [Metrics.ObserveReload].
+func (m *PooledMetrics) ObserveReload(ok bool, at time.Time) {
+	m.in.reloadOK.Set(one(ok))
+	if ok {
+		m.in.reloadAt.Set(unix(at))
+	}
+}
+
+// collectedIf is there only while somebody says so.
+type collectedIf struct {
+	prometheus.Collector
+	there func() bool
+}
+
+// Collect implements [prometheus.Collector].
+func (c collectedIf) Collect(ch chan<- prometheus.Metric) {
+	if c.there() {
+		c.Collector.Collect(ch)
+	}
 }
 
 // ObserveNotification is [Metrics.ObserveNotification].

@@ -18,7 +18,7 @@ type statusCollector struct {
 	evidence, recovery, state *prometheus.Desc
 	ratio, lower, upper, runs *prometheus.Desc
 	exceeded, blame, drill    *prometheus.Desc
-	failOpen                  *prometheus.Desc
+	failOpen, explained       *prometheus.Desc
 }
 
 func newStatusCollector(all func(now time.Time) []CheckStatus) *statusCollector {
@@ -40,6 +40,8 @@ func newStatusCollector(all func(now time.Time) []CheckStatus) *statusCollector 
 		exceeded: desc("threshold_exceeded",
 			"1 while the failure ratio is above the check's own plain limit, with its least number of runs.",
 			"check", "window", "severity"),
+		explained: desc("page_explained",
+			"1 while a firing check of a group needs no page: that of its group has told of it, which is over, and no second run has failed since.", "check"),
 		failOpen: desc("fail_open_standing",
 			"1 while it stands that the target has accepted what it must refuse, until runs in a row have shown that it refuses again: a page.", "check", "step"),
 		blame: desc("blame",
@@ -53,7 +55,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.evidence, c.recovery, c.state, c.ratio, c.lower, c.upper, c.runs, c.exceeded, c.failOpen, c.blame, c.drill} {
+	for _, d := range []*prometheus.Desc{c.evidence, c.recovery, c.state, c.ratio, c.lower, c.upper, c.runs, c.exceeded, c.failOpen, c.blame, c.drill, c.explained} {
 		ch <- d
 	}
 }
@@ -72,6 +74,9 @@ func (c *statusCollector) collect(ch chan<- prometheus.Metric, s *CheckStatus) {
 	send(c.evidence, s.Evidence, name)
 	send(c.recovery, s.Recovery, name)
 	send(c.drill, one(!s.Drill.Until.IsZero()), name)
+	if s.Check.member() {
+		send(c.explained, one(s.Explained), name)
+	}
 	for _, state := range detect.States {
 		send(c.state, one(s.State == state), name, state.String())
 	}

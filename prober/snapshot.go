@@ -27,6 +27,9 @@ type Snapshot struct {
 	// FailOpens are those that stand, and Since is when the state last changed.
 	FailOpens []FailOpen `json:"fail_opens,omitempty"`
 	Since     time.Time  `json:"since,omitzero"`
+	// Explained is that of [CheckStatus], and ExplainedFailed how many runs have failed since.
+	Explained       bool `json:"explained,omitempty"`
+	ExplainedFailed int  `json:"explained_failed,omitempty"`
 
 	// Evidence is that of the check after the run, and Counted says whether the run
 	// has moved it. Neither is kept.
@@ -59,6 +62,7 @@ func (g *judged) snapshot(s *Snapshot) {
 	*s = Snapshot{
 		Version: judgeVersion, At: g.seen.Round(0), Detector: g.detector.Snapshot(), Budget: g.budget,
 		LastPass: g.status.LastPass.Round(0), Epoch: g.epoch.Round(0), Windows: s.Windows[:0],
+		Explained: g.explained, ExplainedFailed: g.explaining.failed,
 		FailOpens: g.open.wall(), Since: g.since.Round(0), Evidence: g.detector.Evidence(), Counted: g.counted,
 	}
 	for i, length := range Windows {
@@ -100,6 +104,9 @@ func (j *Judge) Restore(c *Check, s Snapshot, now time.Time) error {
 		return fmt.Errorf("restoring %q: %w", c.Name, err)
 	}
 	g.since, g.seen = s.Since, s.At
+	if s.Explained && g.detector.State() == detect.Firing && c.member() {
+		g.explaining = explaining{explained: true, failed: max(0, s.ExplainedFailed)}
+	}
 	g.status.LastPass = s.LastPass
 	s.Budget.Limit = g.budget.Limit
 	g.budget = s.Budget

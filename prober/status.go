@@ -32,6 +32,9 @@ type CheckStatus struct {
 	// the check is suspect or firing; it may be some seconds old. It is zero while
 	// the check is healthy.
 	Blame detect.Finding
+	// Explained says that the check is firing, was when the page of its group ended, which
+	// has told of it, and has had one failed run since then at the most: it needs no page.
+	Explained bool
 	// Confirmed is how many confirming runs were made, and ConfirmLeft how many
 	// more may be; both are 0 for a check that does not confirm.
 	Confirmed   uint64
@@ -50,6 +53,8 @@ type CheckStatus struct {
 	// zero if there was none.
 	LastRun, LastFailed *Run
 	LastPass            time.Time
+	// Places are where the runs of a pooled check are made, by name; nil for any other.
+	Places []PlaceStatus
 }
 
 // Ratio returns the failure ratio over one of RatioWindows.
@@ -67,6 +72,8 @@ func (s *CheckStatus) Ratio(window time.Duration) Ratio {
 func (s *CheckStatus) BlameText() string {
 	said := openings(s.FailOpens).text()
 	switch {
+	case s.State != detect.Healthy && len(s.Places) > 1:
+		return PlacesText(s.Places)
 	case s.State == detect.Healthy || s.Blame.Runs == 0:
 		return said
 	case said == "":

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"os"
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
@@ -40,8 +41,13 @@ counts, gaps and what is read twice make no difference; the first value of a ser
 nothing, so let counters be there at zero.
 
 It keeps nothing: it begins with --replay, and goes on. An API that does not answer is asked
-again, and nothing is lost meanwhile. Every part of Prometheus' API that is used is a query
-of raw samples, such as logins_total[5m].
+again, and nothing is lost meanwhile; an answer with warnings, from which something is missing,
+for five minutes, and then what is missing is a gap. Every part of Prometheus' API that is
+used is a query of raw samples, such as logins_total[5m]. Of flows it reads name, labels,
+schedule and objective: their secrets, accounts and variables need not be there.
+
+SIGHUP has flows and --http-config read again, and the past with them. With any mistake in
+them, or an API that does not answer, all goes on as it was, and the log has it.
 
 --once judges the past that --replay names, prints how all stand, and ends with 1 if one is
 firing. With --json that is one object for each, in one line:
@@ -72,6 +78,8 @@ Ends with 2 if the command line or the configuration is wrong, with 3 if there i
 
 // aggregate judges once, or until ctx is done.
 func (a *app) aggregate(ctx context.Context, paths []string, flags *aggregateFlags) error {
+	hup, stop := hangups()
+	defer stop()
 	s, err := a.settings()
 	if err != nil {
 		return err
@@ -89,12 +97,14 @@ func (a *app) aggregate(ctx context.Context, paths []string, flags *aggregateFla
 	for _, w := range a.unknownVariables() {
 		log.Warn("configuration", zap.String("warning", w))
 	}
-	o.Log = log.Logger
-	return a.aggregateOn(ctx, o, s, log)
+	logs := prober.LogObserver{Log: log.Logger}
+	p := &pooling{log: log.Logger, changed: []func(prober.StateChange){logs.ObserveStateChange}}
+	p.load = func() (aggregate.Options, error) { return a.aggregated(paths, flags) }
+	return a.aggregateOn(ctx, p, o, s, log, hup)
 }
 
 // aggregateOn judges and serves until ctx is done.
-func (a *app) aggregateOn(ctx context.Context, o aggregate.Options, s settings, log logger) error {
+func (a *app) aggregateOn(ctx context.Context, p *pooling, o aggregate.Options, s settings, log logger, hup <-chan os.Signal) error {
 	listener, err := web.Listen(ctx, string(s.Listen))
 	if err != nil {
 		return err
@@ -104,32 +114,28 @@ func (a *app) aggregateOn(ctx context.Context, o aggregate.Options, s settings, 
 		listener.Close()
 		return err
 	}
-	logs := prober.LogObserver{Log: log.Logger}
-	o.Changed = append(o.Changed, logs.ObserveStateChange)
-	var notifier *alertmanager.Notifier
-	o.Changed = append(o.Changed, func(c prober.StateChange) {
-		if notifier != nil {
-			notifier.Changed(c)
-		}
-	})
-	agg := aggregate.New(o)
-	registry, metrics, err := aggregateMetrics(agg, daemonOptions{notify: notify}.alertmanagers())
-	if err != nil {
+	registry := prober.NewRegistry()
+	p.metrics, err = prober.NewPooledMetrics(registry, p.status, p.ready, version().Version, version().Revision, daemonOptions{notify: notify}.alertmanagers())
+	if err := errors.Join(err, registry.Register(p)); err != nil {
 		listener.Close()
 		return err
 	}
+	var notifier *alertmanager.Notifier
 	if notify != nil {
-		notify.Told = metrics.ObserveNotification
-		notify.Status = func() []prober.CheckStatus { return agg.Status(time.Now()) }
+		notify.Labels["job"] = cmp.Or(s.AlertLabels["job"], aggregateJob)
+		notify.Told = p.metrics.ObserveNotification
+		notify.Status = func() []prober.CheckStatus { return p.status(time.Now()) }
 		if notifier, err = alertmanager.New(*notify); err != nil {
 			listener.Close()
 			return err
 		}
+		p.changed = append(p.changed, notifier.Changed)
 	}
+	p.begin(o)
 	handler := web.Handler(web.Options{
 		Gatherer: registry,
-		Checks:   func() []prober.CheckStatus { return agg.Status(time.Now()) },
-		Ready:    agg.Ready,
+		Checks:   func() []prober.CheckStatus { return p.status(time.Now()) },
+		Ready:    p.ready,
 		Level:    log.level,
 		Version:  version().Version,
 		Log:      log.Logger,
@@ -138,23 +144,26 @@ func (a *app) aggregateOn(ctx context.Context, o aggregate.Options, s settings, 
 		zap.String("url", s.WebConfig.scheme()+"://"+metAt(listener)))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	p.supervisor = a.manager().supervises(p.alive, log.Logger)
+	said := p.supervisor.attend(ctx, aggregatingState, "Stopping")
 	var working sync.WaitGroup
-	working.Go(func() { agg.Run(ctx) })
+	working.Go(func() { p.run(ctx, hup) })
 	if notifier != nil {
-		working.Go(func() { tellWhenReady(ctx, agg, notifier) })
+		working.Go(func() { tellWhenReady(ctx, p.ready, notifier) })
 	}
 	err = web.Serve(ctx, listener, handler, string(s.WebConfig), log.Logger)
 	cancel()
 	working.Wait()
+	said()
 	log.Info("stopped", zap.Error(err))
 	return err
 }
 
 // tellWhenReady gives alerts directly, and none before it is known how the checks stand.
-func tellWhenReady(ctx context.Context, agg *aggregate.Aggregator, notifier *alertmanager.Notifier) {
+func tellWhenReady(ctx context.Context, ready func() bool, notifier *alertmanager.Notifier) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for !agg.Ready() {
+	for !ready() {
 		select {
 		case <-ctx.Done():
 			return
@@ -162,10 +171,4 @@ func tellWhenReady(ctx context.Context, agg *aggregate.Aggregator, notifier *ale
 		}
 	}
 	notifier.Run(ctx)
-}
-
-func aggregateMetrics(agg *aggregate.Aggregator, alertmanagers []string) (*prometheus.Registry, *prober.PooledMetrics, error) {
-	registry := prober.NewRegistry()
-	metrics, err := prober.NewPooledMetrics(registry, agg.Status, version().Version, version().Revision, alertmanagers)
-	return registry, metrics, errors.Join(err, registry.Register(agg))
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authprober/authprober/prober"
 )
 
 // fakePrometheus answers with what two instances count of the flow login, and of anything else
@@ -139,4 +141,51 @@ func leakyPrometheus(t *testing.T) (url, config string) {
 		}
 	}
 	return s.URL, config
+}
+
+// TestAggregateReadsEnoughAgain: it reads as much again as their evidence rests on.
+func TestAggregateReadsEnoughAgain(t *testing.T) {
+	for every, want := range map[time.Duration]time.Duration{
+		10 * time.Second: day, time.Minute: 50 * time.Hour, 5 * time.Minute: 7 * day, time.Hour: 7 * day,
+	} {
+		all := []*prober.Check{{Schedule: prober.Schedule{Every: time.Second}}, {Schedule: prober.Schedule{Every: every}}, {Schedule: prober.Schedule{Every: time.Second}}}
+		if got := past(all); got != want {
+			t.Errorf("every %v: the last %v, want %v", every, got, want)
+		}
+	}
+}
+
+// TestAggregateNames: each set of values has a name of its own.
+func TestAggregateNames(t *testing.T) {
+	for _, test := range []struct {
+		values []string
+		want   string
+	}{
+		{nil, "logins"}, {[]string{""}, "logins"}, {[]string{"", ""}, "logins"}, {[]string{"a/b"}, "a/b"}, {[]string{"a", "b"}, "a/b"},
+		{[]string{"a/b", "c"}, "a%2Fb/c"}, {[]string{"a", "b/c"}, "a/b%2Fc"}, {[]string{"a%2Fb", "c"}, "a%252Fb/c"}, {[]string{"", "b"}, "/b"},
+	} {
+		if got := nameOf(test.values, "logins"); got != test.want {
+			t.Errorf("%q: %s, want %s", test.values, got, test.want)
+		}
+	}
+}
+
+// TestAggregateWithoutSecrets: of a flow whose secrets, accounts and variables are nowhere it knows
+// enough; and it says so where an answer is not whole.
+func TestAggregateWithoutSecrets(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `{"status":"success","warnings":["a store is away"],"data":{"resultType":"matrix","result":[]}}`)
+	}))
+	t.Cleanup(s.Close)
+	got := invoke(t.Context(), nil, "aggregate", "--url", s.URL, "--once", "../../deploy/flows/retail-login.yaml")
+	const want = `STATE    CHECK             EVIDENCE  FAILED IN 24h  95 %  INSTANCES  RUNS TO A FALSE PAGE
+healthy  all:retail-login  0         no runs              1          259200
+`
+	if got.code != 0 || squeeze(got.stdout) != squeeze(want) || got.stderr != "warning: the answers come with warnings: something is missing from what is judged\n" {
+		t.Errorf("ended with %d:\n%s%s\nwant\n%s", got.code, got.stdout, got.stderr, want)
+	}
+	got = invoke(t.Context(), nil, "aggregate", "--url", s.URL, "--once", "--name", " ", "--runs", "a", "--failures", "b")
+	if got.code != 2 || !strings.Contains(got.stderr, "--name is empty, want one such as logins") {
+		t.Errorf("ended with %d: %s", got.code, got.stderr)
+	}
 }

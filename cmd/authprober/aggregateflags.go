@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -49,7 +50,7 @@ func (f *aggregateFlags) add(cmd *cobra.Command) {
 	flags.DurationVar(&f.blip, "blip", 0, "a burst of failures of --runs no longer than this `TIME` counts once")
 	flags.DurationVar(&f.every, "every", 15*time.Second, "read at this `INTERVAL`, and judge what was counted in it at once")
 	flags.DurationVar(&f.settle, "settle", 15*time.Second, "wait this `TIME` for the samples of an interval; later ones count in the next")
-	flags.DurationVar(&f.replay, "replay", 24*time.Hour, "read this `TIME` of the past at the beginning")
+	flags.DurationVar(&f.replay, "replay", 0, "read this `TIME` of the past at the beginning (default a day; for flows that run seldom as long as 3000 runs take, a week at the most)")
 	flags.BoolVar(&f.once, "once", false, "judge the past, print it and end")
 	flags.BoolVar(&f.asJSON, "json", false, "with --once, print one JSON object for each")
 }
@@ -59,20 +60,40 @@ func (a *app) aggregated(paths []string, f *aggregateFlags) (o aggregate.Options
 	if err := f.validate(len(paths) > 0); err != nil {
 		return o, misconfigured(err)
 	}
-	o.Every, o.Settle, o.Replay = f.every, f.settle, f.replay
+	o.Every, o.Settle, o.Replay, o.Patience = f.every, f.settle, day, aggregate.DefaultPatience
+	if f.once {
+		o.Patience = 0
+	}
 	if o.API, err = f.api(); err != nil {
 		return o, misconfigured(err)
 	}
 	if f.runs != "" {
-		return o, misconfiguredUnlessNil(f.counters(&o))
+		err = f.counters(&o)
+	} else {
+		var all []*prober.Check
+		all, err = checks.Outline(paths)
+		f.flows(&o, all)
 	}
-	_, config, err := a.loadFor(paths, func(o *checks.Options) { o.AnyPace = true })
-	if err != nil {
-		return o, err
+	if f.replay > 0 {
+		o.Replay = f.replay
 	}
-	a.printWarnings(config)
-	f.flows(&o, config.Checks)
-	return o, nil
+	return o, misconfiguredUnlessNil(err)
+}
+
+const (
+	day = 24 * time.Hour
+	// enoughRuns is how many runs evidence rests on at the most, but for rates that are hardly more than
+	// tolerated: a restart that reads fewer of them again forgets some.
+	enoughRuns = 3000
+)
+
+// past is how much of it a restart has to read again.
+func past(all []*prober.Check) time.Duration {
+	slowest := time.Duration(0)
+	for _, c := range all {
+		slowest = max(slowest, c.Schedule.Every)
+	}
+	return min(max(day, (enoughRuns*slowest).Round(time.Hour)), 7*day)
 }
 
 func misconfiguredUnlessNil(err error) error {
@@ -114,10 +135,12 @@ func (f *aggregateFlags) validate(flows bool) error {
 		return fmt.Errorf("--every is %v, want whole seconds from 1s to 5m", f.every)
 	case f.settle < 0 || f.settle > time.Hour:
 		return fmt.Errorf("--settle is %v, want 0s to 1h", f.settle)
-	case f.replay < time.Minute || f.replay > 31*24*time.Hour:
+	case f.set("replay") && (f.replay < time.Minute || f.replay > 31*day):
 		return fmt.Errorf("--replay is %v, want 1m to 744h", f.replay)
 	case !matchers.MatchString(f.match):
 		return fmt.Errorf("--match is %q, want labels such as job=\"authprober\",env=\"prod\"", f.match)
+	case strings.TrimSpace(f.name) == "" || !utf8.ValidString(f.name):
+		return errors.New("--name is empty, want one such as logins")
 	case f.asJSON && !f.once:
 		return errors.New("--json is for --once")
 	}
@@ -158,7 +181,9 @@ func (f *aggregateFlags) flows(o *aggregate.Options, all []*prober.Check) {
 	if match := strings.Trim(strings.TrimSpace(f.match), ","); match != "" {
 		series += "," + match
 	}
-	o.Source = aggregate.Source{Runs: "authprober_runs_total" + series + "}", Failures: "authprober_runs_failed_total" + series + "}", By: []string{"check"}}
+	o.Source = aggregate.Source{Runs: "authprober_runs_total" + series + "}", Failures: "authprober_runs_failed_total" + series + "}", By: []string{"check"},
+		Place: []string{"location", "instance"}}
+	o.Replay = past(all)
 	o.Subject = func(values []string) (aggregate.Subject, bool) {
 		c := byName[values[0]]
 		if c == nil {
@@ -191,10 +216,7 @@ func (f *aggregateFlags) counters(o *aggregate.Options) error {
 		o.Known = [][]string{{}}
 	}
 	o.Subject = func(values []string) (aggregate.Subject, bool) {
-		name := f.name
-		if len(values) > 0 {
-			name = strings.Join(values, "/")
-		}
+		name := nameOf(values, f.name)
 		return aggregate.Subject{Params: aggregate.Measured(objective, f.every), Measured: true, Check: &prober.Check{
 			Name:     prober.PooledPrefix + name,
 			About:    "What " + source.Runs + " and " + source.Failures + " count",
@@ -202,6 +224,22 @@ func (f *aggregateFlags) counters(o *aggregate.Options) error {
 		}}, true
 	}
 	return nil
+}
+
+// nameOf is what the values of labels make, each of which is a part of it; and the other name where there
+// is no value.
+func nameOf(values []string, otherwise string) string {
+	if strings.Join(values, "") == "" {
+		return otherwise
+	}
+	if len(values) == 1 {
+		return values[0]
+	}
+	parts := make([]string, 0, len(values))
+	for _, v := range values {
+		parts = append(parts, strings.NewReplacer("%", "%25", "/", "%2F").Replace(v))
+	}
+	return strings.Join(parts, "/")
 }
 
 func (f *aggregateFlags) objective() (o detect.Objective, err error) {

@@ -36,12 +36,15 @@ func (a *app) aggregateOnce(ctx context.Context, o aggregate.Options, flags *agg
 	if err != nil {
 		return fmt.Errorf("asking %s: %w", o.API.URL, err)
 	}
+	if agg.Partial() {
+		fmt.Fprintln(a.stderr, "warning: the answers come with warnings: something is missing from what is judged")
+	}
 	all := agg.Standings(now)
 	print := printStandings
 	if flags.asJSON {
 		print = printStandingsJSON
 	}
-	if err := print(a.stdout, a.paintFor(a.stdout), all, flags.replay); err != nil {
+	if err := print(a.stdout, a.paintFor(a.stdout), all, o.Replay); err != nil {
 		return err
 	}
 	for _, s := range all {

@@ -23,6 +23,7 @@ type bankFlags struct {
 	accountsFile string
 	inFrontOf    string
 	jwt          bool
+	passwordOnly bool
 	passHost     bool
 }
 
@@ -71,6 +72,7 @@ expression.`,
 	flags.StringArrayVar(&f.faults, "fault", nil, "a `FAULT` to begin with; may be given more than once")
 	flags.StringVar(&f.accountsFile, "accounts-file", "", "write a pool named retail of all customers to `PATH`")
 	flags.BoolVar(&f.jwt, "jwt", false, "make the access tokens signed JWTs")
+	flags.BoolVar(&f.passwordOnly, "password-only", false, "answer a right password with the tokens, without a code")
 	flags.StringVar(&f.inFrontOf, "in-front-of", "", "no bank, but a proxy that passes requests on to `URL`")
 	flags.BoolVar(&f.passHost, "pass-host", false, "let the server behind the proxy see the Host that the client asked for")
 	return cmd
@@ -100,7 +102,9 @@ func (f *bankFlags) bank() (*banktest.Bank, error) {
 	if err != nil {
 		return nil, err
 	}
-	return banktest.New(banktest.Options{Seed: f.seed, Users: f.users, Backends: backends(f.backends, "1.0.0"), Faults: faults, JWT: f.jwt})
+	return banktest.New(banktest.Options{
+		Seed: f.seed, Users: f.users, Backends: backends(f.backends, "1.0.0"), Faults: faults, JWT: f.jwt, PasswordOnly: f.passwordOnly,
+	})
 }
 
 func (f *bankFlags) checkListen() error {

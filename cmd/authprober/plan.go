@@ -27,7 +27,8 @@ logins that it is up to are the worst case that a flow's budget is held to.
 
 After the flows there is a plan for each objective.group, named group:NAME, which pages too:
 for all the runs of its flows. Their confirming runs are in its promise and not in its
-times; it asks for none of its own.
+times; it asks for none of its own. Where there are several, the last lines say what
+the promises come to together: each of them, in each location, may page falsely.
 
 --confirm shows what confirming at that interval, which must be shorter than the time
 between runs, would be worth to flows that do not. One that cannot confirm so has a warning
@@ -77,7 +78,12 @@ A rule that does not apply is null. Ends with 0; a warning does not change that.
 			if asJSON {
 				print = printPlanJSON(a.stdout)
 			}
-			return planAll(cmd.Context(), config, only, tryConfirm, print)
+			plans, err := planAll(cmd.Context(), config, only, tryConfirm, print)
+			if err != nil || asJSON || len(plans) < 2 {
+				return err
+			}
+			_, err = io.WriteString(a.stdout, "\n"+wrap(togetherText(plans), "", planWidth))
+			return err
 		}),
 	}
 	cmd.Flags().StringArrayVar(&only, "check", nil, "plan only the flow or group:NAME of this `NAME`; may be given more than once")

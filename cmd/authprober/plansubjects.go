@@ -53,30 +53,32 @@ type planKind struct {
 	extra     int
 }
 
-// planAll plans flows and groups, those whose names are given or all.
-func planAll(ctx context.Context, config *checks.Config, only []string, try time.Duration, print func(*planned) error) error {
+// planAll plans flows and groups, those whose names are given or all, and returns the plans.
+func planAll(ctx context.Context, config *checks.Config, only []string, try time.Duration, print func(*planned) error) (plans []*planned, err error) {
 	groups := prober.Groups(config.Checks)
 	chosen, err := choose(withGroups(config.Checks, groups), only)
 	if err != nil {
-		return misconfigured(err)
+		return nil, misconfigured(err)
 	}
 	p := &planner{config, time.Now(), try, map[planKind]detect.Plan{}}
 	if err := p.refuseTry(chosen); err != nil {
-		return misconfigured(err)
+		return nil, misconfigured(err)
 	}
 	for _, c := range chosen {
 		if ctx.Err() != nil {
-			return fmt.Errorf("interrupted before %q", c.Name)
+			return nil, fmt.Errorf("interrupted before %q", c.Name)
 		}
 		made := p.plan
 		if g := groupOf(c, groups); g != nil {
 			made = func(*prober.Check) *planned { return p.planGroup(g) }
 		}
-		if err := print(made(c)); err != nil {
-			return err
+		plan := made(c)
+		if err := print(plan); err != nil {
+			return nil, err
 		}
+		plans = append(plans, plan)
 	}
-	return nil
+	return plans, nil
 }
 
 // withGroups returns the checks and what stands for the groups.

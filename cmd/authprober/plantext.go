@@ -43,6 +43,26 @@ func writePlan(b *strings.Builder, p paint, plan *planned) {
 	}
 }
 
+// togetherText says how many false pages all of them may make in a month. Nobody promises
+// their sum to whoever is woken by it.
+func togetherText(plans []*planned) string {
+	const month = 30 * 24 * time.Hour
+	pages, groups := 0.0, 0
+	for _, p := range plans {
+		period := p.Params.RunsToFalsePage * float64(p.check.Schedule.Every) / (1 + p.confirm.Budget)
+		pages += float64(month) / max(period, float64(p.check.Objective.FalsePageEvery))
+		if p.flows != nil {
+			groups++
+		}
+	}
+	what := counted(float64(len(plans)-groups), "flow")
+	if groups > 0 {
+		what += " and " + counted(float64(groups), "group")
+	}
+	return fmt.Sprintf("together: %s may page falsely %s in 30d in the mean, at the most, and so in each location that runs them: "+
+		"false_pages is promised of each by itself", what, counted(pages, "time"))
+}
+
 func loadText(plan *planned) string {
 	l := plan.load
 	text := paced(l.runs, "run") + ", " + l.mostText()

@@ -33,39 +33,49 @@ func (a *app) manager() (m manager) {
 
 // supervised returns the supervisor of a daemon.
 func (d *daemon) supervised() supervisor {
-	log := d.options.log.Logger
-	manager := d.options.manager
+	return d.options.manager.supervises(d.prober.Alive, d.options.log.Logger)
+}
+
+// supervises returns the supervisor of whatever knows whether it is alive.
+func (m manager) supervises(alive func(ctx context.Context, slack time.Duration) error, log *zap.Logger) supervisor {
 	return supervisor{
 		tell: func(state string) {
-			if err := notifySystemd(manager.socket, state); err != nil {
+			if err := notifySystemd(m.socket, state); err != nil {
 				log.Warn("systemd", zap.Error(err))
 			}
 		},
-		every: manager.within / 2, alive: d.prober.Alive, log: log, wrong: manager.err,
+		every: m.within / 2, alive: alive, log: log, wrong: m.err,
 	}
 }
 
 // ready says that checks are about to be run, and gives signs of life until ctx is done,
 // when it says that the daemon stops. What it returns waits for that.
 func (s supervisor) ready(ctx context.Context, checks int) (wait func()) {
+	return s.attend(ctx, running(checks), "Letting runs in flight log out")
+}
+
+// attend is ready for whoever has words of its own.
+func (s supervisor) attend(ctx context.Context, ready, stopping string) (wait func()) {
 	if s.wrong != nil {
 		s.log.Warn("systemd", zap.Error(s.wrong))
 	}
-	s.tell(running(checks))
+	s.tell(ready)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		s.watch(ctx)
-		s.tell("STOPPING=1\nSTATUS=Letting runs in flight log out")
+		s.tell("STOPPING=1\nSTATUS=" + stopping)
 	}()
 	return func() { <-ended }
 }
 
 // reloading says that the configuration is read again; what it returns, that this is done.
 func (s supervisor) reloading(checks func() int) (done func()) {
-	s.tell("RELOADING=1\nSTATUS=Reading the configuration again")
+	s.reading()
 	return func() { s.tell(running(checks())) }
 }
+
+func (s supervisor) reading() { s.tell("RELOADING=1\nSTATUS=Reading the configuration again") }
 
 // running is what is told while checks are run.
 func running(checks int) string { return fmt.Sprintf("READY=1\nSTATUS=Running %d checks", checks) }

@@ -115,31 +115,37 @@ func TestNotifyDeafManager(t *testing.T) {
 	}
 }
 
-// TestSystemd runs the daemon as systemd would, with a socket to tell things to.
-func TestSystemd(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("systemd is Linux's")
-	}
+// listensAsSystemd is a socket to tell things to; heard waits for the next.
+func listensAsSystemd(t *testing.T) (socket string, heard func() string) {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "sd") // a socket's path is short
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
-	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "s"), Net: "unixgram"})
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "s"), Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer socket.Close()
-	heard := func() string {
+	t.Cleanup(func() { conn.Close() })
+	return conn.LocalAddr().String(), func() string {
 		buffer := make([]byte, 1000)
-		n, err := socket.Read(buffer)
+		n, err := conn.Read(buffer)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return string(buffer[:n])
 	}
+}
+
+// TestSystemd runs the daemon as systemd would, with a socket to tell things to.
+func TestSystemd(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("systemd is Linux's")
+	}
+	socket, heard := listensAsSystemd(t)
 	bank, url, _ := watchedBank(t, banktest.Options{Users: 1, PasswordOnly: true})
-	p := start(t, []string{"AUTHPROBER_LISTEN=127.0.0.1:0", "NOTIFY_SOCKET=" + socket.LocalAddr().String(), "WATCHDOG_USEC=100000"},
+	p := start(t, []string{"AUTHPROBER_LISTEN=127.0.0.1:0", "NOTIFY_SOCKET=" + socket, "WATCHDOG_USEC=100000"},
 		"run", writeFlow(t, passwordFlow(url), bank.Users()))
 	if got, want := heard(), "READY=1\nSTATUS=Running 1 checks"; got != want {
 		t.Errorf("told %q, want %q", got, want)

@@ -18,20 +18,36 @@ func TestInhibition(t *testing.T) {
 	const page = "alertname=AuthProberIntermittentFailure job=authprober instance=a:1"
 	const burn = "alertname=AuthProberBurnRateFast job=authprober"
 	const group = page + " check=group:identity group=identity team=identity"
+	const pooled = "alertname=AuthProberIntermittentFailure job=authprober-aggregate instance=all:1 location=all team=risk severity=page"
+	const everywhere = "alertname=AuthProberEverywhere job=authprober instance=all:1 location=all severity=none team=risk check=wire"
 	tests := map[string]struct {
 		alert  string
 		source string // an alert that holds it back; "" where all are told
 	}{
-		"the group":                    {group, ""},
-		"a flow of it":                 {page + " check=login group=identity team=identity severity=ticket", group},
-		"one that is suspect":          {"alertname=AuthProberSuspect job=authprober instance=a:1 check=transfer group=identity team=identity", group},
-		"its burn rate, everywhere":    {burn + " check=refresh group=identity team=identity", group},
-		"a flow of it, of other team":  {page + " check=cards group=identity team=payments", ""},
-		"a flow of it, elsewhere":      {strings.Replace(page, "a:1", "b:1", 1) + " check=login group=identity team=identity", ""},
-		"a flow of another group":      {page + " check=sms group=delivery team=identity", ""},
-		"a flow of none":               {page + " check=status team=identity", ""},
-		"a fail-open of a flow of it":  {"alertname=AuthProberFailOpen job=authprober instance=a:1 check=login group=identity team=identity", ""},
-		"the burn rate of other group": {burn + " check=sms group=delivery team=identity", "alertname=AuthProberIntermittentFailure check=sms"},
+		"the group":                              {group, ""},
+		"a flow of it":                           {page + " check=login group=identity team=identity severity=ticket", group},
+		"one that is suspect":                    {"alertname=AuthProberSuspect job=authprober instance=a:1 check=transfer group=identity team=identity", group},
+		"its burn rate, everywhere":              {burn + " check=refresh group=identity team=identity", group},
+		"a flow of it, of other team":            {page + " check=cards group=identity team=payments", ""},
+		"a flow of it, elsewhere":                {strings.Replace(page, "a:1", "b:1", 1) + " check=login group=identity team=identity", ""},
+		"a flow of another group":                {page + " check=sms group=delivery team=identity", ""},
+		"a flow of none":                         {page + " check=status team=identity", ""},
+		"a fail-open of a flow of it":            {"alertname=AuthProberFailOpen job=authprober instance=a:1 check=login group=identity team=identity", ""},
+		"the burn rate of other group":           {burn + " check=sms group=delivery team=identity", "alertname=AuthProberIntermittentFailure check=sms"},
+		"all locations together":                 {pooled + " check=all:wire", ""},
+		"that it is everywhere":                  {everywhere, ""},
+		"a location of it":                       {page + " check=wire team=risk severity=page location=vienna", everywhere},
+		"another location":                       {strings.Replace(page, "a:1", "b:1", 1) + " check=wire team=risk severity=page location=linz", everywhere},
+		"its suspicion elsewhere":                {"alertname=AuthProberSuspect job=authprober instance=c:1 check=wire team=risk severity=warning", everywhere},
+		"that another flow is everywhere":        {strings.Replace(everywhere, "wire", "fx", 1), ""},
+		"its burn rate, of all locations":        {burn + " check=fx team=risk severity=page", strings.Replace(everywhere, "wire", "fx", 1)},
+		"a location of another environment":      {strings.Replace(page, "job=authprober", "job=authprober-staging", 1) + " check=wire team=risk", ""},
+		"a fail-open of it":                      {"alertname=AuthProberFailOpen job=authprober instance=a:1 check=wire team=risk severity=page", ""},
+		"a limit of it":                          {"alertname=AuthProberThresholdExceeded job=authprober instance=a:1 check=wire team=risk severity=ticket", ""},
+		"a drill of it":                          {"alertname=AuthProberDrill drill=true job=authprober instance=a:1 check=wire team=risk severity=page", ""},
+		"one location alone, and all together":   {pooled + " check=all:loan", ""},
+		"the location that fails alone":          {page + " check=loan team=risk severity=page location=graz", ""},
+		"a flow of it whose team is another one": {page + " check=wire team=payments location=graz", ""},
 	}
 	dir := t.TempDir()
 	address := freeAddresses(t, 1)[0]

@@ -3,11 +3,15 @@ package e2e
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +53,65 @@ func TestSystemdService(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestSystemdAggregateService runs the unit of the aggregator in the same way, with a token among its
+// credentials, until it has read what there is.
+func TestSystemdAggregateService(t *testing.T) {
+	token := make(chan string, 10)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case token <- r.Header.Get("Authorization") + " for " + r.Header.Get("X-Scope-Orgid"):
+		default:
+		}
+		_, _ = io.WriteString(w, `{"status":"success","data":{"resultType":"matrix","result":[]}}`)
+	}))
+	t.Cleanup(api.Close)
+	shipped := func(name string) string { return filepath.Join(repository(), "deploy", "systemd", name) }
+	unit := readUnit(t, shipped("authprober-aggregate.service"))
+	for key, want := range map[string]string{"Type": "notify", "LoadCredential": "secrets:/etc/authprober-aggregate-secrets",
+		"EnvironmentFile": "/etc/default/authprober-aggregate", "ExecReload": "/bin/kill -HUP $MAINPID"} {
+		if unit[key] != want {
+			t.Fatalf("the unit's %s is %q, want %q", key, unit[key], want)
+		}
+	}
+	secrets := t.TempDir()
+	example, err := os.ReadFile(shipped("authprober-aggregate.http.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var settings strings.Builder // what its comments show
+	for line := range strings.Lines(string(example)) {
+		if text, ok := strings.CutPrefix(line, "#   "); ok && !strings.Contains(text, "tls_config") {
+			settings.WriteString(text)
+		}
+	}
+	write(t, secrets, "secrets_token", "sesame\n")
+	config := write(t, secrets, "secrets_http.yaml", settings.String())
+	environ, options := []string{}, ""
+	for _, line := range readEnvironment(t, shipped("authprober-aggregate.default")) {
+		if value, ok := strings.CutPrefix(line, "AGGREGATE_OPTIONS="); ok {
+			options = strings.Trim(value, `"`)
+		} else {
+			environ = append(environ, line)
+		}
+	}
+	options = strings.NewReplacer("http://127.0.0.1:9090", api.URL, "/etc/authprober", filepath.Join(repository(), "deploy", "flows")).Replace(options)
+	command := strings.NewReplacer("%d", secrets, "$AGGREGATE_OPTIONS", options).Replace(unit["ExecStart"])
+	args := strings.Fields(strings.TrimPrefix(command, "/usr/bin/authprober"))
+	if !slices.Contains(args, config) || !slices.Contains(args, api.URL) {
+		t.Fatalf("the unit runs %q", command)
+	}
+	socket, told := notifySocket(t)
+	p := start(t, append(environ, "AUTHPROBER_LISTEN=127.0.0.1:0", "NOTIFY_SOCKET="+socket, "WATCHDOG_USEC=1000000"), authprober(t), args...)
+	for _, want := range []string{"READY=1", "WATCHDOG=1"} {
+		if got := told(); !strings.HasPrefix(got, want) {
+			t.Fatalf("systemd is told %q, want %s\n%s", got, want, p.log)
+		}
+	}
+	if got := <-token; got != "Bearer sesame for identity" {
+		t.Errorf("the API was asked with %q", got)
+	}
 }
 
 // installService runs the README's commands, below root.

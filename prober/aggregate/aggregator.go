@@ -3,6 +3,7 @@ package aggregate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -14,12 +15,20 @@ import (
 )
 
 const (
-	lookBack   = 5 * time.Minute // how far each reading overlaps the one before
+	lookBack   = 5 * time.Minute // how far each reading overlaps the one before, beyond the settling time
+	leastBack  = time.Minute     // where that is too much for the API
 	mostChunk  = time.Hour       // of a replay, read at once
 	leastChunk = time.Minute
 	mostChecks = 2000 // that labels make by themselves
 
 	firstWait, mostWait = time.Second, 30 * time.Second // before a failed reading is made again
+
+	// DefaultPatience is how long answers that are not whole are asked for again.
+	DefaultPatience = lookBack
+	// mostStep is how far a clock may be set back and still be taken for the same one.
+	mostStep = time.Minute
+	// mostSkew is how far the API's clock may be from ours before somebody is told.
+	mostSkew = 30 * time.Second
 )
 
 // Options are what an Aggregator is made of.
@@ -37,6 +46,9 @@ type Options struct {
 	Settle time.Duration
 	// Replay is how much of the past to read at the beginning.
 	Replay time.Duration
+	// Patience is how long an answer that is not whole is asked for again, before what there is is
+	// taken. What is missing is then a gap in its series, as if it had not been scraped.
+	Patience time.Duration
 	// Changed are told of each change of a state, but for those of a replay.
 	Changed []func(prober.StateChange)
 	// Log gets a line when the API begins to fail, and when it answers again.
@@ -46,14 +58,19 @@ type Options struct {
 // An Aggregator reads, and judges what it has read. Its methods may be called by any
 // goroutine, but for Run and Poll.
 type Aggregator struct {
-	o     Options
-	chunk time.Duration
+	o       Options
+	chunk   time.Duration
+	overlap time.Duration
+	skewed  bool // the log has it
 
 	mu      sync.Mutex
 	pools   map[string]*pool // by the values; nil for those that are no check
 	order   []string         // of pools that are not nil
+	names   map[string]bool  // of their checks
 	through time.Time        // everything until then was read; zero at the beginning
 	ready   bool             // the replay is done
+	lacking time.Time        // since when answers are not whole; zero while they are
+	alive   time.Time        // when there was progress last
 	tally   tally
 }
 
@@ -62,12 +79,21 @@ func New(o Options) *Aggregator {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	a := &Aggregator{o: o, chunk: mostChunk, pools: map[string]*pool{}, tally: newTally()}
-	epoch := time.Now().Add(-o.Replay)
-	for _, values := range o.Known {
-		a.poolOf(values, epoch)
-	}
+	a := &Aggregator{o: o, tally: newTally()}
+	a.begin(time.Now())
 	return a
+}
+
+// begin forgets everything that was read.
+func (a *Aggregator) begin(now time.Time) {
+	a.chunk, a.overlap = mostChunk, lookBack
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.pools, a.names, a.order = map[string]*pool{}, map[string]bool{}, nil
+	a.through, a.ready, a.alive = time.Time{}, false, now
+	for _, values := range a.o.Known {
+		a.poolOf(values, now.Add(-a.o.Replay))
+	}
 }
 
 // Run reads until ctx is done. What fails is tried again, soon and then less often.
@@ -98,53 +124,103 @@ func (a *Aggregator) Run(ctx context.Context) {
 	}
 }
 
+// Alive returns an error where Run has come to a stop: it has neither asked nor waited for as long as
+// either may take, and slack.
+func (a *Aggregator) Alive(now time.Time, slack time.Duration) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if stood := now.Sub(a.alive); stood > max(a.o.Every, mostWait)+queryTimeout+slack {
+		return fmt.Errorf("nothing was asked for %v", stood.Round(time.Second))
+	}
+	return nil
+}
+
 // Poll reads what has come until now, since it was read last, and judges it. The first time
 // it is a replay. Where it fails, what was read stays, and the next one goes on from there.
+// After a clock was set back by more than a minute it begins anew.
 func (a *Aggregator) Poll(ctx context.Context, now time.Time) error {
+	now = now.Round(0) // what the API is asked for is the time of the day
 	a.mu.Lock()
 	from := a.through
 	a.mu.Unlock()
+	if from.After(now.Add(mostStep)) {
+		a.o.Log.Error("the clock was set back: beginning anew", zap.Time("before", from), zap.Time("now", now))
+		a.begin(now)
+		from = time.Time{}
+	}
 	if from.IsZero() {
 		from = now.Add(-a.o.Replay)
 	}
+	partial := false
 	for from.Before(now) {
 		to := now
 		if end := from.Add(a.chunk); end.Before(now) {
 			to = end
 		}
-		var failed *QueryError
-		err := a.read(ctx, from, to)
-		switch {
-		case errors.As(err, &failed) && failed.Failure == FailureTooLarge && a.chunk > leastChunk:
-			a.chunk = max(a.chunk/2, leastChunk)
+		lacks, err := a.read(ctx, from, to, now)
+		if failed, ok := errors.AsType[*QueryError](err); ok && failed.Heavy && a.lighter() {
 			continue
-		case err != nil:
-			return err
-		}
-		from = to
-	}
-	a.done(now)
-	return nil
-}
-
-// read reads a time, and what overlaps it, and judges all that it completes.
-func (a *Aggregator) read(ctx context.Context, from, to time.Time) error {
-	var series [2][]Series
-	back := to.Sub(from.Add(-lookBack)).Truncate(time.Second) + time.Second
-	for kind, selector := range []string{Runs: a.o.Source.Runs, Failures: a.o.Source.Failures} {
-		var err error
-		series[kind], err = a.o.API.Read(ctx, selector, to, back)
-		if ctx.Err() == nil {
-			a.observe(err)
 		}
 		if err != nil {
 			return err
 		}
+		from, partial = to, partial || lacks
+	}
+	a.done(now, partial)
+	return nil
+}
+
+// lighter has less asked for at once; it reports false where that cannot be.
+func (a *Aggregator) lighter() bool {
+	switch {
+	case a.chunk > leastChunk:
+		a.chunk = max(a.chunk/2, leastChunk)
+	case a.overlap > leastBack:
+		a.overlap = leastBack
+	default:
+		return false
+	}
+	return true
+}
+
+// read reads a time, and what overlaps it, and judges all that it completes. It reports whether
+// something was missing.
+func (a *Aggregator) read(ctx context.Context, from, to, now time.Time) (partial bool, err error) {
+	var series [2][]Series
+	back := to.Sub(from.Add(-a.overlap-a.o.Settle)).Truncate(time.Second) + time.Second
+	for kind, selector := range []string{Runs: a.o.Source.Runs, Failures: a.o.Source.Failures} {
+		answer, err := a.o.API.Read(ctx, selector, to, back)
+		if ctx.Err() == nil {
+			if answer.Partial {
+				partial, err = true, a.lacks(now)
+			}
+			a.observe(err, answer.Clock)
+		}
+		if failed, ok := errors.AsType[*QueryError](err); ok && failed.Failure == FailureTimeout {
+			a.lighter() // the next time
+		}
+		if err != nil {
+			return partial, err
+		}
+		series[kind] = answer.Series
 	}
 	for _, change := range a.take(series, to) {
 		for _, f := range a.o.Changed {
 			f(change)
 		}
+	}
+	return partial, nil
+}
+
+// lacks returns the error of an answer that is not whole, as long as it is worth asking again.
+func (a *Aggregator) lacks(now time.Time) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.lacking.IsZero() {
+		a.lacking = now
+	}
+	if now.Sub(a.lacking) < a.o.Patience {
+		return &QueryError{Failure: FailurePartial, Text: "an answer that is not whole: it comes with warnings"}
 	}
 	return nil
 }
@@ -161,7 +237,7 @@ func (a *Aggregator) take(series [2][]Series, to time.Time) (changes []prober.St
 				a.tally.ignored++
 				continue
 			}
-			p.add(Kind(kind), a.o.Source.key(s.Labels), s.Samples)
+			p.add(Kind(kind), a.o.Source.key(s.Labels), a.o.Source.place(s.Labels), s.Samples)
 		}
 	}
 	for _, key := range a.order {
@@ -184,22 +260,36 @@ func (a *Aggregator) poolOf(values []string, epoch time.Time) *pool {
 		return nil
 	}
 	subject, ok := a.o.Subject(values)
+	if ok && a.names[subject.Check.Name] {
+		a.o.Log.Error("two checks have one name: the second is not judged", zap.String("check", subject.Check.Name), zap.Strings("labels", values))
+		ok = false
+	}
 	if !ok {
 		a.pools[key] = nil
 		return nil
 	}
 	p := newPool(subject, values, a.o.Every, epoch.Add(-a.o.Replay))
-	a.pools[key] = p
+	a.pools[key], a.names[subject.Check.Name] = p, true
 	a.order = append(a.order, key)
 	slices.Sort(a.order)
+	if len(a.pools) == mostChecks+len(a.o.Known) {
+		a.o.Log.Error("there are more checks than may be: others are not judged", zap.Int("checks", len(a.order)))
+	}
 	return p
 }
 
-// done says that all there is was read.
-func (a *Aggregator) done(now time.Time) {
+// done says that all there is was read, but for what is partial.
+func (a *Aggregator) done(now time.Time, partial bool) {
+	a.chunk = mostChunk
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.tally.last = now
+	if partial != a.tally.partial {
+		a.o.Log.Warn("what is read", zap.Bool("whole", !partial))
+	}
+	if a.tally.partial = partial; !partial {
+		a.lacking = time.Time{}
+	}
 	if a.ready {
 		return
 	}
@@ -234,9 +324,16 @@ func (a *Aggregator) Status(now time.Time) (all []prober.CheckStatus) {
 		return nil
 	}
 	for _, key := range a.order {
-		all = append(all, a.pools[key].pooled.Status(now))
+		all = append(all, a.pools[key].status(now))
 	}
 	return all
+}
+
+// Partial reports whether what was read last is not all that there is.
+func (a *Aggregator) Partial() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.tally.partial
 }
 
 // A Standing is how the pool of one check stands.
@@ -261,7 +358,7 @@ func (a *Aggregator) Standings(now time.Time) (all []Standing) {
 	defer a.mu.Unlock()
 	for _, key := range a.order {
 		p := a.pools[key]
-		s := Standing{Status: p.pooled.Status(now), Load: p.load, RunsToFalsePage: p.pooled.Params().RunsToFalsePage,
+		s := Standing{Status: p.status(now), Load: p.load, RunsToFalsePage: p.pooled.Params().RunsToFalsePage,
 			Through: p.stream.end(p.stream.closed), Resets: p.stream.resets, Unmatched: p.stream.left[Failures]}
 		for _, b := range p.held {
 			s.Held += b.Runs()

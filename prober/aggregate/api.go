@@ -25,15 +25,18 @@ const (
 	FailureStatus      Failure = "status"       // an answer that is not 2xx, a redirect too
 	FailureTooLarge    Failure = "too_large"    // more than there may be
 	FailureBadResponse Failure = "bad_response" // not the answer of Prometheus' API
+	FailurePartial     Failure = "partial"      // an answer that says of itself that something is missing
 )
 
 // QueryFailures lists every reason.
-var QueryFailures = []Failure{FailureUnreachable, FailureTimeout, FailureStatus, FailureTooLarge, FailureBadResponse}
+var QueryFailures = []Failure{FailureUnreachable, FailureTimeout, FailureStatus, FailureTooLarge, FailureBadResponse, FailurePartial}
 
 // A QueryError is a query that had no answer.
 type QueryError struct {
 	Failure Failure
 	Text    string
+	// Heavy says that a query of less may have one.
+	Heavy bool
 }
 
 func (e *QueryError) Error() string { return e.Text }
@@ -54,6 +57,16 @@ type API struct {
 	most int64 // bytes of an answer; 0 is mostAnswer
 }
 
+// An Answer is what was read.
+type Answer struct {
+	Series []Series
+	// Partial says that there is more, which could not be read: an answer with warnings, as Thanos
+	// gives while one of its stores is away.
+	Partial bool
+	// Clock is what time the API has it, to the second; zero where it does not say.
+	Clock time.Time
+}
+
 // A Series is one that was read.
 type Series struct {
 	Labels  map[string]string
@@ -62,34 +75,51 @@ type Series struct {
 
 // Read returns the samples that the selected series have in the time before at that is as long as
 // back, in whole seconds. The error is a [*QueryError], or that of ctx. It tries once.
-func (a *API) Read(ctx context.Context, selector string, at time.Time, back time.Duration) ([]Series, error) {
+//
+// What Prometheus does not know of it passes over: Thanos is asked for samples as they were scraped, not
+// for means of five minutes, and for one replica of each series.
+func (a *API) Read(ctx context.Context, selector string, at time.Time, back time.Duration) (Answer, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, queryTimeout, errTimeout)
 	defer cancel()
 	form := url.Values{
 		"query": {fmt.Sprintf("%s[%ds]", selector, int64(back/time.Second))},
 		"time":  {strconv.FormatFloat(float64(at.UnixMilli())/1e3, 'f', 3, 64)},
+
+		"max_source_resolution": {"0s"},
+		"dedup":                 {"true"},
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.URL.JoinPath("api/v1/query").String(), strings.NewReader(form.Encode()))
 	if err != nil {
-		return nil, &QueryError{FailureUnreachable, withoutURL(err).Error()}
+		return Answer{}, &QueryError{Failure: FailureUnreachable, Text: withoutURL(err).Error()}
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	resp, err := a.Client.Do(req)
 	if err != nil {
-		return nil, failureOf(ctx, err)
+		return Answer{}, failureOf(ctx, err)
 	}
 	defer resp.Body.Close()
 	most := cmp.Or(a.most, mostAnswer)
 	text, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
 	switch {
 	case err != nil:
-		return nil, failureOf(ctx, err)
+		return Answer{}, failureOf(ctx, err)
 	case int64(len(text)) > most:
-		return nil, &QueryError{FailureTooLarge, fmt.Sprintf("an answer of more than %d MiB", most>>20)}
+		return Answer{}, &QueryError{Failure: FailureTooLarge, Text: fmt.Sprintf("an answer of more than %d MiB", most>>20), Heavy: true}
 	case resp.StatusCode/100 != 2:
-		return nil, &QueryError{FailureStatus, fmt.Sprintf("status %d, want 200%s", resp.StatusCode, said(text))}
+		return Answer{}, refused(resp.StatusCode, text)
 	}
-	return parse(text)
+	answer, err := parse(text)
+	if clock, wrong := http.ParseTime(resp.Header.Get("Date")); wrong == nil && err == nil {
+		answer.Clock = clock
+	}
+	return answer, err
+}
+
+// refused is the error of an answer that is not 2xx. Prometheus says 422 where a query has more samples
+// than it may, Mimir where one is of too many series, chunks or hours.
+func refused(status int, text []byte) error {
+	heavy := status == http.StatusUnprocessableEntity || status == http.StatusRequestEntityTooLarge
+	return &QueryError{Failure: FailureStatus, Text: fmt.Sprintf("status %d, want 200%s", status, said(text)), Heavy: heavy}
 }
 
 var errTimeout = errors.New("no answer in time")
@@ -97,11 +127,11 @@ var errTimeout = errors.New("no answer in time")
 func failureOf(ctx context.Context, err error) error {
 	switch cause := context.Cause(ctx); {
 	case cause == errTimeout:
-		return &QueryError{FailureTimeout, fmt.Sprintf("no whole answer within %v", queryTimeout)}
+		return &QueryError{Failure: FailureTimeout, Text: fmt.Sprintf("no whole answer within %v", queryTimeout)}
 	case cause != nil:
 		return cause
 	}
-	return &QueryError{FailureUnreachable, withoutURL(err).Error()}
+	return &QueryError{Failure: FailureUnreachable, Text: withoutURL(err).Error()}
 }
 
 // withoutURL drops what net/http puts before an error.
@@ -125,10 +155,11 @@ func said(text []byte) string {
 	return ": " + answer.ErrorType
 }
 
-func parse(text []byte) ([]Series, error) {
+func parse(text []byte) (Answer, error) {
 	var answer struct {
-		Status string
-		Data   struct {
+		Status   string
+		Warnings []string
+		Data     struct {
 			ResultType string
 			Result     []struct {
 				Metric map[string]string
@@ -136,8 +167,8 @@ func parse(text []byte) ([]Series, error) {
 			}
 		}
 	}
-	bad := func(format string, args ...any) ([]Series, error) {
-		return nil, &QueryError{FailureBadResponse, fmt.Sprintf(format, args...)}
+	bad := func(text string) (Answer, error) {
+		return Answer{}, &QueryError{Failure: FailureBadResponse, Text: text}
 	}
 	if !utf8.Valid(text) || json.Unmarshal(text, &answer) != nil {
 		return bad("an answer that is not that of Prometheus' API")
@@ -145,15 +176,15 @@ func parse(text []byte) ([]Series, error) {
 	if answer.Status != "success" || answer.Data.ResultType != "matrix" {
 		return bad("an answer without a matrix of samples")
 	}
-	var all []Series
+	out := Answer{Partial: len(answer.Warnings) > 0}
 	for _, r := range answer.Data.Result {
 		s := Series{Labels: r.Metric, Samples: make([]Sample, 0, len(r.Values))}
 		for _, v := range r.Values {
 			s.Samples = append(s.Samples, Sample(v))
 		}
-		all = append(all, s)
+		out.Series = append(out.Series, s)
 	}
-	return all, nil
+	return out, nil
 }
 
 // A pair is a sample as the API writes it: [1764284400.123, "17"].

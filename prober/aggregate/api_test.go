@@ -44,7 +44,7 @@ func TestRead(t *testing.T) {
 		{map[string]string{"__name__": "logins_total", "app": "a"}, []Sample{{time.UnixMilli(1764284385123), 17}, {time.UnixMilli(1764284400001), 18}}},
 		{map[string]string{"app": "b"}, []Sample{}},
 	}
-	if err != nil || !reflect.DeepEqual(got, want) {
+	if err != nil || !reflect.DeepEqual(got.Series, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 }
@@ -104,7 +104,7 @@ func TestReadWithoutAnswer(t *testing.T) {
 			t.Errorf("got %v, want what ended it", err)
 		}
 		api.Client.Transport = transport(func(r *http.Request) (*http.Response, error) { return nil, errors.New("refused") })
-		if _, err := api.Read(t.Context(), "a", epoch, time.Minute); !errors.As(err, &failed) || *failed != (QueryError{FailureUnreachable, "refused"}) {
+		if _, err := api.Read(t.Context(), "a", epoch, time.Minute); !errors.As(err, &failed) || *failed != (QueryError{Failure: FailureUnreachable, Text: "refused"}) {
 			t.Errorf("got %v, want it unreachable", err)
 		}
 	})

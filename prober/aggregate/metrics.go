@@ -2,9 +2,11 @@ package aggregate
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
 )
 
 // A tally is what an Aggregator counts of itself.
@@ -13,18 +15,29 @@ type tally struct {
 	failed  map[Failure]uint64
 	last    time.Time // everything was read; zero for never
 	ignored int       // series of the last reading that are of no check
+	partial bool      // and it was not all that there is
 }
 
 func newTally() tally { return tally{failed: map[Failure]uint64{}} }
 
-// observe counts a query.
-func (a *Aggregator) observe(err error) {
+// observe counts a query, and compares clocks.
+func (a *Aggregator) observe(err error, clock time.Time) {
+	now := time.Now()
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.alive = now
 	a.tally.queries++
-	var failed *QueryError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*QueryError](err); ok {
 		a.tally.failed[failed.Failure]++
+	}
+	a.mu.Unlock()
+	if clock.IsZero() {
+		return
+	}
+	skew := clock.Sub(now.Round(0)).Round(time.Second)
+	if off := skew.Abs() > mostSkew; off != a.skewed {
+		a.skewed = off
+		a.o.Log.Warn("the API's clock is not ours, and what it has scraped is read late or judged too soon",
+			zap.Bool("still", off), zap.Duration("ahead", skew))
 	}
 }
 
@@ -33,6 +46,9 @@ var (
 	failedDesc    = desc("queries_failed_total", "Queries that failed, and why; what they were to read is read by the next.", "reason")
 	lastDesc      = desc("last_read_timestamp_seconds", "When everything that there was had been read last; 0 if it never was.")
 	ignoredDesc   = desc("series_ignored", "Series of the last reading that are of no check that is known here.")
+	partialDesc   = desc("partial", "1 while the API says that something is missing from what it answers, which is taken all the same after a while.")
+	placesDesc    = desc("places_failing", "Places at which the check by itself fails more often than it may in the last hour, beyond doubt.", "check")
+	placeDesc     = desc("place_failure_ratio", "Share of the runs of a place that failed in the last hour; NaN without any.", "check", "place")
 	samplesDesc   = desc("samples_total", "Samples that were counted, each once, by the check they are of.", "check")
 	resetsDesc    = desc("resets_total", "Counters that began anew, as after a restart.", "check")
 	instancesDesc = desc("instances", "The most counters of runs that there were at once: by so many the runs to a false page are scaled.", "check")
@@ -48,8 +64,8 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements [prometheus.Collector].
 func (a *Aggregator) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{queriesDesc, failedDesc, lastDesc, ignoredDesc, samplesDesc, resetsDesc,
-		instancesDesc, paceDesc, falseDesc, throughDesc, unmatchedDesc} {
+	for _, d := range []*prometheus.Desc{queriesDesc, failedDesc, lastDesc, ignoredDesc, partialDesc, samplesDesc, resetsDesc,
+		instancesDesc, paceDesc, falseDesc, throughDesc, unmatchedDesc, placesDesc, placeDesc} {
 		ch <- d
 	}
 }
@@ -67,6 +83,12 @@ func (a *Aggregator) Collect(ch chan<- prometheus.Metric) {
 	}
 	send(lastDesc, prometheus.GaugeValue, unix(a.tally.last))
 	send(ignoredDesc, prometheus.GaugeValue, float64(a.tally.ignored))
+	partial := 0.
+	if a.tally.partial {
+		partial = 1
+	}
+	send(partialDesc, prometheus.GaugeValue, partial)
+	now := time.Now()
 	for _, key := range a.order {
 		p := a.pools[key]
 		name := p.subject.Check.Name
@@ -77,6 +99,21 @@ func (a *Aggregator) Collect(ch chan<- prometheus.Metric) {
 		send(falseDesc, prometheus.GaugeValue, p.pooled.Params().RunsToFalsePage, name)
 		send(throughDesc, prometheus.GaugeValue, unix(p.stream.end(p.stream.closed)), name)
 		send(unmatchedDesc, prometheus.GaugeValue, p.stream.left[Failures], name)
+		if !a.ready {
+			continue
+		}
+		failing := 0.
+		for _, place := range p.places.status(now, p.subject.Check.Objective) {
+			ratio, some := place.Ratio.Value()
+			if !some {
+				ratio = math.NaN()
+			}
+			if place.Failing {
+				failing++
+			}
+			send(placeDesc, prometheus.GaugeValue, ratio, name, place.Name)
+		}
+		send(placesDesc, prometheus.GaugeValue, failing, name)
 	}
 }
 

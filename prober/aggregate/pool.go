@@ -43,60 +43,67 @@ type pool struct {
 	held    []detect.Batch // those that are not judged yet
 	load    Load
 	pace    pace
-	slots   map[int64]map[string]bool // series of runs, by the time in which there were samples of them
-	wanted  detect.Params             // what the load asks for
+	crowd   crowd
+	places  places
+	wanted  detect.Params // what the load asks for
 }
 
 func newPool(s Subject, values []string, width time.Duration, epoch time.Time) *pool {
-	p := &pool{subject: s, values: values, stream: NewStream(width), load: Load{Instances: 1}, slots: map[int64]map[string]bool{}}
+	p := &pool{subject: s, values: values, stream: NewStream(width), load: Load{Instances: 1}}
+	p.stream.places = p.places.add
 	p.wanted = s.Params(p.load)
 	// Windows are cut at the same times whenever it was begun.
 	p.pooled = prober.NewPooled(s.Check, p.wanted, epoch.Truncate(24*time.Hour))
 	return p
 }
 
-// instancesWithin is the time within which series count as being there at once.
-const instancesWithin = 5 * time.Minute
-
-func (p *pool) add(kind Kind, key string, samples []Sample) {
+func (p *pool) add(kind Kind, key, place string, samples []Sample) {
 	for _, s := range samples {
-		p.stream.Add(kind, key, s)
-		if kind != Runs {
-			continue
+		p.stream.Add(kind, key, place, s)
+		if kind == Runs {
+			p.crowd.see(key, s.At)
 		}
-		slot := s.At.UnixMilli() / instancesWithin.Milliseconds()
-		if p.slots[slot] == nil {
-			p.slots[slot] = map[string]bool{}
-		}
-		p.slots[slot][key] = true
-		p.load.Instances = max(p.load.Instances, len(p.slots[slot]))
 	}
 }
 
-// judge closes the intervals that end by then, and returns what changed.
+// judge closes the intervals that end by then, and returns what changed. Each batch is judged
+// by the load that there was at its end, so that it makes no difference how many are judged at once.
 func (p *pool) judge(by time.Time) (changes []prober.StateChange) {
 	for _, b := range p.stream.Close(by) {
 		p.pace.add(b)
 		p.held = append(p.held, b)
-	}
-	for slot := range p.slots {
-		if slot < by.Add(-2*instancesWithin).UnixMilli()/instancesWithin.Milliseconds() {
-			delete(p.slots, slot)
+		p.loaded(b.To)
+		if p.subject.Measured && p.load.RunsAnHour == 0 {
+			continue
 		}
+		p.wanted = p.subject.Params(p.load)
+		for _, b := range p.held {
+			p.pooled.Rescale(p.wanted) // if it is not firing
+			if change, changed := p.pooled.ObserveBatch(b); changed {
+				change.Status.Places = p.places.status(b.To, p.subject.Check.Objective)
+				changes = append(changes, change)
+			}
+		}
+		p.held = nil
 	}
+	p.loaded(by)
+	p.crowd.forget(by)
+	p.places.forget(by)
 	p.stream.forget(by)
-	if p.load.RunsAnHour = p.pace.anHour(); p.subject.Measured && p.load.RunsAnHour == 0 {
-		return nil
-	}
-	p.wanted = p.subject.Params(p.load)
-	for _, b := range p.held {
-		p.pooled.Rescale(p.wanted) // if it is not firing
-		if change, changed := p.pooled.ObserveBatch(b); changed {
-			changes = append(changes, change)
-		}
-	}
-	p.held = nil
 	return changes
+}
+
+// loaded brings the load up to date.
+func (p *pool) loaded(at time.Time) {
+	p.load.Instances = max(p.load.Instances, p.crowd.most(at))
+	p.load.RunsAnHour = p.pace.anHour()
+}
+
+// status is how the pool stands at now.
+func (p *pool) status(now time.Time) prober.CheckStatus {
+	s := p.pooled.Status(now)
+	s.Places = p.places.status(now, p.subject.Check.Objective)
+	return s
 }
 
 // warn says that the blip hides most of what there is to know.
@@ -107,40 +114,4 @@ func (p *pool) warn(log *zap.Logger, width time.Duration) {
 			"make the interval shorter, or the blip zero", zap.String("check", c.Name), zap.Float64("runs", math.Round(inBatch)),
 			zap.Duration("interval", width), zap.Duration("blip", c.Objective.Blip))
 	}
-}
-
-// A pace measures how many runs there are in an hour of the clock, so that it comes to the
-// same whenever it is begun.
-type pace struct {
-	since, last time.Time // of all that was measured
-	total       float64   // runs of all that
-	hour        int64     // the one that is being measured, since 1970
-	whole       bool      // and it is measured from its beginning
-	runs        float64   // in it
-	busiest     float64
-}
-
-func (p *pace) add(b detect.Batch) {
-	hour := (b.To.UnixMilli() - 1) / time.Hour.Milliseconds()
-	switch {
-	case p.since.IsZero():
-		p.since, p.hour = b.From, hour
-	case hour > p.hour:
-		if p.whole {
-			p.busiest = max(p.busiest, p.runs)
-		}
-		p.hour, p.whole, p.runs = hour, true, 0
-	}
-	p.last = b.To
-	p.total += float64(b.Runs())
-	p.runs += float64(b.Runs())
-}
-
-// anHour is that of the busiest hour; before there was a whole one, of what there is; and 0
-// while that is too little.
-func (p *pace) anHour() float64 {
-	if took := p.last.Sub(p.since); p.busiest == 0 && took >= leastMeasure {
-		return p.total / took.Hours()
-	}
-	return p.busiest
 }

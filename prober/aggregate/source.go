@@ -14,6 +14,9 @@ type Source struct {
 	Runs, Failures string
 	// By are the labels whose values tell one check from another; none is one check.
 	By []string
+	// Place are the labels that tell places from one another: the first that a series has. Without
+	// any nothing is said of places.
+	Place []string
 }
 
 var (
@@ -91,4 +94,14 @@ func (s Source) values(labels map[string]string) []string {
 		values = append(values, labels[name])
 	}
 	return values
+}
+
+// place is where a series counts; "" for one that does not say.
+func (s Source) place(labels map[string]string) string {
+	for _, name := range s.Place {
+		if labels[name] != "" {
+			return labels[name]
+		}
+	}
+	return ""
 }

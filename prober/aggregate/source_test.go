@@ -13,8 +13,8 @@ func TestParseSource(t *testing.T) {
 	}{
 		{"logins_total", " logins_failed_total ", Source{Runs: "logins_total", Failures: "logins_failed_total"}, ""},
 		{`sum by (app) (logins_total{env="prod"})`, `sum(logins_total{env="prod",outcome=~"fail|err}or\""})by(app)`,
-			Source{`logins_total{env="prod"}`, `logins_total{env="prod",outcome=~"fail|err}or\""}`, []string{"app"}}, ""},
-		{"sum by (region, app,) (a:b)", "sum by(app , region)(c{})", Source{"a:b", "c{}", []string{"app", "region"}}, ""},
+			Source{Runs: `logins_total{env="prod"}`, Failures: `logins_total{env="prod",outcome=~"fail|err}or\""}`, By: []string{"app"}}, ""},
+		{"sum by (region, app,) (a:b)", "sum by(app , region)(c{})", Source{Runs: "a:b", Failures: "c{}", By: []string{"app", "region"}}, ""},
 		{"sum(a)", "b", Source{Runs: "a", Failures: "b"}, ""},
 		{"sum by (app) (a)", "b", Source{}, "runs are summed by (app) and failures by (), want the same labels"},
 		{"rate(a[5m])", "b", Source{}, `runs: want a counter, such as logins_total{app="retail"}, or its sum, such as sum by (app) (logins_total)`},

@@ -26,12 +26,17 @@ type Stream struct {
 	left     [2]float64 // what has been counted, and is in no batch yet
 	resets   uint64
 	samples  uint64
+	places   func(end time.Time, place string, count counts) // told of what an interval has of each place; nil for nobody
 }
+
+// counts are how much of each kind there is.
+type counts [2]float64
 
 // An interval is what its samples have added to so far.
 type interval struct {
-	from  time.Time // the earliest that anything of it can have happened
-	count [2]float64
+	from   time.Time // the earliest that anything of it can have happened
+	count  counts
+	places map[string]*counts
 }
 
 // NewStream returns a stream of intervals of the given width, in whole milliseconds.
@@ -49,8 +54,8 @@ func (s *Stream) end(number int64) time.Time {
 	return time.UnixMilli(number * s.width.Milliseconds())
 }
 
-// Add takes account of a sample of a series.
-func (s *Stream) Add(kind Kind, series string, sample Sample) {
+// Add takes account of a sample of a series, which counts at a place; "" is none.
+func (s *Stream) Add(kind Kind, series, place string, sample Sample) {
 	c := s.counters[kind][series]
 	if c == nil {
 		c = &Counter{}
@@ -73,10 +78,24 @@ func (s *Stream) Add(kind Kind, series string, sample Sample) {
 		i = &interval{from: increase.From}
 		s.open[n] = i
 	}
+	i.add(kind, place, increase)
+}
+
+func (i *interval) add(kind Kind, place string, increase Increase) {
 	if increase.From.Before(i.from) {
 		i.from = increase.From
 	}
 	i.count[kind] += increase.By
+	if place == "" {
+		return
+	}
+	if i.places == nil {
+		i.places = map[string]*counts{}
+	}
+	if i.places[place] == nil {
+		i.places[place] = &counts{}
+	}
+	i.places[place][kind] += increase.By
 }
 
 // Close returns the batches of the intervals that end by then, and takes nothing for
@@ -103,6 +122,11 @@ func (s *Stream) Close(by time.Time) (batches []detect.Batch) {
 }
 
 func (s *Stream) batch(i *interval, end time.Time) (detect.Batch, bool) {
+	if s.places != nil {
+		for place, count := range i.places {
+			s.places(end, place, *count)
+		}
+	}
 	for kind := range i.count {
 		s.left[kind] += i.count[kind]
 	}

@@ -36,8 +36,14 @@ func TestCounter(t *testing.T) {
 		{"less than nothing", 3641, -1, 0, 0, false, false},
 		{"infinity", 3642, math.Inf(1), 0, 0, false, false},
 		{"on from the last count", 3645, 4, 4, 3630, true, false},
-		{"away for longer than a day", 3645 + 86401, 4000, 0, 0, false, false},
-		{"and back", 3645 + 86416, 4001, 1, 3645 + 86401, true, false},
+		{"more", 3660, 1000, 996, 3645, true, false},
+		{"a dip, as of another replica", 3661, 999, 0, 0, false, false},
+		{"still below", 3675, 901, 0, 0, false, false},
+		{"and above again, by what it is above", 3690, 1002, 2, 3660, true, false},
+		{"too much for a dip", 3705, 901, 901, 3690, true, true},
+		{"too late for a dip", 3705 + 301, 900, 900, 3705, true, true},
+		{"away for longer than a day", 4006 + 86401, 4000, 0, 0, false, false},
+		{"and back", 4006 + 86416, 4001, 1, 4006 + 86401, true, false},
 	} {
 		got, counted := c.Add(Sample{at(test.at), test.value})
 		want := Increase{}
@@ -54,7 +60,7 @@ func TestStreamIntervals(t *testing.T) {
 	s := NewStream(15 * time.Second)
 	add := func(kind Kind, series string, samples ...float64) {
 		for i := 0; i < len(samples); i += 2 {
-			s.Add(kind, series, Sample{at(samples[i]), samples[i+1]})
+			s.Add(kind, series, "", Sample{at(samples[i]), samples[i+1]})
 		}
 	}
 	closes := func(by float64, want ...detect.Batch) {
@@ -170,7 +176,7 @@ func TestStreamLosesNothing(t *testing.T) {
 			for _, one := range sites {
 				for _, kind := range []Kind{Failures, Runs} {
 					for _, sample := range visible(one.samples[kind], at(now-1200), at(now), late[one.name]) {
-						s.Add(kind, one.name, sample)
+						s.Add(kind, one.name, "", sample)
 					}
 				}
 			}
@@ -206,7 +212,7 @@ func TestReplayIsTheSame(t *testing.T) {
 				for _, one := range sites {
 					for _, kind := range []Kind{Runs, Failures} {
 						for _, sample := range visible(one.samples[kind], at(now-step-300), at(now), 0) {
-							s.Add(kind, one.name, sample)
+							s.Add(kind, one.name, "", sample)
 						}
 					}
 				}
@@ -222,7 +228,7 @@ func TestReplayIsTheSame(t *testing.T) {
 
 func TestForget(t *testing.T) {
 	s := NewStream(15 * time.Second)
-	s.Add(Runs, "a", Sample{at(0), 1})
+	s.Add(Runs, "a", "", Sample{at(0), 1})
 	s.forget(at(86400))
 	if len(s.counters[Runs]) != 1 {
 		t.Error("a series is forgotten within a day")

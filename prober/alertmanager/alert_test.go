@@ -30,7 +30,7 @@ func TestAlerts(t *testing.T) {
 			t.Fatal(err)
 		}
 		n.o.Status = func() []prober.CheckStatus { return kinds(now) }
-		login := n.o.Status()[0].Check
+		login := n.o.Status()[2].Check
 		for i, reason := range []prober.Reason{prober.ReasonTimeout, prober.ReasonStatus5xx, prober.ReasonStatus5xx, prober.ReasonNotRefused} {
 			n.ObserveRun(&prober.Run{Check: login, Start: now.Add(time.Duration(i) * time.Second), Outcome: prober.Failed,
 				Report: prober.Report{Steps: []prober.StepResult{{Name: "login", Reason: reason}}}})
@@ -77,11 +77,19 @@ func kinds(now time.Time) []prober.CheckStatus {
 	}
 	blame := detect.Finding{Runs: 360, Failed: 11, Culprits: []detect.Culprit{{
 		Tags: []detect.Tag{{Key: "release", Value: "2026.11.3"}}, Failed: 11, Runs: 90, RunsElsewhere: 270, P: 2e-5}}}
+	place := func(name string, failed, runs int, failing bool) prober.PlaceStatus {
+		return prober.PlaceStatus{Name: name, Failing: failing, Ratio: prober.Ratio{Window: time.Hour, Failed: failed, Runs: runs, Interval: detect.Wilson(failed, runs)}}
+	}
 	return []prober.CheckStatus{
+		{Check: check("all:wire", "", map[string]string{"team": "risk", "severity": "page"}), State: detect.Firing, Evidence: 2, Since: now, Ratios: ratios,
+			Places: []prober.PlaceStatus{place("graz", 0, 0, false), place("linz", 4, 120, true), place("vienna", 7, 120, true)}},
+		{Check: check("all:loan", "", nil), State: detect.Firing, Evidence: 2, Since: now, Ratios: ratios,
+			Places: []prober.PlaceStatus{place("graz", 40, 120, true), place("linz", 0, 120, false)}},
 		{Check: check("retail-login", "identity", map[string]string{"team": "identity", "severity": "ticket", "country": "at"}),
 			State: detect.Firing, Evidence: 1.3, Since: now.Add(-time.Minute), Ratios: ratios, Blame: blame,
 			FailOpens: []prober.FailOpen{{Step: "login", Since: now.Add(3 * time.Second), Last: now.Add(3 * time.Second)}}},
 		{Check: check("group:identity", "identity", map[string]string{"team": "identity"}), State: detect.Firing, Since: now},
+		{Check: check("well-soon", "identity", map[string]string{"team": "identity"}), State: detect.Firing, Evidence: 1.2, Since: now, Ratios: ratios, Explained: true},
 		{Check: check("transfer", "", nil), State: detect.Suspect, Evidence: 0.1, Ratios: ratios, Blame: detect.Finding{Runs: 9}},
 		{Check: check("cards", "", map[string]string{"team": "payments\xff"}),
 			Thresholds: []prober.ThresholdStatus{limit("page", true), limit("", true), limit("warning", false)}},
@@ -105,6 +113,19 @@ func TestNamesAreThoseOfTheRules(t *testing.T) {
 		}
 		if _, err := os.Stat("../../docs/runbooks/" + name + ".md"); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// That a check fails everywhere is said of the job whose pages it holds back.
+func TestEverywhereIsOfTheProbersJob(t *testing.T) {
+	for job, want := range map[string]string{"authprober-aggregate": "authprober", "staging-aggregate": "staging", "authprober": "authprober", "": ""} {
+		n, err := New(Options{URLs: []*url.URL{{Scheme: "http", Host: "am:9093"}}, Labels: map[string]string{"job": job}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := n.everywhere(&prober.Check{Name: "all:login"}).labels; got["job"] != want || got["check"] != "login" || got["team"] != "" {
+			t.Errorf("%s: got %v, want the job %s", job, got, want)
 		}
 	}
 }

@@ -17,6 +17,9 @@ const (
 	nameFailOpen  = "AuthProberFailOpen"
 	nameDrill     = "AuthProberDrill"
 
+	nameEverywhere  = "AuthProberEverywhere"
+	aggregateSuffix = "-aggregate" // of an aggregator's scrape job, after that of its probers
+
 	runbooks        = "https://github.com/authprober/authprober/blob/main/docs/runbooks/"
 	suspectEvidence = 0.1             // a check is suspect after almost any failure
 	suspectHold     = 2 * time.Minute // the rule's `for`
@@ -25,7 +28,7 @@ const (
 
 // Names are the alerts that can be given directly. They are a part of those that the
 // rules know.
-var Names = []string{nameFiring, nameSuspect, nameThreshold, nameFailOpen, nameDrill}
+var Names = []string{nameFiring, nameSuspect, nameThreshold, nameFailOpen, nameDrill, nameEverywhere}
 
 // alertsOf returns the alerts that ought to be out for one check, or a group, at now.
 func (n *Notifier) alertsOf(s *prober.CheckStatus, now time.Time) (all []alert) {
@@ -33,10 +36,14 @@ func (n *Notifier) alertsOf(s *prober.CheckStatus, now time.Time) (all []alert) 
 	team, severity := c.Labels["team"], c.Labels["severity"]
 	switch {
 	case len(s.FailOpens) > 0 && s.Evidence < 1: // it fires for a fail-open alone, which is an alert of its own
+	case s.Explained: // its group's page has told of it
 	case s.State == detect.Firing:
 		all = append(all, n.alert(nameFiring, s.Since,
 			map[string]string{"check": c.Name, "team": team, "group": c.Group, "severity": or(severity, "page")},
 			c.Name+" fails more often than its objective tolerates", n.figures(s, now)))
+		if prober.Everywhere(s.Places) {
+			all = append(all, n.everywhere(c))
+		}
 	case s.State == detect.Suspect && s.Evidence >= suspectEvidence:
 		a := n.alert(nameSuspect, time.Time{},
 			map[string]string{"check": c.Name, "team": team, "group": c.Group, "severity": "warning"},
@@ -63,6 +70,14 @@ func (n *Notifier) alertsOf(s *prober.CheckStatus, now time.Time) (all []alert) 
 		all = append(all, n.failOpen(s, &s.FailOpens[i]))
 	}
 	return all
+}
+
+// everywhere holds back what locations say of the check that a pooled one stands for.
+func (n *Notifier) everywhere(c *prober.Check) alert {
+	name := strings.TrimPrefix(c.Name, prober.PooledPrefix)
+	return n.alert(nameEverywhere, time.Time{},
+		map[string]string{"check": name, "team": c.Labels["team"], "severity": "none", "job": strings.TrimSuffix(n.o.Labels["job"], aggregateSuffix)},
+		name+" fails at several places, and "+c.Name+" pages for it", "This holds back what the places say by themselves, and wakes nobody.")
 }
 
 // failOpen is told for the hour that it stands at the least, whatever becomes of the prober.

@@ -1,7 +1,9 @@
 package alertmanager
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +26,25 @@ func (n *Notifier) figures(s *prober.CheckStatus, now time.Time) string {
 	if s.Blame.Runs > 0 && len(s.Blame.Culprits) > 0 {
 		fmt.Fprintf(&b, " Suspected: %s.", s.Blame.String())
 	}
+	if said := byPlace(s.Places); said != "" {
+		fmt.Fprintf(&b, " By place: %s.", said)
+	}
 	return b.String()
+}
+
+// mostPlaces is how many places a page names.
+const mostPlaces = 5
+
+// byPlace is the share that failed at each place, the worst first.
+func byPlace(all []prober.PlaceStatus) string {
+	ratio := func(p prober.PlaceStatus) float64 { v, _ := p.Ratio.Value(); return v }
+	all = slices.DeleteFunc(slices.Clone(all), func(p prober.PlaceStatus) bool { return p.Ratio.Runs == 0 })
+	slices.SortStableFunc(all, func(a, b prober.PlaceStatus) int { return cmp.Compare(ratio(b), ratio(a)) })
+	var said []string
+	for _, p := range all[:min(len(all), mostPlaces)] {
+		said = append(said, p.Name+" "+percent(ratio(p)))
+	}
+	return strings.Join(said, ", ")
 }
 
 func limitText(t *prober.ThresholdStatus) string {

@@ -10,7 +10,6 @@ type Detector struct {
 	since    time.Time // of the last change of the state
 	page     mixture   // rests while firing
 	clear    recovery  // is at zero while not firing
-	held     bool      // see Hold
 	failedAt time.Time // the last counted failure, where a blip begins
 	burst    burst     // the one under way
 	bursts   Bursts    // those that have ended
@@ -76,9 +75,6 @@ func (d *Detector) count(at time.Time, failed bool) {
 	switch {
 	case d.state == Firing:
 		d.clear.observe(failed)
-		if d.held {
-			d.clear.r = min(d.clear.r, d.params.RunsToFalseClear*almost)
-		}
 	case failed:
 		d.page.failed(at)
 	default:
@@ -114,15 +110,6 @@ func (d *Detector) enter(s State, at time.Time) {
 	d.clear.r = 0
 	d.state, d.since = s, at
 }
-
-// almost is the share of what ends a page that a detector which is held comes to.
-const almost = 1 - 1e-9
-
-// Hold says whether a page goes on, from the next run on, however well it goes: until it
-// is held no more, and a run shows that all is well. That is all it changes: it begins no
-// page, and a failed run sets a recovery back as ever. Who restores a detector holds it
-// anew. Batches know of no hold.
-func (d *Detector) Hold(hold bool) { d.held = hold }
 
 // Params returns what the detector was made with.
 func (d *Detector) Params() Params { return d.params }

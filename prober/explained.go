@@ -1,0 +1,47 @@
+package prober
+
+import (
+	"strings"
+
+	"github.com/authprober/authprober/prober/detect"
+)
+
+// explainedUntil is the failed run that ends the explaining: one alone is what a healthy
+// check has now and then, while it shows that it is well.
+const explainedUntil = 2
+
+// An explaining is what a judge keeps of why a check needs no page of its own. While its group
+// fires, Alertmanager holds it back. But a group has seen enough of everything sooner, of being
+// well again too: its flows, each by itself, may take hours longer to show that. Without
+// this the end of one page would be the beginning of as many as there are flows.
+//
+// A check whose trouble goes on by itself fails again, and is told of then.
+type explaining struct {
+	explained bool
+	failed    int // counted runs since the group was well again
+}
+
+// member reports whether the check is a flow of a group, and no group itself.
+func (c *Check) member() bool { return c.Group != "" && !strings.Contains(c.Name, ":") }
+
+// explainMembers is called when a group is well again: what its flows of the same team
+// are still firing for has been told.
+func (j *Judge) explainMembers(group *Check) {
+	for _, g := range j.all() {
+		g.mu.Lock()
+		if c := g.check; c.member() && c.Group == group.Group && c.Labels["team"] == group.Labels["team"] {
+			g.explaining = explaining{explained: g.detector.State() == detect.Firing}
+		}
+		g.mu.Unlock()
+	}
+}
+
+// observe takes account of a counted run, after which the check is firing by its rate or not.
+func (e *explaining) observe(failed, firing bool) {
+	if failed && e.explained {
+		e.failed++
+	}
+	if !firing || e.failed >= explainedUntil {
+		*e = explaining{}
+	}
+}

@@ -1,7 +1,6 @@
 package checks
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -158,7 +157,7 @@ func memberOf(params ...any) (any, error) {
 	case map[string]any:
 		name, ok := params[1].(string)
 		if !ok {
-			return nil, fmt.Errorf("want a name to read a field by, got %s", kindOf(params[1]))
+			return nil, memberError{text: "want a name to read a field by, got " + kindOf(params[1])}
 		}
 		if value, there := from[name]; there {
 			return value, nil
@@ -169,11 +168,11 @@ func memberOf(params ...any) (any, error) {
 		if value, there := from[strings.ToLower(name)]; ok && there {
 			return value, nil
 		}
-		return nil, fmt.Errorf("the request that is signed has no header field %v", params[1])
+		return nil, memberError{"the request that is signed has no header field", fmt.Sprint(params[1])}
 	case []any:
 		i, ok := params[1].(int)
 		if !ok {
-			return nil, fmt.Errorf("want a number to read an element by, got %s", kindOf(params[1]))
+			return nil, memberError{text: "want a number to read an element by, got " + kindOf(params[1])}
 		}
 		if i < 0 {
 			i += len(from)
@@ -206,7 +205,7 @@ func reflectMember(from, property any) (any, error) {
 		}
 		return nil, errMissing{What: "the field " + name}
 	}
-	return nil, fmt.Errorf("%s has no field %v", kindOf(from), property)
+	return nil, memberError{kindOf(from) + " has no field", fmt.Sprint(property)}
 }
 
 // headerOf is headerFunc: the first value of a header field, "" where the
@@ -215,7 +214,7 @@ func headerOf(params ...any) (any, error) {
 	header, ok := params[0].(http.Header)
 	name, named := params[1].(string)
 	if !ok || !named {
-		return nil, errors.New("header fields are read by name, as in header[\"X-Release\"]")
+		return nil, memberError{text: "header fields are read by name, as in header[\"X-Release\"]"}
 	}
 	return header.Get(name), nil
 }

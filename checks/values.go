@@ -48,8 +48,9 @@ func parseDuration(text string) (time.Duration, error) {
 			return 0, fmt.Errorf("%q is not a duration; want one such as 300ms, 10s, 5m or 30d", text)
 		}
 	}
+	const longest = 36500 // days
 	switch {
-	case math.Abs(days) > 36500 || math.IsNaN(days):
+	case math.IsNaN(days) || math.Abs(days)+parsed.Hours()/24 > longest:
 		return 0, fmt.Errorf("the duration %q is longer than a hundred years", text)
 	case parsed < 0 || days < 0:
 		return 0, fmt.Errorf("the duration %q is negative", text)

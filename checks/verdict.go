@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/expr-lang/expr/file"
-
 	"github.com/authprober/authprober/prober"
 )
 
@@ -129,25 +127,6 @@ func (s *Session) statusBeside(e *Expr) string {
 		return ""
 	}
 	return fmt.Sprintf(" (status %d)", s.answer.status)
-}
-
-// plainExprError is what went wrong in an expression, in one line: without the
-// source, which the reader is shown anyway.
-func plainExprError(err error) error {
-	if missing, ok := errors.AsType[errMissing](err); ok {
-		return missing
-	}
-	if at, ok := errors.AsType[*file.Error](err); ok {
-		if at.Prev != nil {
-			return at.Prev
-		}
-		message, _, _ := strings.Cut(at.Message, "\n")
-		if kind, ok := strings.CutPrefix(message, "invalid operation: bool("); ok {
-			message = "it is neither true nor false, but of type " + strings.TrimSuffix(kind, ")")
-		}
-		return errors.New(message)
-	}
-	return err
 }
 
 // errTooLong is the error of a body beyond the step's limit.

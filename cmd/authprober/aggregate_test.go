@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,10 @@ import (
 func fakePrometheus(t *testing.T, failures func(scrape int) int) string {
 	now := time.Now()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		failed := strings.Contains(r.FormValue("query"), "failed")
+		query := r.FormValue("query")
+		failed := strings.Contains(query, "failed")
+		asked, _ := strconv.ParseFloat(r.FormValue("time"), 64)
+		back, _ := strconv.ParseFloat(strings.TrimSuffix(query[strings.LastIndex(query, "[")+1:], "s]"), 64)
 		var result []any
 		for _, instance := range []string{"a:9870", "b:9870"} {
 			var values []any
@@ -31,8 +35,10 @@ func fakePrometheus(t *testing.T, failures func(scrape int) int) string {
 				if failed {
 					value = n
 				}
-				at := now.Add(time.Duration(i-365) * 10 * time.Second)
-				values = append(values, []any{float64(at.UnixMilli()) / 1e3, fmt.Sprint(value)})
+				at := float64(now.Add(time.Duration(i-365)*10*time.Second).UnixMilli()) / 1e3
+				if at <= asked && at >= asked-back {
+					values = append(values, []any{at, fmt.Sprint(value)})
+				}
 			}
 			result = append(result, map[string]any{"metric": map[string]string{"check": "login", "instance": instance}, "values": values})
 		}
@@ -187,5 +193,72 @@ healthy  all:retail-login  0         no runs              1          259200
 	got = invoke(t.Context(), nil, "aggregate", "--url", s.URL, "--once", "--name", " ", "--runs", "a", "--failures", "b")
 	if got.code != 2 || !strings.Contains(got.stderr, "--name is empty, want one such as logins") {
 		t.Errorf("ended with %d: %s", got.code, got.stderr)
+	}
+}
+
+// TestAggregateOfThanosAndMimir asks what answers as they do, by their documentation: Mimir, below a
+// path, wants a tenant and refuses what is too much; Thanos gives means of five minutes and each
+// replica unless it is told not to, and says in its warnings that a store is away.
+func TestAggregateOfThanosAndMimir(t *testing.T) {
+	well := fakePrometheus(t, func(int) int { return 0 })
+	forward := func(w http.ResponseWriter, r *http.Request, edit func(map[string]any)) {
+		resp, err := http.PostForm(well+"/api/v1/query", r.Form)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer resp.Body.Close()
+		var answer map[string]any
+		if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+			t.Error(err)
+		}
+		edit(answer)
+		json.NewEncoder(w).Encode(answer)
+	}
+	tooMuch := 0
+	mimir := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, back, _ := strings.Cut(r.FormValue("query"), "[")
+		asked, _ := time.ParseDuration(strings.TrimSuffix(back, "]"))
+		switch {
+		case r.Header.Get("X-Scope-OrgID") != "identity":
+			http.Error(w, "no org id", http.StatusUnauthorized)
+		case r.URL.Path != "/prometheus/api/v1/query":
+			http.NotFound(w, r)
+		case asked > 30*time.Minute:
+			tooMuch++
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			fmt.Fprint(w, `{"status":"error","errorType":"execution","error":"the query exceeded the maximum number of chunks (limit: 2000000 chunks) (err-mimir-max-chunks-per-query)"}`)
+		default:
+			forward(w, r, func(map[string]any) {})
+		}
+	})
+	thanos := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("max_source_resolution") != "0s" || r.FormValue("dedup") != "true" {
+			t.Errorf("Thanos was asked for %v", r.Form)
+		}
+		forward(w, r, func(answer map[string]any) {
+			answer["warnings"] = []string{"fetch series for {location=\"graz\"}: rpc error: code = Unavailable"}
+			answer["data"].(map[string]any)["analysis"] = map[string]any{}
+		})
+	})
+	config := filepath.Join(t.TempDir(), "http.yaml")
+	if err := os.WriteFile(config, []byte("http_headers: {X-Scope-OrgID: {values: [identity]}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	flow := loginFlow(t)
+	ask := func(h http.Handler, path string, args ...string) invocation {
+		s := httptest.NewServer(h)
+		t.Cleanup(s.Close)
+		return invoke(t.Context(), nil, append([]string{"aggregate", "--url", s.URL + path, "--once", "--json", "--replay", "2h", flow}, args...)...)
+	}
+	const want = `"n":718,`
+	if got := ask(mimir, "/prometheus", "--http-config", config); got.code != 0 || !strings.Contains(got.stdout, want) || tooMuch == 0 || got.stderr != "" {
+		t.Errorf("Mimir: ended with %d after %d that were too much:\n%s%s", got.code, tooMuch, got.stdout, got.stderr)
+	}
+	if got := ask(mimir, "/prometheus"); got.code != 3 || !strings.Contains(got.stderr, ": status 401, want 200") {
+		t.Errorf("Mimir without a tenant: ended with %d:\n%s", got.code, got.stderr)
+	}
+	if got := ask(thanos, ""); got.code != 0 || !strings.Contains(got.stdout, want) || !strings.HasPrefix(got.stderr, "warning: the answers come with warnings") {
+		t.Errorf("Thanos: ended with %d:\n%s%s", got.code, got.stdout, got.stderr)
 	}
 }

@@ -143,6 +143,7 @@ func refusalOf(resp *http.Response, text []byte) error {
 	case resp.StatusCode == http.StatusUnauthorized:
 		return errors.New("it wants a name and a password; see --user and --password-file")
 	case strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json") && json.Unmarshal(text, &problem) == nil:
+		problem.Title, problem.Detail = oneLine(problem.Title), oneLine(problem.Detail)
 		if resp.StatusCode/100 == 4 {
 			return misconfigured(&problem)
 		}

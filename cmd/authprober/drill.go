@@ -86,5 +86,5 @@ func (c *daemonClient) change(ctx context.Context, method, path string, query ur
 	case http.StatusUnauthorized:
 		return fmt.Errorf("asking %s: %w", asked, refusalOf(resp, text))
 	}
-	return fmt.Errorf("asking %s: status %d: %s", asked, resp.StatusCode, strings.TrimSpace(string(text)))
+	return fmt.Errorf("asking %s: status %d: %s", asked, resp.StatusCode, strings.TrimSpace(oneLine(string(text))))
 }

@@ -10,8 +10,8 @@ import (
 )
 
 var (
-	testNamed = regexp.MustCompile("`(Test[A-Z][A-Za-z0-9]*)`")
-	testFunc  = regexp.MustCompile(`(?m)^func (Test[A-Z][A-Za-z0-9]*)\(t \*testing\.T\)`)
+	testNamed = regexp.MustCompile("`((?:Test|Fuzz)[A-Z][A-Za-z0-9]*)`")
+	testFunc  = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Z][A-Za-z0-9]*)\((?:t \*testing\.T|f \*testing\.F)\)`)
 )
 
 // TestReliabilityNamesTests holds docs/reliability.md to what it promises: each test that it

@@ -138,7 +138,7 @@ func fetchRuns(ctx context.Context, c *daemonClient, query url.Values, limit int
 			return nil, err
 		}
 		all = append(all, page.Runs...)
-		if page.Next == "" {
+		if page.Next == "" || len(page.Runs) == 0 { // whoever says that nothing has a next would be asked forever
 			break
 		}
 		query.Set("cursor", page.Next)
@@ -192,8 +192,9 @@ func runLine(r *api.Summary, p paint) string {
 			what += ": " + r.Detail
 		}
 	}
-	outcome := p.outcome(prober.Outcome(r.Outcome)) + strings.Repeat(" ", max(0, 8-width(r.Outcome)))
+	came := oneLine(r.Outcome)
+	outcome := p.outcome(prober.Outcome(came)) + strings.Repeat(" ", max(0, 8-width(came)))
 	length := time.Duration(r.Took * float64(time.Second))
-	line := fmt.Sprintf("%-14s %s %s %9s  %s", r.Start.UTC().Format("01-02 15:04:05"), fill(clip(r.Check, 20), 20), outcome, human(length), oneLine(what))
+	line := fmt.Sprintf("%-14s %s %s %9s  %s", r.Start.UTC().Format("01-02 15:04:05"), fill(clip(oneLine(r.Check), 20), 20), outcome, human(length), oneLine(what))
 	return strings.TrimRight(line, " ")
 }

@@ -206,6 +206,15 @@ func TestNoSecretGetsOut(t *testing.T) {
 		{"once --json", command(environ, "once", "--json", flows), `"outcome":"failed"`},
 		{"plan", command(environ, "plan", flows), "false pages"},
 		{"aggregate", command(environ, "aggregate", "--url", prometheus, "--http-config", httpConfig, "--once", flows), "bad_data"},
+		{"an aggregator that serves", func() string {
+			p := start(t, append(environ, "AUTHPROBER_STATE_DIR="), "aggregate", "--url", prometheus, "--http-config", httpConfig, flows)
+			at := p.until("aggregating")["url"].(string)
+			p.until("reading fails")
+			text := get(t, at+"/metrics") + get(t, at+"/") + get(t, at+"/api/v1/checks")
+			p.Process.Signal(os.Interrupt)
+			p.end()
+			return text + p.log.String()
+		}, "status 400, want 200: bad_data"},
 		{"plan --json", command(environ, "plan", "--json", flows), "runs_to_false_page"},
 		{"gate", func() string {
 			text := command(environ, "gate", flows, "--max-failures", "10%", "--for", "20s", "--junit", junit)()

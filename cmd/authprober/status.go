@@ -141,10 +141,10 @@ func statusTable(checks *api.Checks, p paint) string {
 		if c.Since != nil {
 			since = shortSpan(checks.At.Sub(*c.Since))
 		}
-		fmt.Fprintf(&b, "%s %s %-8s %s %8s\n", fill(clip(c.Check, 24), 24), p.stateNamed(c.State, fill(c.State, 8)), since,
+		fmt.Fprintf(&b, "%s %s %-8s %s %8s\n", fill(clip(oneLine(c.Check), 24), 24), p.stateNamed(c.State, fill(oneLine(c.State), 8)), since,
 			fill(clip(ratioText(c), 28), 28), evidence(c.Evidence))
 		for _, line := range statusLines(c, checks.At) {
-			b.WriteString(wrap(line, "  ", 80))
+			b.WriteString(wrap(oneLine(line), "  ", 80))
 		}
 	}
 	return b.String()
@@ -166,10 +166,10 @@ func statusLines(c *api.Check, now time.Time) (lines []string) {
 		lines = append(lines, fmt.Sprintf("DRILL: it pages on purpose, for another %s", shortSpan(c.DrillUntil.Sub(now))))
 	}
 	if c.Blame != nil {
-		lines = append(lines, oneLine(c.Blame.Sentence))
+		lines = append(lines, c.Blame.Sentence)
 	}
 	if r := c.LastFailed; r != nil && c.State != detect.Healthy.String() {
-		lines = append(lines, oneLine(fmt.Sprintf("last failed %s ago: %s, %s: %s", shortSpan(now.Sub(r.Start)), r.Step, r.Reason, r.Detail)))
+		lines = append(lines, fmt.Sprintf("last failed %s ago: %s, %s: %s", shortSpan(now.Sub(r.Start)), r.Step, r.Reason, r.Detail))
 	}
 	for _, t := range c.Thresholds {
 		if t.Exceeded {
@@ -180,7 +180,7 @@ func statusLines(c *api.Check, now time.Time) (lines []string) {
 		lines = append(lines, fmt.Sprintf("%s: %s", c.Pace.Pace, c.Pace.Why))
 	}
 	if r := c.LastRun; r != nil && r.Error != "" {
-		lines = append(lines, oneLine(fmt.Sprintf("the last run %s: %s", r.Outcome, r.Error)))
+		lines = append(lines, fmt.Sprintf("the last run %s: %s", r.Outcome, r.Error))
 	}
 	return lines
 }

@@ -165,7 +165,7 @@ func (s *soak) round(t *testing.T, n int) {
 	edge, mendEdge := s.begin(t, soakOutages[n%len(soakOutages)], true)
 	bank.away, edge.away = away, away
 	if away {
-		eventually(t, 2*time.Minute, "checks to fire while no Alertmanager is there", func() error {
+		eventually(t, 5*time.Minute, "checks to fire while no Alertmanager is there", func() error {
 			fired := s.log.fired(edge.began, time.Now())
 			for _, check := range slices.Concat(bank.must, edge.must) {
 				if fired[check] == 0 {
@@ -178,12 +178,12 @@ func (s *soak) round(t *testing.T, n int) {
 		s.direct.leave(false)
 	}
 	s.reload(t, n%2 == 1)
-	eventually(t, 3*time.Minute, "the pages", func() error { return firstError(s.paged(bank), s.paged(edge)) })
+	eventually(t, 5*time.Minute, "the pages", func() error { return firstError(s.paged(bank), s.paged(edge)) })
 	s.mistake(t)
 	bank.ended, edge.ended = time.Now(), time.Now()
 	mendBank()
 	mendEdge()
-	eventually(t, 4*time.Minute, "the end of the pages", func() error {
+	eventually(t, 5*time.Minute, "the end of the pages", func() error {
 		if still := s.firing(t); len(still) > 0 {
 			return fmt.Errorf("%q still fire", still)
 		}
@@ -267,7 +267,7 @@ func (s *soak) reload(t *testing.T, bySignal bool) {
 	if err := s.daemon.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, time.Minute, "a reload", func() (err error) {
+	eventually(t, 5*time.Minute, "a reload", func() (err error) {
 		s.log.look(func() {
 			if n := s.log.said["reloaded"]; n < s.reloads {
 				err = fmt.Errorf("%d of %d", n, s.reloads)
@@ -280,7 +280,7 @@ func (s *soak) reload(t *testing.T, bySignal bool) {
 // post asks for a reload by HTTP. It compiles 200 flows, on a machine that may be busy.
 func (s *soak) post(t *testing.T) (status int, text string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, "POST", "http://"+s.prober+"/-/reload", nil)
 	if err != nil {
@@ -322,7 +322,7 @@ func (s *soak) failOpen(t *testing.T) {
 		return [3]int{s.direct.count(name, "refused", tr.began, now), s.inbox.between("security-page", name, "refused", "firing", tr.began, now),
 			s.inbox.between("identity-page", name, "refused", "firing", tr.began, now)}
 	}
-	eventually(t, time.Minute, "the page of a fail-open", func() error {
+	eventually(t, 3*time.Minute, "the page of a fail-open", func() error {
 		if n := arrived(); slices.Min(n[:]) == 0 {
 			return fmt.Errorf("directly, at security, at identity: %v", n)
 		}

@@ -24,7 +24,7 @@ func (s *soak) holdBooks(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := s.runs("")
-	eventually(t, time.Minute, "runs after the pause", func() error {
+	eventually(t, 3*time.Minute, "runs after the pause", func() error {
 		if n := s.runs("") - before; n < 200 {
 			return fmt.Errorf("%d", n)
 		}
@@ -51,7 +51,7 @@ func (s *soak) halted(t *testing.T) (last soakScrape) {
 		t.Fatal(err)
 	}
 	before := -1
-	eventually(t, time.Minute, "all runs to end", func() error {
+	eventually(t, 3*time.Minute, "all runs to end", func() error {
 		last = soakMetrics(t, s.prober)
 		n, leased := 0, 0
 		counts, _ := last.counts()

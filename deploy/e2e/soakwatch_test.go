@@ -153,7 +153,11 @@ func soakSampled(t *testing.T, pid int, state string, m soakScrape) soakSample {
 // holdFlat compares the median of the first third with that of the last one. Those of the
 // beginning, while pools and caches fill, are left out.
 func (s *soak) holdFlat(t *testing.T, long bool) {
-	samples := s.samples[len(s.samples)/10+1:]
+	first := len(s.samples)/10 + 1
+	if long { // before the first incident there is nothing to remember
+		first = max(first, 5)
+	}
+	samples := s.samples[first:]
 	third := len(samples) / 3
 	for _, k := range soakKinds {
 		early, late := median(samples[:third], k.of), median(samples[len(samples)-third:], k.of)

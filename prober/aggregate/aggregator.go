@@ -148,8 +148,9 @@ func (a *Aggregator) Poll(ctx context.Context, now time.Time) error {
 		a.begin(now)
 		from = time.Time{}
 	}
+	overlap := a.overlap + a.o.Settle
 	if from.IsZero() {
-		from = now.Add(-a.o.Replay)
+		from, overlap = now.Add(-a.o.Replay), 0
 	}
 	partial := false
 	for from.Before(now) {
@@ -157,14 +158,15 @@ func (a *Aggregator) Poll(ctx context.Context, now time.Time) error {
 		if end := from.Add(a.chunk); end.Before(now) {
 			to = end
 		}
-		lacks, err := a.read(ctx, from, to, now)
+		lacks, err := a.read(ctx, from.Add(-overlap), to, now)
 		if failed, ok := errors.AsType[*QueryError](err); ok && failed.Heavy && a.lighter() {
+			overlap = min(overlap, a.overlap+a.o.Settle)
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		from, partial = to, partial || lacks
+		from, partial, overlap = to, partial || lacks, a.overlap+a.o.Settle
 	}
 	a.done(now, partial)
 	return nil
@@ -183,11 +185,10 @@ func (a *Aggregator) lighter() bool {
 	return true
 }
 
-// read reads a time, and what overlaps it, and judges all that it completes. It reports whether
-// something was missing.
+// read reads a time, and judges all that it completes. It reports whether something was missing.
 func (a *Aggregator) read(ctx context.Context, from, to, now time.Time) (partial bool, err error) {
 	var series [2][]Series
-	back := to.Sub(from.Add(-a.overlap-a.o.Settle)).Truncate(time.Second) + time.Second
+	back := to.Sub(from).Truncate(time.Second) + time.Second
 	for kind, selector := range []string{Runs: a.o.Source.Runs, Failures: a.o.Source.Failures} {
 		answer, err := a.o.API.Read(ctx, selector, to, back)
 		if ctx.Err() == nil {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,7 +29,7 @@ import (
 // A fake is a Prometheus with two counters, runs and failures, of a few instances.
 type fake struct {
 	mu      sync.Mutex
-	samples map[string]map[string][]Sample // by the counter, and the instance
+	samples map[string]map[string][]Sample // by the counter, and the instance; in the order of their times
 	down    int                            // the status it answers with; 0 while it is well
 	most    int                            // samples it gives at once, beyond which its answer is too large; 0 for any
 	asked   []time.Duration                // how far back
@@ -62,10 +63,12 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	result, n := []any{}, 0
 	for instance, samples := range f.samples[counter] {
 		var values []any
-		for _, s := range samples {
-			if s.At.After(to.Add(-back)) && !s.At.After(to) {
-				values = append(values, []any{json.Number(fmt.Sprintf("%.3f", float64(s.At.UnixMilli())/1e3)), fmt.Sprint(s.Value)})
+		first, _ := slices.BinarySearchFunc(samples, to.Add(-back), func(s Sample, t time.Time) int { return s.At.Compare(t.Add(1)) })
+		for _, s := range samples[first:] {
+			if s.At.After(to) {
+				break
 			}
+			values = append(values, []any{json.Number(fmt.Sprintf("%.3f", float64(s.At.UnixMilli())/1e3)), fmt.Sprint(s.Value)})
 		}
 		if n += len(values); len(values) > 0 {
 			result = append(result, map[string]any{"metric": map[string]string{"__name__": counter, "check": "login", "instance": instance}, "values": values})

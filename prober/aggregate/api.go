@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,10 +110,24 @@ func (a *API) Read(ctx context.Context, selector string, at time.Time, back time
 		return Answer{}, refused(resp.StatusCode, text)
 	}
 	answer, err := parse(text)
+	if err == nil && slices.ContainsFunc(answer.Series, func(s Series) bool { return s.strays(at, back) }) {
+		return Answer{}, &QueryError{Failure: FailureBadResponse, Text: "samples of another time than was asked for"}
+	}
 	if clock, wrong := http.ParseTime(resp.Header.Get("Date")); wrong == nil && err == nil {
 		answer.Clock = clock
 	}
 	return answer, err
+}
+
+// strays reports whether a sample is none of the time that was asked for, to the millisecond.
+// One of a time to come would have all that follow it pass for late ones, and one of long ago
+// would make intervals without end.
+func (s *Series) strays(at time.Time, back time.Duration) bool {
+	last := at.UnixMilli()
+	return slices.ContainsFunc(s.Samples, func(sample Sample) bool {
+		ms := sample.At.UnixMilli()
+		return ms > last || ms < last-back.Milliseconds()
+	})
 }
 
 // refused is the error of an answer that is not 2xx. Prometheus says 422 where a query has more samples
@@ -134,12 +149,15 @@ func failureOf(ctx context.Context, err error) error {
 	return &QueryError{Failure: FailureUnreachable, Text: withoutURL(err).Error()}
 }
 
-// withoutURL drops what net/http puts before an error.
+// repeated is what net/http repeats of an answer that is none of HTTP.
+var repeated = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+// withoutURL drops what net/http puts before an error, and what it repeats of an answer.
 func withoutURL(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
+		err = u.Err
 	}
-	return err
+	return errors.New(repeated.ReplaceAllString(err.Error(), "…"))
 }
 
 // errorTypes are the kinds of error that Prometheus' API has.

@@ -71,6 +71,10 @@ func TestReadFails(t *testing.T) {
 			"an answer that is not that of Prometheus' API"},
 		{"no count", 200, `{"status":"success","data":{"resultType":"matrix","result":[{"values":[[1,"x"]]}]}}`, FailureBadResponse,
 			"an answer that is not that of Prometheus' API"},
+		{"a sample to come", 200, `{"status":"success","data":{"resultType":"matrix","result":[{"values":[[1764284400.001,"1"]]}]}}`, FailureBadResponse,
+			"samples of another time than was asked for"},
+		{"a sample of long ago", 200, `{"status":"success","data":{"resultType":"matrix","result":[{"values":[[0,"1"],[1764284400,"1"]]}]}}`, FailureBadResponse,
+			"samples of another time than was asked for"},
 		{"too much", 200, strings.Repeat(" ", 1<<20+1), FailureTooLarge, "an answer of more than 1 MiB"},
 	} {
 		api := apiOf(func(w http.ResponseWriter, r *http.Request) {

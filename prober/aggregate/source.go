@@ -91,7 +91,7 @@ func (s Source) key(labels map[string]string) string {
 func (s Source) values(labels map[string]string) []string {
 	values := make([]string, 0, len(s.By))
 	for _, name := range s.By {
-		values = append(values, labels[name])
+		values = append(values, cut(labels[name]))
 	}
 	return values
 }
@@ -100,8 +100,18 @@ func (s Source) values(labels map[string]string) []string {
 func (s Source) place(labels map[string]string) string {
 	for _, name := range s.Place {
 		if labels[name] != "" {
-			return labels[name]
+			return cut(labels[name])
 		}
 	}
 	return ""
+}
+
+// mostName is how many bytes of a label's value are shown: whoever answers may write what they like.
+const mostName = 128
+
+func cut(value string) string {
+	if len(value) <= mostName {
+		return value
+	}
+	return strings.ToValidUTF8(value[:mostName], "")
 }

@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -32,6 +33,25 @@ func TestParseSource(t *testing.T) {
 		}
 		if text != test.err || got.Runs != test.want.Runs || got.Failures != test.want.Failures || !slices.Equal(got.By, test.want.By) {
 			t.Errorf("%q, %q: got %+v, %v, want %+v, %q", test.runs, test.failures, got, err, test.want, test.err)
+		}
+	}
+}
+
+// TestLabelsAreCut: what whoever answers may write has an end, and one that is text.
+func TestLabelsAreCut(t *testing.T) {
+	s := Source{By: []string{"app"}, Place: []string{"location", "instance"}}
+	long := strings.Repeat("x", mostName-1) + "ß" + "y"
+	for _, test := range []struct {
+		labels        map[string]string
+		value, placed string
+	}{
+		{map[string]string{"app": "retail", "location": "graz", "instance": "a:9870"}, "retail", "graz"},
+		{map[string]string{"instance": "a:9870"}, "", "a:9870"},
+		{map[string]string{"app": long, "location": long}, long[:mostName-1], long[:mostName-1]},
+		{map[string]string{"app": long[:mostName-1]}, long[:mostName-1], ""},
+	} {
+		if got := s.values(test.labels)[0]; got != test.value || s.place(test.labels) != test.placed {
+			t.Errorf("%v: got %q at %q", test.labels, got, s.place(test.labels))
 		}
 	}
 }

@@ -29,9 +29,17 @@ func Client(file, userAgent string) (*http.Client, error) {
 	c.FollowRedirects = false
 	client, err := config.NewClientFromConfig(*c, "alertmanager", config.WithUserAgent(userAgent), config.WithKeepAlivesDisabled())
 	if err != nil {
-		return nil, fmt.Errorf("making the client: %w", err)
+		return nil, unusable(err)
 	}
 	return client, nil
+}
+
+// unusable says what is wrong with what the configuration names, without the names.
+func unusable(err error) error {
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		return fmt.Errorf("want certificates and keys that can be read: %w", p.Err)
+	}
+	return errors.New("want certificates in PEM with the keys that belong to them, and nothing by reference")
 }
 
 // readConfig reads the file strictly. What the YAML library says may quote the file,

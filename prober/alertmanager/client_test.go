@@ -106,6 +106,9 @@ func TestClientRefuses(t *testing.T) {
 		"pasword: " + secret:                                              shape,
 		secret:                                                            shape,
 		"basic_auth: {password_file: there}\nauthorization: {type: none}": shape,
+		"tls_config: {ca_file: nowhere}":                                  "want certificates and keys that can be read: no such file or directory",
+		"tls_config: {ca_file: there}":                                    "want certificates in PEM with the keys that belong to them, and nothing by reference",
+		"tls_config: {cert_file: there, key_file: there}":                 "want certificates in PEM with the keys that belong to them, and nothing by reference",
 	} {
 		_, err := Client(writeFile(t, dir, "c.yaml", config), "")
 		if err == nil || err.Error() != want {

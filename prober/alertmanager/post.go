@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/authprober/authprober/prober"
@@ -62,16 +63,19 @@ func judge(resp *http.Response) (prober.NotifyFailure, error) {
 	default:
 		return prober.NotifyBadResponse, status
 	}
-	if kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";"); strings.EqualFold(kind, "text/html") {
+	if kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";"); strings.EqualFold(strings.TrimSpace(kind), "text/html") {
 		return prober.NotifyBadResponse, errors.New("a page, want the answer of an Alertmanager")
 	}
 	return "", nil
 }
 
-// withoutURL drops what net/http puts before an error.
+// repeated is what net/http repeats of an answer that is none of HTTP.
+var repeated = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+// withoutURL drops what net/http puts before an error, and what it repeats of an answer.
 func withoutURL(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
+		err = u.Err
 	}
-	return err
+	return errors.New(repeated.ReplaceAllString(err.Error(), "…"))
 }

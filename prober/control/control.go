@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -253,7 +254,11 @@ func (c *Control) Status() prober.ControlStatus {
 	return s
 }
 
-// plain is what is wrong, without the URL and what net puts around it.
+// repeated is what net/http repeats of an answer that is none of HTTP.
+var repeated = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+// plain is what is wrong, without the URL, what net puts around it, and what is repeated of an
+// answer.
 func plain(err error) error {
 	var u *url.Error
 	for errors.As(err, &u) {
@@ -263,5 +268,5 @@ func plain(err error) error {
 	if errors.As(err, &dns) {
 		return errors.New(dns.Err)
 	}
-	return err
+	return errors.New(repeated.ReplaceAllString(err.Error(), "…"))
 }

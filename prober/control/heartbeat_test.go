@@ -1,8 +1,11 @@
 package control
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -88,4 +91,35 @@ func TestHeartbeatShutdown(t *testing.T) {
 	if beats, _ := h.Counts(); beats != 0 {
 		t.Errorf("%d beats", beats)
 	}
+}
+
+// What comes back that is no HTTP is in no error.
+func TestHeartbeatRepeatsNothing(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := []string{"SECRET\r\n\r\n", "HTTP/1.1 SECRET\r\n\r\n", "HTTP/1.1 200 OK\r\nSECRET\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: SECRET\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: SECRET\r\n\r\n"}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, answer := range answers {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			http.ReadRequest(bufio.NewReader(c))
+			io.WriteString(c, answer)
+			c.Close()
+		}
+	}()
+	h := &Heartbeat{URL: parse(t, "http://"+listener.Addr().String()+"/"), Log: zap.NewNop(), Alive: func(context.Context, time.Duration) error { return nil }}
+	for _, answer := range answers {
+		if err := h.beat(t.Context()); err == nil || strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("%q: got the error %v", answer, err)
+		}
+	}
+	listener.Close()
+	<-done
 }

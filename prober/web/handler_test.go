@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const traceID = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 // testOptions are those of one check that has passed once, and failed after.
-func testOptions(t *testing.T) Options {
+func testOptions(t testing.TB) Options {
 	t.Helper()
 	c := &prober.Check{
 		Name: "login", About: "Log in & out <daily>", Steps: []string{"login"}, Reasons: [][]prober.Reason{prober.Reasons},

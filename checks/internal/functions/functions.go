@@ -88,6 +88,20 @@ func (e Missing) Error() string { return e.What + " is missing" }
 // kinds.
 type misuse struct{ error }
 
+// failed is any other error of a call.
+type failed struct{ error }
+
+func (e failed) Unwrap() error { return e.error }
+
+// OfOurs reports whether an error is that of a [Func], whose words repeat nothing of what it
+// was given.
+func OfOurs(err error) bool {
+	_, misused := errors.AsType[misuse](err)
+	_, ok := errors.AsType[failed](err)
+	_, argument := errors.AsType[*ArgumentError](err)
+	return misused || ok || argument
+}
+
 // arguments reads the arguments of one call. Its first mistake stays in err.
 type arguments struct {
 	name string
@@ -108,7 +122,7 @@ func call(name string, least, most int, f func(a *arguments) (any, error)) func(
 			return nil, misuse{fmt.Errorf("%s: %w", name, a.err)}
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, failed{fmt.Errorf("%s: %w", name, err)}
 		}
 		return v, nil
 	}

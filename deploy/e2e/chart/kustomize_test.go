@@ -36,6 +36,9 @@ var kustomizations = []kustomization{
 	{"monitoring", "Component", "flows: {configMaps: [authprober-flows]}\nmonitor: {kind: ServiceMonitor}\nprometheusRule: {enabled: true}\ndashboards: {enabled: true}",
 		"# How it is scraped, the alerts and the dashboards, for the Prometheus operator and Grafana's sidecar.\n",
 		[]string{"dashboards", "monitor", "prometheusrule"}},
+	{"aggregate", "Component", "flows: {configMaps: [authprober-flows]}\nmonitor: {kind: ServiceMonitor}\naggregate: {enabled: true, url: \"http://prometheus-operated.monitoring:9090\"}",
+		"# What judges all probers together, and how it is scraped. Where Prometheus is stands in its arguments: patch them.\n",
+		[]string{"aggregate-deployment", "aggregate-monitor", "aggregate-service"}},
 }
 
 // TestKustomizeIsCurrent holds the folders to what the chart says now.

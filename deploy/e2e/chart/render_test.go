@@ -29,6 +29,7 @@ const (
 // Types are the kinds of objects that there may be, as the cluster decodes them.
 var types = map[string]func() meta.Object{
 	"apps/v1 StatefulSet":                     func() meta.Object { return &apps.StatefulSet{} },
+	"apps/v1 Deployment":                      func() meta.Object { return &apps.Deployment{} },
 	"v1 ConfigMap":                            func() meta.Object { return &core.ConfigMap{} },
 	"v1 Service":                              func() meta.Object { return &core.Service{} },
 	"v1 ServiceAccount":                       func() meta.Object { return &core.ServiceAccount{} },
@@ -45,7 +46,24 @@ type installation struct {
 	name    string
 	values  chartutil.Values
 	notes   string
-	objects []meta.Object
+	objects []meta.Object // but for those of the aggregator
+	pooled  []meta.Object // which these are
+}
+
+// add puts objects where they belong.
+func (in *installation) add(objects []meta.Object) {
+	for _, o := range objects {
+		if strings.HasSuffix(o.GetLabels()["app.kubernetes.io/name"], "-aggregate") {
+			in.pooled = append(in.pooled, o)
+		} else {
+			in.objects = append(in.objects, o)
+		}
+	}
+}
+
+// aggregator is the installation of the aggregator alone.
+func (in installation) aggregator() installation {
+	return installation{name: in.name + " aggregate", values: in.values, notes: in.notes, objects: in.pooled}
 }
 
 // of are the objects of a type.
@@ -98,13 +116,13 @@ func render(c *chart.Chart, release, namespace string, given map[string]any) (in
 		switch text := files[path]; {
 		case filepath.Base(path) == "NOTES.txt":
 			in.notes = text
-		case filepath.Base(path) == "_helpers.tpl":
+		case strings.HasPrefix(filepath.Base(path), "_"):
 		default:
 			objects, err := decode(text)
 			if err != nil {
 				return in, fmt.Errorf("%s: %w\n%s", path, err, text)
 			}
-			in.objects = append(in.objects, objects...)
+			in.add(objects)
 		}
 	}
 	return in, nil

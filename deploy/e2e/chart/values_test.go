@@ -32,6 +32,11 @@ func TestMistakes(t *testing.T) {
 		{"flow that is no YAML", "flows: {files: {login.json: x}}", "login.json"},
 		{"file of a flow, empty", `flows: {files: {login.yaml: ""}}`, "'/flows/files/login.yaml'"},
 		{"budget", flow + "podDisruptionBudget: {maxUnavailable: most}", "'/podDisruptionBudget/maxUnavailable'"},
+		{"aggregator without an API", flow + "aggregate: {enabled: true}", "'/aggregate/url'"},
+		{"aggregator with a password", flow + "aggregate: {enabled: true, url: \"https://me:sesame@mimir.example\"}", "want no user and no password in it"},
+		{"aggregator with a flag of the chart", flow + "aggregate: {enabled: true, url: http://prometheus:9090, args: [--url=x]}", "'/aggregate/args/0'"},
+		{"aggregator without a way out", flow + "networkPolicy: {enabled: true, targets: [{to: [{podSelector: {}}], ports: [1]}]}\n" +
+			"aggregate: {enabled: true, url: http://prometheus:9090}", "'/aggregate/targets'"},
 		{"name", flow + "fullnameOverride: Prober_1", "'/fullnameOverride'"},
 	} {
 		values, err := chartutil.ReadValues([]byte(test.values))

@@ -115,10 +115,8 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- join "," $all }}
 {{- end }}
 
-{{/* Volumes, each with the place where it is mounted. */}}
-{{- define "authprober.volumes" -}}
-- name: pause
-  configMap: {name: {{ include "authprober.pauseConfigMap" . }}, optional: true}
+{{/* The flows, and where they are mounted. */}}
+{{- define "authprober.flowVolumes" -}}
 {{- if .Values.flows.files }}
 - name: flows
   configMap: {name: {{ include "authprober.fullname" . }}}
@@ -127,6 +125,22 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 - name: flows-{{ $i }}
   configMap: {name: {{ $name }}}
 {{- end }}
+{{- end }}
+
+{{- define "authprober.flowMounts" -}}
+{{- if .Values.flows.files }}
+- {name: flows, mountPath: /etc/authprober/_files, readOnly: true}
+{{- end }}
+{{- range $i, $name := .Values.flows.configMaps }}
+- {name: flows-{{ $i }}, mountPath: /etc/authprober/{{ $name }}, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{/* Volumes, each with the place where it is mounted. */}}
+{{- define "authprober.volumes" -}}
+- name: pause
+  configMap: {name: {{ include "authprober.pauseConfigMap" . }}, optional: true}
+{{- include "authprober.flowVolumes" . }}
 {{- range $i, $s := .Values.secrets.files }}
 - name: secret-{{ $i }}
   secret: {secretName: {{ $s.name }}, defaultMode: 0440}
@@ -149,12 +163,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "authprober.mounts" -}}
 - {name: state, mountPath: /var/lib/authprober}
 - {name: pause, mountPath: /run/authprober/pause, readOnly: true}
-{{- if .Values.flows.files }}
-- {name: flows, mountPath: /etc/authprober/_files, readOnly: true}
-{{- end }}
-{{- range $i, $name := .Values.flows.configMaps }}
-- {name: flows-{{ $i }}, mountPath: /etc/authprober/{{ $name }}, readOnly: true}
-{{- end }}
+{{- include "authprober.flowMounts" . }}
 {{- range $i, $s := .Values.secrets.files }}
 - {name: secret-{{ $i }}, mountPath: {{ get $s "path" | default (printf "/run/secrets/%s" $s.name) }}, readOnly: true}
 {{- end }}
@@ -194,6 +203,10 @@ relabelings:
     targetLabel: instance
     replacement: $1.{{ include "authprober.fullname" . }}.$2:9870
   - {action: labeldrop, regex: pod|service|container|endpoint}
+{{- include "authprober.scrapeSecurely" . }}
+{{- end }}
+
+{{- define "authprober.scrapeSecurely" -}}
 {{- if .Values.webConfig.tls }}
 scheme: https
 {{- end }}

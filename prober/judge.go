@@ -103,6 +103,7 @@ func (j *Judge) goOn(c *Check, params detect.Params, epoch time.Time, group bool
 			defer before.mu.Unlock()
 			g.goOnFrom(before)
 			g.goOnOpen(before)
+			g.retire()
 			g.drill = before.drill
 			g.drilling.Store(before.drilling.Load())
 		}
@@ -112,6 +113,7 @@ func (j *Judge) goOn(c *Check, params detect.Params, epoch time.Time, group bool
 	defer g.mu.Unlock()
 	g.check, g.status.Check = c, c
 	g.open = g.open.of(c)
+	g.retire()
 	return g
 }
 
@@ -120,7 +122,7 @@ func (g *judged) goOnFrom(before *judged) {
 	g.epoch, g.windows = before.epoch, slices.Clone(before.windows)
 	g.seen, g.status.LastPass, g.status.LastRun, g.status.LastFailed = before.seen, before.status.LastPass, before.status.LastRun, before.status.LastFailed
 	if g.detector.Succeed(before.detector); g.detector.State() == detect.Firing {
-		g.since, g.blipEnd = before.since, before.blipEnd
+		g.since, g.blipEnd, g.explaining = before.since, before.blipEnd, before.explaining
 	}
 }
 

@@ -93,7 +93,8 @@ func (w *twin) ObserveMissed(m Missed) {
 }
 
 func (w *twin) ObservePace(p PaceChange) {
-	w.note(p.Check.Name, "pace %s %s at %v", p.To, p.Why, p.At.Sub(w.begin))
+	// By themselves: a loop that a run has poked may tell before the run is told, or after.
+	w.note(p.Check.Name+" pace", "pace %s %s at %v", p.To, p.Why, p.At.Sub(w.begin))
 }
 
 func (w *twin) options(t *testing.T) Options {
@@ -125,7 +126,11 @@ func TestSimulatorIsTheProber(t *testing.T) {
 		said := ""
 		for _, c := range simulated.checks() {
 			holdTwins(t, c.Name, real.lines[c.Name], simulated.lines[c.Name])
-			said += strings.Join(simulated.lines[c.Name], "\n") + "\n"
+			pace := c.Name + " pace"
+			if !slices.Equal(real.lines[pace], simulated.lines[pace]) {
+				t.Errorf("%s: %q, and %q simulated", pace, real.lines[pace], simulated.lines[pace])
+			}
+			said += strings.Join(simulated.lines[c.Name], "\n") + strings.Join(simulated.lines[pace], "\n") + "\n"
 		}
 		for _, what := range []string{"confirm=true", "to firing", "firing to healthy", "overlap", "no_account", "budget",
 			"paused target", "governed overloaded", "governed failing", "panic", "no network", "no disk"} {

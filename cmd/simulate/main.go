@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	debug.SetGCPercent(1000) // next to nothing lives, and much is made
+	debug.SetGCPercent(300) // little lives, and much is made
 	began, cpu := time.Now(), processorTime()
 	f, err := simulate(ctx, newWorld(s), o.workers, stderr)
 	if err != nil {

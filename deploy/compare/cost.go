@@ -60,6 +60,10 @@ func (h *harness) cost(ctx context.Context, t tool, seed uint64) (c cost, err er
 	return c, h.sane(ctx, s, after.bank)
 }
 
+// slow says so where a tool made so few flows that the measurement is of the machine: what
+// a tool does besides its flows then weighs more than it would.
+func (c cost) slow() bool { return c.PerSec < 0.9*float64(time.Second)/float64(interval) }
+
 // A use is what there is at one time.
 type use struct {
 	at   time.Time

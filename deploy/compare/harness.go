@@ -41,9 +41,13 @@ func compare(ctx context.Context, o options, out, notes io.Writer) error {
 	}
 	r.finish()
 	if o.json {
-		return r.writeJSON(out)
+		err = r.writeJSON(out)
+	} else {
+		_, err = io.WriteString(out, r.markdown())
 	}
-	_, err = io.WriteString(out, r.markdown())
+	if err == nil && r.Failed > 0 {
+		err = fmt.Errorf("%d measurements failed; the report says which", r.Failed)
+	}
 	return err
 }
 
@@ -101,60 +105,50 @@ func (h *harness) rules() (found []rule) {
 }
 
 // measureAll takes the tools in turns, so that what the machine does besides meets all alike.
+// A measurement that fails is noted, and the others go on: it returns what ends them all.
 func (h *harness) measureAll(ctx context.Context, r *report) error {
-	cost := func(seed uint64) func(tool) error {
-		return func(t tool) error {
-			c, err := h.cost(ctx, t, seed)
-			if err == nil {
-				r.addCost(t.name, c)
-			}
-			return err
+	err := h.repeat("cost", 1, func(t tool, seed uint64) error {
+		c, err := h.cost(ctx, t, seed)
+		if err == nil {
+			r.addCost(t.name, c)
 		}
-	}
-	ratio := func(seed uint64) func(tool) error {
-		return func(t tool) error {
-			c, err := h.ratio(ctx, t, seed)
-			if err == nil {
-				r.addRatio(t.name, c)
-			}
-			return err
-		}
-	}
-	if err := h.repeat("cost", 1, cost); err != nil {
+		return r.failed(ctx, fmt.Sprintf("cost of %s, seed %d", t.name, seed), err)
+	})
+	if err != nil {
 		return err
 	}
-	if err := h.repeat("ratio", len(h.tools), ratio); err != nil {
+	err = h.repeat("ratio", len(h.tools), func(t tool, seed uint64) error {
+		c, err := h.ratio(ctx, t, seed)
+		if err == nil {
+			r.addRatio(t.name, c)
+		}
+		return r.failed(ctx, fmt.Sprintf("ratio of %s, seed %d", t.name, seed), err)
+	})
+	if err != nil || !slices.Contains(h.parts, "page") {
 		return err
-	}
-	if !slices.Contains(h.parts, "page") {
-		return nil
 	}
 	return h.allPages(ctx, r)
 }
 
-// repeat makes a part's measurements, so many tools at once, if the part was asked for.
-func (h *harness) repeat(part string, atOnce int, measure func(seed uint64) func(tool) error) error {
+// repeat makes a part's measurements of all tools that are installed, so many tools at once,
+// if the part was asked for.
+func (h *harness) repeat(part string, atOnce int, measure func(t tool, seed uint64) error) error {
 	if !slices.Contains(h.parts, part) {
 		return nil
 	}
 	for i := range h.repetitions {
 		h.note("%s, repetition %d of %d", part, i+1, h.repetitions)
-		if err := h.eachTool(measure(h.seed+uint64(i)), atOnce); err != nil {
+		var calls []func() error
+		for _, t := range h.tools {
+			if h.paths[t.name] != "" {
+				calls = append(calls, func() error { return measure(t, h.seed+uint64(i)) })
+			}
+		}
+		if err := atMost(atOnce, calls); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// eachTool calls f for each tool that is installed, so many at once.
-func (h *harness) eachTool(f func(tool) error, atOnce int) error {
-	var calls []func() error
-	for _, t := range h.tools {
-		if h.paths[t.name] != "" {
-			calls = append(calls, func() error { return f(t) })
-		}
-	}
-	return atMost(atOnce, calls)
 }
 
 // allPages goes through every rate and repetition.
@@ -168,7 +162,7 @@ func (h *harness) allPages(ctx context.Context, r *report) error {
 				if err == nil {
 					r.addPages(pages, strange)
 				}
-				return err
+				return r.failed(ctx, fmt.Sprintf("page at %v %%, seed %d", percent, h.seed+uint64(i)), err)
 			})
 		}
 	}

@@ -32,7 +32,8 @@ type report struct {
 	Cost   map[string][]cost  `json:"cost,omitempty"`
 	Ratio  map[string][]ratio `json:"ratio,omitempty"`
 	Pages  []page             `json:"pages,omitempty"`
-	Notes  []string           `json:"notes,omitempty"` // what is strange about it
+	Notes  []string           `json:"notes,omitempty"`  // what is strange about it
+	Failed int                `json:"failed,omitempty"` // measurements, each with a note
 	tools  []tool
 	rates  []float64
 	costs  bool
@@ -78,6 +79,9 @@ func (r *report) addCost(name string, c cost) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.Cost[name] = append(r.Cost[name], c)
+	if c.slow() {
+		r.Notes = append(r.Notes, fmt.Sprintf("cost of %s: %.1f flows a second, want %d", name, c.PerSec, time.Second/interval))
+	}
 }
 
 func (r *report) addRatio(name string, c ratio) {
@@ -91,6 +95,18 @@ func (r *report) addPages(pages []page, strange []string) {
 	defer r.mu.Unlock()
 	r.Pages = append(r.Pages, pages...)
 	r.Notes = append(r.Notes, strange...)
+}
+
+// failed notes that a measurement has failed, if it has; the error is that of ctx.
+func (r *report) failed(ctx context.Context, what string, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Failed++
+	r.Notes = append(r.Notes, fmt.Sprintf("%s failed: %v", what, err))
+	return nil
 }
 
 // finish notes what there is at the end.

@@ -24,8 +24,8 @@ func (r *report) costTable() string {
 	rows := [][]string{{"tool", "how", "CPU ms a flow", "flows a second", "MiB at most", "MiB resident", "MiB private"}}
 	for _, t := range r.tools {
 		all := r.Cost[t.name]
-		if r.missing(t.name) || len(all) == 0 {
-			rows = append(rows, []string{t.name, t.about, "not installed", "", "", "", ""})
+		if len(all) == 0 {
+			rows = append(rows, []string{t.name, t.about, r.nothing(t.name), "", "", "", ""})
 			continue
 		}
 		of := func(digits int, f func(cost) float64) string { return spread(digits, all, f) }
@@ -35,6 +35,14 @@ func (r *report) costTable() string {
 			of(0, func(c cost) float64 { return c.Private })})
 	}
 	return table(2, rows)
+}
+
+// nothing says why there is no measurement of a tool.
+func (r *report) nothing(name string) string {
+	if r.missing(name) {
+		return "not installed"
+	}
+	return "failed"
 }
 
 // spread is the median, and the least and the most where they differ as they are shown.
@@ -62,8 +70,8 @@ func (r *report) ratioTable() string {
 	rows := [][]string{{"tool", "how", "failed, it says", "of its logins, the bank says", "flows"}}
 	for _, t := range r.tools {
 		all := r.Ratio[t.name]
-		if r.missing(t.name) || len(all) == 0 {
-			rows = append(rows, []string{t.name, t.about, "not installed", "", ""})
+		if len(all) == 0 {
+			rows = append(rows, []string{t.name, t.about, r.nothing(t.name), "", ""})
 			continue
 		}
 		var says, met []string
@@ -76,6 +84,7 @@ func (r *report) ratioTable() string {
 	return table(2, rows)
 }
 
+// pageTable has a row for each rule of the tools that were asked for.
 func (r *report) pageTable() string {
 	head := []string{"tool", "rule"}
 	for _, percent := range r.rates {
@@ -89,14 +98,22 @@ func (r *report) pageTable() string {
 		}
 		row := []string{r.tools[t].name, rule.Name}
 		for _, percent := range r.rates {
-			row = append(row, r.pageCell(rule.rule, percent))
+			cell := r.pageCell(rule.rule, percent)
+			if cell == "" {
+				cell = r.nothing(r.tools[t].name)
+				if rule.prometheus && r.missing("prometheus") {
+					cell = "no Prometheus"
+				}
+			}
+			row = append(row, cell)
 		}
 		rows = append(rows, row)
 	}
 	return table(2, rows)
 }
 
-// pageCell says how soon a rule paged: the median, the least and the most, or how often it did.
+// pageCell says how soon a rule paged: the median, the least and the most, or how often it did;
+// nothing where there is no measurement of it.
 func (r *report) pageCell(of rule, percent float64) string {
 	var came []float64
 	n, early := 0, 0
@@ -114,10 +131,8 @@ func (r *report) pageCell(of rule, percent float64) string {
 	slices.Sort(came)
 	cell := ""
 	switch {
-	case n == 0 && r.missing("prometheus"):
-		return "no Prometheus"
 	case n == 0:
-		return "not installed"
+		return ""
 	case len(came) == n && n > 1:
 		cell = fmt.Sprintf("%s (%s–%s)", inService(median(came)), inService(came[0]), inService(came[n-1]))
 	case len(came) == n:

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 )
@@ -22,7 +24,7 @@ func TestMarkdown(t *testing.T) {
 			burn(20, never, true), burn(20, never, false),
 		},
 		Notes: []string{"5 %, seed 3: 2 flows of gatus failed that met no fault"},
-		tools: []tool{{name: "bare", about: "net/http"}, {name: "gatus", job: "gatus", about: "kept"}},
+		tools: []tool{{name: "bare", about: "net/http"}, {name: "gatus", job: "gatus", about: "kept"}, {name: "cloudprober", about: "script"}},
 		rates: []float64{0.1, 2, 5, 20}, costs: true, ratios: true, paging: true,
 	}
 	const want = `    go run ./deploy/compare
@@ -35,11 +37,13 @@ Not installed: gatus.
 |---|---|---:|---:|---:|---:|---:|
 | bare | net/http | 1.10 (1.00–1.20) | 10.0 (9.9–10.0) | 12 (12–13) | 11 | 4 |
 | gatus | kept | not installed |  |  |  |  |
+| cloudprober | script | failed |  |  |  |  |
 
 | tool | how | failed, it says | of its logins, the bank says | flows |
 |---|---|---:|---:|---:|
 | bare | net/http | 20, 20 % | 20, 20 % | 300 |
 | gatus | kept | not installed |  |  |
+| cloudprober | script | failed |  |  |
 
 | tool | rule | 0.1 % | 2 % | 5 % | 20 % |
 |---|---|---:|---:|---:|---:|
@@ -60,5 +64,29 @@ func TestInService(t *testing.T) {
 		if got := inService(seconds); got != want {
 			t.Errorf("%v is %s, want %s", seconds, got, want)
 		}
+	}
+}
+
+func TestFailed(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var r report
+	if err := r.failed(ctx, "cost of x", nil); err != nil || r.Failed != 0 {
+		t.Errorf("what has not failed is noted: %v, %q", err, r.Notes)
+	}
+	if err := r.failed(ctx, "cost of x", errors.New("gone")); err != nil || r.Failed != 1 || r.Notes[0] != "cost of x failed: gone" {
+		t.Errorf("got %v, %d, %q", err, r.Failed, r.Notes)
+	}
+	cancel()
+	if err := r.failed(ctx, "cost of y", errors.New("gone")); err == nil || r.Failed != 1 {
+		t.Errorf("an interrupt does not end it: %v, %q", err, r.Notes)
+	}
+}
+
+func TestSlow(t *testing.T) {
+	r := report{Cost: map[string][]cost{}}
+	r.addCost("bare", cost{PerSec: 9.1})
+	r.addCost("gatus", cost{PerSec: 4.24})
+	if len(r.Notes) != 1 || r.Notes[0] != "cost of gatus: 4.2 flows a second, want 10" {
+		t.Errorf("got %q", r.Notes)
 	}
 }

@@ -14,7 +14,8 @@ import (
 // is malformed; it is not, and the network may be to blame. It is safe for concurrent use.
 type endedConn struct {
 	net.Conn
-	end atomic.Pointer[error] // of a read; nil while there is none, or where we closed it
+	remote string                // the address of the other end
+	end    atomic.Pointer[error] // of a read; nil while there is none, or where we closed it
 }
 
 func (c *endedConn) Read(p []byte) (int, error) {

@@ -117,6 +117,11 @@ func (l *loader) compileFlow(src *source) *compiled {
 			}
 		}
 	}
+	for _, st := range slices.Concat(pointers(f.steps), pointers(f.cleanup)) {
+		if st.StepSettings != nil {
+			f.noteReads(st)
+		}
+	}
 	f.vetBudget(src)
 	f.check.Begin, f.check.BeginConfirm = f.begin, f.beginConfirm
 	f.forget()

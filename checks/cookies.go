@@ -30,6 +30,14 @@ func (j *jar) SetCookies(by *url.URL, cookies []*http.Cookie) {
 	j.Jar.SetCookies(by, cookies)
 }
 
+// Cookies implements [http.CookieJar].
+func (j *jar) Cookies(to *url.URL) []*http.Cookie {
+	if len(j.given) == 0 {
+		return nil
+	}
+	return j.Jar.Cookies(to)
+}
+
 // moment is now, for [jar.at].
 func (j *jar) moment() int { return len(j.given) }
 

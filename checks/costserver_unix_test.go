@@ -112,8 +112,8 @@ func costCertificate() (tls.Certificate, string, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, string(text), nil
 }
 
-// startCostServer starts the server, which ends with the benchmark.
-func startCostServer(b *testing.B) (at costServer) {
+// startCostServer starts the server, which ends with the test.
+func startCostServer(b testing.TB) (at costServer) {
 	b.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), serverVariable+"=1")

@@ -108,7 +108,7 @@ func (f *FollowStep) Run(ctx context.Context, s *Session) error {
 	}
 	// The answer of the step before may be the one.
 	s.answer = s.previous
-	s.answer.shown, s.answer.parsed, s.answer.took = false, false, 0
+	s.answer.shown, s.answer.read, s.answer.took = false, nil, 0
 	begun := time.Now()
 	for hops := 0; ; hops++ {
 		s.show()

@@ -153,8 +153,16 @@ func encodeJSON(text string) []byte {
 }
 
 func writeJSON(b *bytes.Buffer, value any) error {
-	if _, ok := value.([]byte); ok {
+	switch v := value.(type) {
+	case []byte:
 		return fmt.Errorf("encoding %s as JSON", kindOf(value))
+	case string:
+		if isPlain(v) {
+			b.WriteByte('"')
+			b.WriteString(v)
+			b.WriteByte('"')
+			return nil
+		}
 	}
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
@@ -163,4 +171,14 @@ func writeJSON(b *bytes.Buffer, value any) error {
 	}
 	b.Truncate(b.Len() - 1) // the encoder's line end
 	return nil
+}
+
+// isPlain reports whether a text stands in JSON as it is.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }

@@ -49,7 +49,16 @@ func isHTTP(u *url.URL) bool {
 }
 
 // names reports whether a URL is of an origin that the flow names.
-func (f *compiled) names(u *url.URL) bool { return slices.Contains(f.origins, origin(u)) }
+func (f *compiled) names(u *url.URL) bool {
+	if rest, ok := strings.CutPrefix(f.base, u.Scheme); ok && u.Host != "" && u.User == nil { // as most requests: written as the target is
+		if rest, ok = strings.CutPrefix(rest, "://"); ok {
+			if rest, ok = strings.CutPrefix(rest, u.Host); ok && (rest == "" || rest[0] == '/') {
+				return true
+			}
+		}
+	}
+	return slices.Contains(f.origins, origin(u))
+}
 
 // vetOrigin notes a request whose URL, as far as it is known at load, is of an origin
 // that the flow does not name.

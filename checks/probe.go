@@ -15,7 +15,7 @@ import (
 
 // probe performs the flow once.
 func (f *compiled) probe(ctx context.Context, lease *accounts.Lease) prober.Report {
-	s := f.newSession(ctx, lease)
+	s := f.newSession(lease)
 	defer s.close()
 	s.report.TraceID = s.traceID
 	if s.report.Err != nil {

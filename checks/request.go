@@ -94,7 +94,7 @@ func (r *RequestStep) stays() bool {
 }
 
 // Shown implements [Step].
-func (r *RequestStep) Shown() string { return r.Request.Method + " " + r.Request.URL.Source }
+func (r *RequestStep) Shown() string { return r.Request.shown }
 
 // Needs implements [Step].
 func (r *RequestStep) Needs(captured map[string]string) (names []string) {
@@ -132,20 +132,20 @@ func (r *RequestStep) asks() int {
 
 // Run implements [Step].
 func (r *RequestStep) Run(ctx context.Context, s *Session) error {
-	c := call{follow: r.FollowRedirects, limit: int64(r.MaxBody)}
+	var p *proof
 	if r.DPoP != nil {
 		var err error
-		if c.proof, err = r.DPoP.proof(s); err != nil {
+		if p, err = r.DPoP.proof(s); err != nil {
 			return err
 		}
 	}
-	var body []byte
-	c.build = func() (req *http.Request, err error) {
-		req, body, err = r.build(ctx, s, c.proof)
-		return req, err
-	}
-	c.sign = func(req *http.Request) error { return r.sign(req, body, s) }
-	return s.send(c)
+	return s.send(call{
+		build:  func() (*http.Request, error) { return r.build(ctx, s, p) },
+		proof:  p,
+		sign:   func(req *http.Request) error { return r.sign(req, s.sent.body, s) },
+		follow: r.FollowRedirects,
+		limit:  int64(r.MaxBody),
+	})
 }
 
 // sign signs the request that is ready but for its signatures.
@@ -171,20 +171,20 @@ func (r *RequestStep) sign(req *http.Request, body []byte, s *Session) error {
 	return nil
 }
 
-func (r *RequestStep) build(ctx context.Context, s *Session, p *proof) (*http.Request, []byte, error) {
+func (r *RequestStep) build(ctx context.Context, s *Session, p *proof) (*http.Request, error) {
 	to, err := r.url(s)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	body, contentType, err := r.body(s)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	req := s.newRequest(ctx, r.Request.Method, to, body, contentType)
 	if p != nil && p.token != "" { // RFC 9449 section 7.1
 		req.Header.Set("Authorization", "DPoP "+p.token)
 	}
-	return req, body, r.authorize(req, s)
+	return req, r.authorize(req, s)
 }
 
 // newRequest is a request with the run's header fields. It has no GetBody, so
@@ -211,6 +211,10 @@ func setBody(req *http.Request, body []byte) {
 
 // url is where the request goes.
 func (r *RequestStep) url(s *Session) (*url.URL, error) {
+	if r.Request.fixed != nil && len(r.Query) == 0 {
+		to := *r.Request.fixed
+		return &to, nil
+	}
 	text, err := r.Request.URL.text(s, escapeInURL)
 	if err != nil {
 		return nil, err

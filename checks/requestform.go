@@ -17,6 +17,9 @@ import (
 type RequestLine struct {
 	Method string
 	URL    Template
+	shown  string // both
+
+	fixed *url.URL // where the request goes, where that is known at load; nil elsewhere
 }
 
 var requestLineForm = regexp.MustCompile(`(?s)^([A-Z]+)[ \t]+(\S.*)$`)
@@ -35,6 +38,7 @@ func (l *RequestLine) DecodeYAML(d *strict.Document, n *yaml.Node) {
 		return
 	}
 	l.Method = text[m[2]:m[3]]
+	l.shown = l.Method + " " + text[m[4]:]
 	if !slices.Contains(methods, l.Method) {
 		d.Errorf(n, "unknown method %s%s", l.Method, strict.Nearest(l.Method, methods))
 	}
@@ -48,6 +52,15 @@ func (l *RequestLine) DecodeYAML(d *strict.Document, n *yaml.Node) {
 		if strings.ContainsFunc(p.literal, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
 			d.Errorf(n, "%q has a space or a line end in it; in a URL a space is %%20", text[m[4]:])
 			break
+		}
+	}
+}
+
+// fix finds where the request goes, where no run has a say in that.
+func (l *RequestLine) fix(base string) {
+	if text, ok := l.URL.constant(); ok && strings.HasPrefix(text, "/") && base != "" {
+		if to, err := url.Parse(base + text); err == nil && isHTTP(to) {
+			l.fixed = to
 		}
 	}
 }

@@ -10,6 +10,9 @@ import (
 func (r *RequestStep) Vet(s *Scope) {
 	r.templates(func(t *Template) { t.compile(s) })
 	r.Request.URL.vetOrigin(s)
+	if s.flow != nil {
+		r.Request.fix(s.flow.base)
+	}
 	r.vetBody(s)
 	r.vetHeaders(s)
 	if r.Bearer.isSet() && r.Basic != nil {

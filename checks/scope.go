@@ -19,6 +19,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/authprober/authprober/checks/internal/functions"
+	"github.com/authprober/authprober/checks/internal/jsonvalue"
 	"github.com/authprober/authprober/checks/internal/strict"
 )
 
@@ -119,6 +120,7 @@ type program struct {
 	// was kept of one.
 	credential bool
 	ofAnswer   map[argument]bool // what helpers are given that is read from the answer
+	reads      *jsonvalue.Part   // what it reads of the answer's body; nil where that is nothing
 }
 
 // needs lists the captured names the program reads.
@@ -150,7 +152,7 @@ func (s *Scope) compile(n *yaml.Node, offset int, source string, options ...expr
 	s.noteCodes(rw.mentions)
 	s.spoils = s.spoils || slices.ContainsFunc(helpers, func(h functions.Func) bool { return h.MustBeRefused && rw.mentions[h.Name] })
 	s.missSeen = s.missSeen || rw.misses()
-	p := &program{compiled, rw.mentions, rw.account > 0 || len(s.keptOf(rw.mentions)) > 0, rw.ofAnswer()}
+	p := &program{compiled, rw.mentions, rw.account > 0 || len(s.keptOf(rw.mentions)) > 0, rw.ofAnswer(), partOf(compiled.Node(), rw.mentions)}
 	s.tryCalls(n, offset, source, rw)
 	s.credential = s.credential || p.credential
 	return p

@@ -4,14 +4,17 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	chance "math/rand/v2"
 	"mime"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/expr-lang/expr/vm"
@@ -61,6 +64,9 @@ type Session struct {
 	tags     map[string]string
 	edge     string // the value of tagEdge; "" before a code was computed
 	report   prober.Report
+
+	dateText string // the last Date that was read
+	dateRead time.Time
 }
 
 // An answer is what came back to the last exchange.
@@ -74,17 +80,21 @@ type answer struct {
 	took    time.Duration
 	json    any
 	jsonErr error
-	parsed  bool
-	shown   bool   // to the expressions
-	private bool   // nothing of it is shown, whatever it looks like
-	beside  string // what there is to say where it is none yet
+	read    *jsonvalue.Part // what json is of the body; nil where it was not read yet
+	shown   bool            // to the expressions
+	private bool            // nothing of it is shown, whatever it looks like
+	beside  string          // what there is to say where it is none yet
 }
 
+// varsOf are maps for what expressions see, used by one run after another. Nothing of a
+// run stays in them.
+var varsOf = sync.Pool{New: func() any { return make(map[string]any, 16) }}
+
 // newSession begins a run.
-func (f *compiled) newSession(ctx context.Context, lease *accounts.Lease) *Session {
+func (f *compiled) newSession(lease *accounts.Lease) *Session {
 	s := &Session{
-		flow: f, lease: lease, start: time.Now(), traceID: randomHex(16),
-		vars: make(map[string]any, 16), captured: map[string]bool{}, timing: &timing{}, sampled: f.sampled(),
+		flow: f, lease: lease, start: time.Now(), traceID: uniqueHex() + uniqueHex(),
+		vars: varsOf.Get().(map[string]any), captured: map[string]bool{}, timing: &timing{}, sampled: f.sampled(),
 	}
 	s.vars["check"] = f.check.Name
 	s.vars["env"], s.vars["secrets"] = f.env, f.secrets
@@ -95,13 +105,20 @@ func (f *compiled) newSession(ctx context.Context, lease *accounts.Lease) *Sessi
 	if config, s.report.Err = s.tlsConfig(); s.report.Err == nil {
 		s.report.Err = s.recall()
 	}
-	s.wire = newWire(ctx, config, f.secure, f.options)
+	s.wire = newWire(config, f.secure, f.options)
 	s.jar = newJar()
 	s.client = &http.Client{Transport: s.wire.transport, Jar: s.jar}
 	return s
 }
 
-// randomHex is n random bytes in hexadecimal digits.
+// uniqueHex is 16 hexadecimal digits by chance, for what has to be unique and not secret.
+func uniqueHex() string {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], chance.Uint64())
+	return hex.EncodeToString(b[:])
+}
+
+// randomHex is n random bytes in hexadecimal digits, which nobody can guess.
 func randomHex(n int) string {
 	b := make([]byte, n)
 	_, _ = rand.Read(b) // it never errs
@@ -113,9 +130,8 @@ func randomHex(n int) string {
 // id of the step's span where traces are exported.
 func (s *Session) defaultHeader() http.Header {
 	h := make(http.Header, 8)
-	h.Set("User-Agent", s.flow.options.UserAgent)
-	h.Set("Accept", "application/json, */*;q=0.5")
-	h.Set("Traceparent", "00-"+s.traceID+"-"+s.spanID()+"-01")
+	one := [...]string{s.flow.options.UserAgent, "application/json, */*;q=0.5", "00-" + s.traceID + "-" + s.spanID() + "-01"}
+	h["User-Agent"], h["Accept"], h["Traceparent"] = one[0:1:1], one[1:2:2], one[2:3:3]
 	if name := s.flow.options.MarkerName; name != "" {
 		h.Set(name, s.flow.options.MarkerValue)
 	}
@@ -126,7 +142,7 @@ func (s *Session) defaultHeader() http.Header {
 func (s *Session) spanID() string {
 	sent := &s.result.Sent
 	if sent.SpanID == "" {
-		sent.SpanID = randomHex(8)
+		sent.SpanID = uniqueHex()
 	}
 	return sent.SpanID
 }
@@ -242,10 +258,22 @@ func (s *Session) seen(resp *http.Response) {
 			}
 		}
 	}
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+	if date, ok := s.date(resp.Header.Get("Date")); ok {
 		s.report.ClockSkew, s.report.HasClockSkew = date.Sub(time.Now().Truncate(time.Second)), true
 	}
 	s.notePause(resp)
+}
+
+// date reads a Date. The answers of a run are most often of one second.
+func (s *Session) date(text string) (time.Time, bool) {
+	if text != s.dateText || text == "" {
+		date, err := http.ParseTime(text)
+		if err != nil {
+			return date, false
+		}
+		s.dateText, s.dateRead = text, date
+	}
+	return s.dateRead, true
 }
 
 // eval evaluates an expression. What is not there is the target's fault, for
@@ -262,10 +290,8 @@ func (s *Session) eval(p *program) (any, error) {
 // evaluated is the target's fault, unless a helper was given a key or the like that
 // the flow has from elsewhere.
 func (s *Session) evalAnswer(p *program) (any, error) {
-	if p.mentions["body"] {
-		if err := s.parseBody(); err != nil {
-			return nil, err
-		}
+	if err := s.parse(p); err != nil {
+		return nil, err
 	}
 	v, err := s.eval(p)
 	if err != nil && strings.Contains(err.Error(), "memory budget exceeded") {
@@ -287,12 +313,26 @@ func (s *Session) evalAnswer(p *program) (any, error) {
 	return v, err
 }
 
-// parseBody reads the body as JSON, once.
-func (s *Session) parseBody() error {
+// parse reads what the expression reads of the body, with what the step's others do.
+func (s *Session) parse(p *program) error {
+	if p.reads == nil {
+		return nil
+	}
+	if st := s.acting; st != nil && st.reads.Covers(p.reads) {
+		return s.parsePart(st.reads)
+	}
+	return s.parseBody()
+}
+
+// parseBody reads the whole body as JSON.
+func (s *Session) parseBody() error { return s.parsePart(jsonvalue.Whole) }
+
+// parsePart reads a part of the body as JSON, unless it was read already.
+func (s *Session) parsePart(wanted *jsonvalue.Part) error {
 	a := &s.answer
-	if !a.parsed {
-		a.parsed = true
-		if a.json, a.jsonErr = jsonvalue.Decode(a.body); a.jsonErr != nil {
+	if a.read == nil || a.jsonErr == nil && !a.read.Covers(wanted) {
+		a.read = wanted
+		if a.json, a.jsonErr = jsonvalue.DecodePart(a.body, wanted); a.jsonErr != nil {
 			a.jsonErr = Failf(prober.ReasonBadResponse, "want JSON, got %s: %v", describeBody(a), a.jsonErr)
 		}
 		s.vars["body"] = a.json
@@ -349,4 +389,9 @@ func (s *Session) redact(text string) string {
 func (s *Session) close() {
 	s.closeInbox()
 	s.wire.close()
+	if s.vars != nil {
+		clear(s.vars)
+		varsOf.Put(s.vars)
+		s.vars = nil
+	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/authprober/authprober/checks/internal/jsonvalue"
 	"github.com/authprober/authprober/checks/internal/strict"
 	"github.com/authprober/authprober/prober"
 )
@@ -128,13 +129,14 @@ func (c *StepSettings) at(key string) *yaml.Node {
 type step struct {
 	Step
 	*StepSettings
-	ifNeeds  []string // captured names that the condition reads
-	needs    []string // and those that the step reads beside
-	usesTOTP bool     // its action sends a one-time code by the clock
-	misses   bool     // an expression reads what may not be there
-	usesCode bool     // it sends a one-time code, by the clock or a counter
-	usesBody bool     // an expression reads the answer's body as JSON
-	compared bool     // a later step's refusal is compared with its own
+	ifNeeds  []string        // captured names that the condition reads
+	needs    []string        // and those that the step reads beside
+	usesTOTP bool            // its action sends a one-time code by the clock
+	misses   bool            // an expression reads what may not be there
+	usesCode bool            // it sends a one-time code, by the clock or a counter
+	usesBody bool            // an expression reads the answer's body as JSON
+	reads    *jsonvalue.Part // what expressions read of it
+	compared bool            // a later step's refusal is compared with its own
 	// credential says that its action sends what may be a credential of the account.
 	credential bool
 	use        *used // the ready check that it is of; nil for a step of the flow's own

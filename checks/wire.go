@@ -64,7 +64,11 @@ func (t *timing) trace(ctx context.Context) context.Context {
 			t.do(func() {
 				t.stage, t.reused, t.conns = sending, info.Reused, t.conns+1
 				t.wrote = time.Time{}
-				t.remote, t.conn = info.Conn.RemoteAddr().String(), endedOf(info.Conn)
+				if t.conn = endedOf(info.Conn); t.conn != nil {
+					t.remote = t.conn.remote
+				} else {
+					t.remote = info.Conn.RemoteAddr().String()
+				}
 				if t.conns > t.allowed && t.stop != nil {
 					t.stop(errReplay)
 				}
@@ -128,19 +132,18 @@ type wire struct {
 	config    *tls.Config
 	secure    bool // HTTP/2 is offered over TLS
 
-	ctx    context.Context // ends with the run
-	cancel context.CancelFunc
-	dials  sync.WaitGroup
+	dials sync.WaitGroup
 
-	mu    sync.Mutex
-	conns []net.Conn
+	mu     sync.Mutex
+	closed bool
+	stops  []context.CancelFunc // of the dials
+	conns  []net.Conn
 }
 
 // newWire returns the network for one run. With secure, HTTP/2 is offered over
 // TLS.
-func newWire(ctx context.Context, config *tls.Config, secure bool, options *Options) *wire {
+func newWire(config *tls.Config, secure bool, options *Options) *wire {
 	w := &wire{options: options, config: config, secure: secure}
-	w.ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx)) // the clean-up outlives the run's deadline
 	w.transport = w.newTransport()
 	return w
 }
@@ -170,7 +173,12 @@ func (w *wire) newTransport() *http.Transport {
 
 // close ends every connection and waits for the dials that are under way.
 func (w *wire) close() {
-	w.cancel()
+	w.mu.Lock()
+	w.closed = true
+	for _, stop := range w.stops {
+		stop()
+	}
+	w.mu.Unlock()
 	w.transport.CloseIdleConnections()
 	w.mu.Lock()
 	for _, c := range w.conns {
@@ -180,16 +188,30 @@ func (w *wire) close() {
 	w.dials.Wait()
 }
 
+// begin notes a dial, which stop ends with the run at the latest. It reports whether the
+// run goes on.
+func (w *wire) begin(stop context.CancelFunc) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return false
+	}
+	w.dials.Add(1)
+	w.stops = append(w.stops, stop)
+	return true
+}
+
 // dial opens a connection to one address of the host. There is no second try
 // with another address: a backend that does not answer is what is looked for.
 // Nor is there one with another connection: net/http would send a request
 // again, unseen, when a connection that an earlier step opened breaks.
 func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	w.dials.Add(1)
-	defer w.dials.Done()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(w.ctx, cancel)()
+	if !w.begin(cancel) {
+		return nil, context.Canceled
+	}
+	defer w.dials.Done()
 	t, _ := ctx.Value(timingKey{}).(*timing)
 	if t == nil {
 		t = &timing{}
@@ -215,7 +237,10 @@ func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, err
 		return nil, err
 	}
 	t.do(func() { t.stage, t.phases.Connect = sending, t.phases.Connect+time.Since(resolved) })
-	conn = &endedConn{Conn: conn}
+	if at := conn.RemoteAddr(); at != nil {
+		one = at.String()
+	}
+	conn = &endedConn{Conn: conn, remote: one}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.conns = append(w.conns, conn)

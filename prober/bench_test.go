@@ -2,10 +2,14 @@ package prober
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
@@ -116,5 +120,68 @@ func BenchmarkScrape(b *testing.B) {
 				b.ReportMetric(float64(series), "metrics")
 			}
 		})
+	}
+}
+
+// BenchmarkServe is a scrape of 5,000 checks as it is served, of each of which a run has
+// ended since the last, with gzip and without, and as a Prometheus asks that wants native
+// histograms.
+func BenchmarkServe(b *testing.B) {
+	for name, header := range map[string][2]string{
+		"plain": {}, "gzip": {"Accept-Encoding", "gzip"},
+		"protobuf": {"Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"},
+	} {
+		b.Run(name, func(b *testing.B) {
+			all, checks := benchObservers(b, 5000)
+			h := promhttp.HandlerFor(all[0].(*Metrics), promhttp.HandlerOpts{EnableOpenMetrics: true})
+			ask := httptest.NewRequest("GET", "/metrics", nil)
+			if header[0] != "" {
+				ask.Header.Set(header[0], header[1])
+			}
+			i := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				for _, c := range checks {
+					all[0].ObserveRun(benchRun(c, time.Unix(0, 0), i))
+				}
+				i++
+				b.StartTimer()
+				h.ServeHTTP(discard{http.Header{}}, ask)
+			}
+		})
+	}
+}
+
+type discard struct{ header http.Header }
+
+func (d discard) Header() http.Header       { return d.header }
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) WriteHeader(int)             {}
+
+// BenchmarkSeries is the live heap of what 5,000 checks of one step have for their
+// metrics at rest, and of what they have for the judge.
+func BenchmarkSeries(b *testing.B) {
+	const n = 5000
+	for b.Loop() {
+		var checks []*Check
+		for i := range n {
+			c := testCheck(fmt.Sprintf("metadata-%d", i), passing(0))
+			c.Steps, c.Reasons, c.RefuseSteps = []string{"metadata"}, [][]Reason{Reasons}, nil
+			checks = append(checks, c)
+		}
+		empty := heap()
+		metrics, err := NewMetrics(MetricsOptions{Checks: checks, Registry: prometheus.NewRegistry()})
+		if err != nil {
+			b.Fatal(err)
+		}
+		series := heap()
+		judge, err := NewJudge(checks)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric((series-empty)/n, "B-series/check")
+		b.ReportMetric((heap()-series)/n, "B-judge/check")
+		runtime.KeepAlive([]any{metrics, judge, checks})
 	}
 }

@@ -21,7 +21,8 @@ const JointSeriesBudget = 20_000
 // MetricsOptions are what Metrics are made of.
 type MetricsOptions struct {
 	Checks []*Check
-	// Registry gets every instrument; nothing else need be in it.
+	// Registry gets every instrument; nothing else need be in it. How checks stand is
+	// not in it: gather from the [Metrics].
 	Registry *prometheus.Registry
 	// Judge is asked at each scrape, so that ratios change with time alone, and for
 	// the groups. Without one, which is nil, neither is there.
@@ -54,7 +55,8 @@ func NewRegistry() *prometheus.Registry {
 // may be gathered by any goroutine.
 type Metrics struct {
 	registry *prometheus.Registry
-	judge    *Judge // nil where there is none
+	standing *prometheus.Registry // how checks stand: gathered beside the other
+	judge    *Judge               // nil where there is none
 	in       *instruments
 	info     *checkInfo
 
@@ -70,20 +72,20 @@ func NewMetrics(opts MetricsOptions) (*Metrics, error) {
 	if err := Validate(opts.Checks); err != nil {
 		return nil, err
 	}
-	m := &Metrics{registry: opts.Registry, judge: opts.Judge, in: newInstruments(), info: &checkInfo{}, checks: map[string]*checkInstruments{}}
+	m := &Metrics{registry: opts.Registry, standing: prometheus.NewRegistry(), judge: opts.Judge, in: newInstruments(), info: &checkInfo{}, checks: map[string]*checkInstruments{}}
 	for _, name := range opts.Alertmanagers {
 		m.in.forAlertmanager(name)
 	}
 	m.in.buildInfo(opts.Version, opts.Revision)
 	m.ReplaceChecks(opts.Checks)
 	collectors := append(m.in.collectors(), newPoolCollector(opts.Pools), newExportCollector(opts.Exports), newControlCollector(opts.Control), m.info)
-	if opts.Judge != nil {
-		collectors = append(collectors, newStatusCollector(opts.Judge.All))
-	}
 	if opts.History != nil {
 		collectors = append(collectors, newHistoryCollector(opts.History))
 	}
 	var errs []error
+	if opts.Judge != nil {
+		errs = append(errs, m.standing.Register(newStatusCollector(opts.Judge.All)))
+	}
 	for _, c := range collectors {
 		errs = append(errs, opts.Registry.Register(c))
 	}
@@ -129,13 +131,14 @@ func jointSeries(checks []*Check) (n int) {
 	return n
 }
 
-// Gather implements [prometheus.Gatherer] for everything in the registry. A run
+// Gather implements [prometheus.Gatherer] for everything in the registry, and for how
+// checks stand. A run
 // is in all of what it returns or in nothing of it: in every single scrape,
 // due = passed + failed + errored + aborted + missed.
 func (m *Metrics) Gather() ([]*dto.MetricFamily, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.registry.Gather()
+	return gatherBoth(m.registry, m.standing)
 }
 
 // ObserveRun implements [Observer]. Runs of other checks are ignored.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/authprober/authprober/prober/detect"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 )
 
 // The statusCollector asks how all stand at each scrape, so that a window empties
@@ -61,45 +62,48 @@ func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
 }
 
 func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
+	pairs := labelPairs{}
 	for _, s := range c.all(time.Now()) {
-		c.collect(ch, &s)
+		c.collect(ch, &s, pairs)
 	}
 }
 
-func (c *statusCollector) collect(ch chan<- prometheus.Metric, s *CheckStatus) {
-	name := s.Check.Name
-	send := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+func (c *statusCollector) collect(ch chan<- prometheus.Metric, s *CheckStatus, pairs labelPairs) {
+	name := "check"
+	check := []*dto.LabelPair{{Name: &name, Value: &s.Check.Name}}
+	labels := func(more ...*dto.LabelPair) []*dto.LabelPair { return append(check[:1:1], more...) }
+	send := func(d *prometheus.Desc, v float64, labels []*dto.LabelPair) {
+		ch <- &gaugeMetric{desc: d, value: v, labels: labels}
 	}
-	send(c.evidence, s.Evidence, name)
-	send(c.recovery, s.Recovery, name)
-	send(c.drill, one(!s.Drill.Until.IsZero()), name)
+	send(c.evidence, s.Evidence, check)
+	send(c.recovery, s.Recovery, check)
+	send(c.drill, one(!s.Drill.Until.IsZero()), check)
 	if s.Check.member() {
-		send(c.explained, one(s.Explained), name)
+		send(c.explained, one(s.Explained), check)
 	}
 	for _, state := range detect.States {
-		send(c.state, one(s.State == state), name, state.String())
+		send(c.state, one(s.State == state), labels(pairs.of("state", state.String())))
 	}
 	for _, r := range s.Ratios {
-		window := WindowName(r.Window)
+		window := labels(pairs.of("window", WindowName(r.Window)))
 		value, ok := r.Value()
 		if !ok {
 			value = math.NaN()
 		}
-		send(c.ratio, value, name, window)
-		send(c.lower, r.Lower, name, window)
-		send(c.upper, r.Upper, name, window)
-		send(c.runs, float64(r.Runs), name, window)
+		send(c.ratio, value, window)
+		send(c.lower, r.Lower, window)
+		send(c.upper, r.Upper, window)
+		send(c.runs, float64(r.Runs), window)
 	}
 	for _, t := range s.Thresholds {
-		send(c.exceeded, one(t.Exceeded), name, WindowName(t.Window), t.Severity)
+		send(c.exceeded, one(t.Exceeded), labels(pairs.of("severity", t.Severity), pairs.of("window", WindowName(t.Window))))
 	}
 	for _, step := range s.Check.RefuseSteps {
 		stands := slices.ContainsFunc(s.FailOpens, func(f FailOpen) bool { return f.Step == step })
-		send(c.failOpen, one(stands), name, step)
+		send(c.failOpen, one(stands), labels(pairs.of("step", step)))
 	}
 	for _, b := range blamedOf(s.Blame) {
-		send(c.blame, b.ratio, name, b.tag.Key, b.tag.Value)
+		send(c.blame, b.ratio, labels(pairs.of("tag", b.tag.Key), pairs.of("value", b.tag.Value)))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/authprober/authprober/checks"
+	"github.com/authprober/authprober/prober"
 	"github.com/authprober/authprober/prober/web"
 )
 
@@ -98,7 +99,7 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 		return err
 	}
 	log.Info("running", zap.String("version", version().Version), zap.String("url", d.url()),
-		zap.Strings("checks", checkNames(config.Checks)))
+		zap.Int("count", len(config.Checks)), zap.Strings("checks", firstNames(config.Checks)))
 	settle()
 	again := &reloader{daemon: d, begin: begin, log: log.Logger, load: func() (*checks.Config, error) {
 		return a.loadWith(s, store, paths, sampling)
@@ -112,6 +113,15 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 	err = d.run(ctx)
 	log.Info("stopped", zap.Error(err))
 	return err
+}
+
+// mostNamed is how many checks a line of the log names.
+const mostNamed = 20
+
+// firstNames are the names of the first checks, for a line that says beside them how
+// many there are.
+func firstNames(all []*prober.Check) []string {
+	return checkNames(all[:min(len(all), mostNamed)])
 }
 
 func (a *app) logWarnings(log logger, config *checks.Config) {

@@ -31,8 +31,6 @@ type spell struct {
 	location int // -1: all
 }
 
-func (s *spell) fault() bool { return s.kind <= single }
-
 // at is how many of the runs fail by it.
 func (s *spell) at(now time.Time) float64 {
 	if since := now.Sub(s.from); since < s.ramp {

@@ -11,7 +11,6 @@ import (
 	"github.com/authprober/authprober/prober/history"
 	"github.com/authprober/authprober/prober/web/api"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 )
 
@@ -68,11 +67,7 @@ func Handler(opts Options) http.Handler {
 		opts.Recent = NewRecent(nil, nil)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(opts.Gatherer, promhttp.HandlerOpts{
-		EnableOpenMetrics: true,
-		ErrorLog:          gatherLog{opts.Log},
-		ErrorHandling:     promhttp.HTTPErrorOnError,
-	}))
+	mux.Handle("GET /metrics", metrics(opts))
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "healthy") })
 	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
 		if opts.Ready() {

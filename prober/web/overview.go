@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,9 @@ import (
 // manyChecks is how many checks are shown with a link for each run of theirs; the
 // strips of more are drawn, and lead to the list of runs.
 const manyChecks = 50
+
+// mostRows is how many checks a page of the overview has, those in trouble first.
+const mostRows = 500
 
 // A row is how one check stands, as the overview and the head of its own page show it.
 type row struct {
@@ -350,14 +354,48 @@ func (p *pages) overview(w http.ResponseWriter, r *http.Request) {
 		Filters        []filter
 		Rows           []row
 		Many, Filtered bool
+		Part           part
 	}{base: b, Summary: newSummary(all, now), Filters: filters(all, r.Form), Many: len(all) > manyChecks, Filtered: len(shown) < len(all)}
 	if p.opts.Controls != nil {
 		view.Controls = p.opts.Controls()
 	}
+	view.Part = newPart(len(shown), r.Form)
+	view.Part.Whole = view.Part.From == 1 && !view.Filtered
+	shown = shown[max(0, view.Part.From-1):view.Part.To]
 	for i := range shown {
 		view.Rows = append(view.Rows, p.newRow(&shown[i], now, !view.Many))
 	}
 	p.show(w, "overview", view)
+}
+
+// A part is which of the checks a page of the overview has, and the way to the others.
+type part struct {
+	From, To, Of     int // from the first one, which is 1; 0 of 0
+	Earlier, Further string
+	Whole            bool // any check in trouble belongs on it
+}
+
+// newPart is the part that the query asks for, or the last one there is.
+func newPart(n int, query url.Values) part {
+	last := max(1, (n+mostRows-1)/mostRows)
+	page, _ := strconv.Atoi(query.Get("page")) // what is no number is the first one
+	page = min(max(page, 1), last)
+	p := part{From: min((page-1)*mostRows+1, n), To: min(page*mostRows, n), Of: n}
+	if page > 1 {
+		p.Earlier = with(query, "page", pageNumber(page-1))
+	}
+	if page < last {
+		p.Further = with(query, "page", pageNumber(page+1))
+	}
+	return p
+}
+
+// pageNumber is a page in a query, in which the first one is not said.
+func pageNumber(page int) string {
+	if page == 1 {
+		return ""
+	}
+	return strconv.Itoa(page)
 }
 
 // chosen are the checks that the query asks for.

@@ -25,12 +25,17 @@ const mostNested = 10_000
 // are larger keep all their digits as text, for a float64 would invent some. Of members of
 // one name the last counts, and half of a surrogate pair is U+FFFD. Nothing of text is
 // kept.
-func Decode(text []byte) (any, error) {
+func Decode(text []byte) (any, error) { return DecodePart(text, Whole) }
+
+// DecodePart is Decode, and makes no more of the value than the part that is wanted: an
+// object lacks members of which nothing is wanted, or they are nil, and so are the
+// elements of a list. The whole text has to be right nevertheless.
+func DecodePart(text []byte, wanted *Part) (any, error) {
 	if !utf8.Valid(text) {
 		return nil, errUTF8
 	}
 	d := decoder{text: text}
-	v, err := d.value()
+	v, err := d.value(wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -67,16 +72,20 @@ func (d *decoder) next() (byte, error) {
 	return d.text[d.at], nil
 }
 
-func (d *decoder) value() (any, error) {
+// value reads a value, and makes the part of it that is wanted: nil where that is nothing.
+func (d *decoder) value(wanted *Part) (any, error) {
 	c, err := d.next()
 	if err != nil {
 		return nil, err
 	}
+	if wanted == nil {
+		return nil, d.skip(c)
+	}
 	switch c {
 	case '{':
-		return d.object()
+		return d.object(wanted)
 	case '[':
-		return d.list()
+		return d.list(wanted)
 	case '"':
 		return d.string()
 	case 't':
@@ -86,7 +95,32 @@ func (d *decoder) value() (any, error) {
 	case 'n':
 		return nil, d.literal("null")
 	}
-	return d.number()
+	text, whole, err := d.number()
+	if err != nil {
+		return nil, err
+	}
+	return numberOf(text, whole), nil
+}
+
+// skip reads a value that begins with c, of which nothing is wanted.
+func (d *decoder) skip(c byte) (err error) {
+	switch c {
+	case '{':
+		return d.skipObject()
+	case '[':
+		return d.skipList()
+	case '"':
+		_, _, err = d.quoted()
+	case 't':
+		err = d.literal("true")
+	case 'f':
+		err = d.literal("false")
+	case 'n':
+		err = d.literal("null")
+	default:
+		_, _, err = d.number()
+	}
+	return err
 }
 
 func (d *decoder) literal(want string) error {
@@ -137,13 +171,16 @@ func (d *decoder) more(end byte) (bool, error) {
 	return false, errSyntax
 }
 
-func (d *decoder) list() (any, error) {
+func (d *decoder) list(wanted *Part) (any, error) {
 	list := []any{}
 	if empty, err := d.begin(']'); empty || err != nil {
 		return list, err
 	}
+	if !wanted.whole {
+		wanted = nil
+	}
 	for more := true; more; {
-		v, err := d.value()
+		v, err := d.value(wanted)
 		if err != nil {
 			return nil, err
 		}
@@ -155,18 +192,22 @@ func (d *decoder) list() (any, error) {
 	return list, nil
 }
 
-func (d *decoder) object() (any, error) {
+func (d *decoder) object(wanted *Part) (any, error) {
 	members := map[string]any{}
 	if empty, err := d.begin('}'); empty || err != nil {
 		return members, err
 	}
 	for more := true; more; {
-		name, err := d.name()
+		name, part, kept, err := d.member(wanted)
 		if err != nil {
 			return nil, err
 		}
-		if members[name], err = d.value(); err != nil {
+		v, err := d.value(part)
+		if err != nil {
 			return nil, err
+		}
+		if kept {
+			members[name] = v
 		}
 		if more, err = d.more('}'); err != nil {
 			return nil, err
@@ -175,19 +216,51 @@ func (d *decoder) object() (any, error) {
 	return members, nil
 }
 
-// name reads the name of a member, and its colon.
-func (d *decoder) name() (string, error) {
+// member reads the name of a member of an object, and its colon. It returns what is
+// wanted of its value, and whether the object keeps it.
+func (d *decoder) member(wanted *Part) (name string, part *Part, kept bool, err error) {
+	raw, escaped, err := d.name()
+	switch {
+	case err != nil:
+		return "", nil, false, err
+	case wanted.whole:
+		return d.nameOf(raw, escaped), wanted, true, nil
+	case escaped:
+		raw = []byte(unescape(raw))
+	}
+	if m := wanted.members[string(raw)]; m != nil {
+		return m.name, m.part, true, nil
+	}
+	if wanted.size {
+		return string(raw), nil, true, nil
+	}
+	return "", nil, false, nil
+}
+
+// name reads the name of a member, and its colon, and returns what is between its quotes.
+func (d *decoder) name() (raw []byte, escaped bool, err error) {
 	c, err := d.next()
 	if err != nil {
-		return "", err
+		return nil, false, err
 	}
 	if c != '"' {
-		return "", errSyntax
+		return nil, false, errSyntax
 	}
-	raw, escaped, err := d.quoted()
-	if err != nil {
-		return "", err
+	if raw, escaped, err = d.quoted(); err != nil {
+		return nil, false, err
 	}
+	if c, err = d.next(); err != nil {
+		return nil, false, err
+	}
+	if c != ':' {
+		return nil, false, errSyntax
+	}
+	d.at++
+	return raw, escaped, nil
+}
+
+// nameOf is a name as text, one for all members that have it.
+func (d *decoder) nameOf(raw []byte, escaped bool) string {
 	name, known := d.names[string(raw)]
 	if !known {
 		if name = string(raw); escaped {
@@ -198,14 +271,32 @@ func (d *decoder) name() (string, error) {
 		}
 		d.names[string(raw)] = name
 	}
-	if c, err = d.next(); err != nil {
-		return "", err
+	return name
+}
+
+// skipList reads a list of which nothing is wanted.
+func (d *decoder) skipList() error {
+	empty, err := d.begin(']')
+	for more := !empty; more && err == nil; {
+		if _, err = d.value(nil); err == nil {
+			more, err = d.more(']')
+		}
 	}
-	if c != ':' {
-		return "", errSyntax
+	return err
+}
+
+// skipObject reads an object of which nothing is wanted.
+func (d *decoder) skipObject() error {
+	empty, err := d.begin('}')
+	for more := !empty; more && err == nil; {
+		if _, _, err = d.name(); err != nil {
+			return err
+		}
+		if _, err = d.value(nil); err == nil {
+			more, err = d.more('}')
+		}
 	}
-	d.at++
-	return name, nil
+	return err
 }
 
 func (d *decoder) string() (any, error) {
@@ -268,22 +359,24 @@ func (d *decoder) escape() error {
 	return nil
 }
 
-// number reads a number, RFC 8259 section 6.
-func (d *decoder) number() (any, error) {
-	from, whole := d.at, true
+// number reads a number, RFC 8259 section 6, and reports whether it is written as a whole
+// one.
+func (d *decoder) number() (text []byte, whole bool, err error) {
+	from := d.at
+	whole = true
 	if d.text[d.at] == '-' {
 		d.at++
 	}
 	if d.at < len(d.text) && d.text[d.at] == '0' {
 		d.at++
 	} else if err := d.digits(); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if d.is(".") {
 		whole = false
 		d.at++
 		if err := d.digits(); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
 	if d.is("eE") {
@@ -293,10 +386,10 @@ func (d *decoder) number() (any, error) {
 			d.at++
 		}
 		if err := d.digits(); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
-	return numberOf(d.text[from:d.at], whole), nil
+	return d.text[from:d.at], whole, nil
 }
 
 // is reports whether one of the bytes comes next.

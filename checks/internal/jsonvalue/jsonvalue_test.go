@@ -99,6 +99,12 @@ func FuzzDecode(f *testing.F) {
 		if diff := cmp.Diff(want, got); diff != "" || err != wantErr {
 			t.Errorf("%q: got error %v, want %v; -want +got:\n%s", text, err, wantErr, diff)
 		}
+		for _, wanted := range []*Part{nil, Of(nil, true), Of([]string{"a"}, false), Of([]string{"a", "a"}, true).And(Of([]string{"a", ""}, false))} {
+			part, err := DecodePart(text, wanted)
+			if diff := cmp.Diff(trim(want, wanted), part); diff != "" || err != wantErr {
+				t.Errorf("%q, in part: got error %v, want %v; -want +got:\n%s", text, err, wantErr, diff)
+			}
+		}
 	})
 }
 

@@ -45,6 +45,7 @@ const replace = (old, fresh) => {
   }
 };
 
+const healthy = 6; // the rank of a check that is in no trouble
 const takeRows = (message) => {
   document.title = message.title;
   const summary = document.getElementById("summary");
@@ -53,15 +54,20 @@ const takeRows = (message) => {
     summary.replaceChildren(parse(message.summary));
     summary.className = message.class;
   }
+  const list = document.getElementById("checks");
   let moved = false;
   for (const row of message.rows || []) {
     const old = document.getElementById(row.id);
-    if (!old) continue; // it is filtered out
+    const whole = list && "whole" in list.dataset;
+    if (!old && !whole) continue; // it is filtered out, or on another page
     const fresh = parse(row.html).firstElementChild;
+    if (!old) {
+      if (fresh.dataset.rank < healthy) { list.append(fresh); moved = true; }
+      continue;
+    }
     moved ||= old.dataset.rank !== fresh.dataset.rank;
     replace(old, fresh);
   }
-  const list = document.getElementById("checks");
   if (moved && list) {
     const rows = [...list.children];
     rows.sort((a, b) => a.dataset.rank - b.dataset.rank || (a.id < b.id ? -1 : 1));

@@ -105,7 +105,7 @@ func (f *compiled) newSession(lease *accounts.Lease) *Session {
 	if config, s.report.Err = s.tlsConfig(); s.report.Err == nil {
 		s.report.Err = s.recall()
 	}
-	s.wire = newWire(config, f.secure, f.options)
+	s.wire = newWire(config, f.secure, f.check.Schedule.Timeout+f.check.Schedule.Cleanup, f.options)
 	s.jar = newJar()
 	s.client = &http.Client{Transport: s.wire.transport, Jar: s.jar}
 	return s

@@ -318,7 +318,7 @@ func (s *Session) parse(p *program) error {
 	if p.reads == nil {
 		return nil
 	}
-	if st := s.acting; st.reads.Covers(p.reads) {
+	if st := s.acting; st != nil && st.reads.Covers(p.reads) {
 		return s.parsePart(st.reads)
 	}
 	return s.parseBody()

@@ -101,6 +101,7 @@ func (j *Judge) goOn(c *Check, params detect.Params, epoch time.Time, group bool
 			before.mu.Lock()
 			defer before.mu.Unlock()
 			g.goOnOpen(before)
+			g.retire()
 			g.drill = before.drill
 			g.drilling.Store(before.drilling.Load())
 		}
@@ -110,6 +111,7 @@ func (j *Judge) goOn(c *Check, params detect.Params, epoch time.Time, group bool
 	defer g.mu.Unlock()
 	g.check, g.status.Check = c, c
 	g.open = g.open.of(c)
+	g.retire()
 	return g
 }
 

@@ -67,12 +67,12 @@ type pacing struct {
 	governor governor
 	until    time.Time // end of the pause that the target has asked for
 
-	standing PaceChange // where the check stands; the loop's own goroutine has it
+	standing PaceChange // where the check stands, without it; the loop's own goroutine has it
 }
 
 func newPacing(c *Check) pacing {
 	return pacing{poke: make(chan struct{}, 1), governor: newGovernor(c.Schedule.Every),
-		standing: PaceChange{Check: c, To: PaceScheduled}}
+		standing: PaceChange{To: PaceScheduled}}
 }
 
 // look finds out where the check stands, tells who observes if that has changed, and
@@ -82,7 +82,8 @@ func (l *loop) look(now time.Time) (again time.Duration) {
 	if is.To != l.standing.To || is.Why != l.standing.Why {
 		is.From = l.standing.To
 		l.standing = is
-		told := is // it alone goes to the heap
+		l.standing.Check = nil // of which a reload makes another
+		told := is             // it alone goes to the heap
 		l.tell(event{pace: &told})
 	}
 	if is.Why == PaceTarget {

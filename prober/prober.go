@@ -66,6 +66,7 @@ func New(opts Options) (*Prober, error) {
 	for _, c := range opts.Checks {
 		p.loops = append(p.loops, p.newLoop(c))
 	}
+	p.opts.Checks = nil // those that there are have loops
 	return p, nil
 }
 

@@ -76,6 +76,7 @@ func (p *Prober) Replace(checks []*Check) error {
 		}
 		next = append(next, l)
 	}
+	p.forgetOver()
 	for _, l := range p.loops {
 		if kept[l] == nil {
 			p.end(l)
@@ -97,8 +98,8 @@ func (p *Prober) Replace(checks []*Check) error {
 	return nil
 }
 
-// end ends the schedule of a loop, whose runs go on. It holds p.mu.
-func (p *Prober) end(l *loop) {
+// forgetOver lets go of the loops that have left and whose runs are over. It holds p.mu.
+func (p *Prober) forgetOver() {
 	p.leaving = slices.DeleteFunc(p.leaving, func(l *loop) bool {
 		select {
 		case <-l.over:
@@ -107,6 +108,10 @@ func (p *Prober) end(l *loop) {
 			return false
 		}
 	})
+}
+
+// end ends the schedule of a loop, whose runs go on. It holds p.mu.
+func (p *Prober) end(l *loop) {
 	if l.cancel == nil { // it has never begun
 		return
 	}

@@ -147,7 +147,8 @@ func (d *daemon) newNotifier(o daemonOptions) (*alertmanager.Notifier, error) {
 	with := *o.notify
 	with.Status = func() []prober.CheckStatus { return d.judge.All(time.Now()) }
 	with.Told = func(name string, failure prober.NotifyFailure) { d.metrics.ObserveNotification(name, failure) }
-	with.Settle = func() { o.history.Settle(settleWithin) }
+	past := o.history
+	with.Settle = func() { past.Settle(settleWithin) }
 	return alertmanager.New(with)
 }
 

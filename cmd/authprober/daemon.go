@@ -93,7 +93,8 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	}
 	d.metrics.ObserveReload(true, time.Now())
 	d.export.pushFrom(o, d.metrics)
-	d.recent = web.NewRecent(o.config.Checks, func(*prober.Run) int64 { return int64(o.history.LastID()) })
+	past := o.history
+	d.recent = web.NewRecent(o.config.Checks, func(*prober.Run) int64 { return int64(past.LastID()) })
 	if err := d.recent.Restore(ctx, o.history); err != nil {
 		o.log.Error("the last runs are not known", zap.Error(err))
 	}
@@ -109,6 +110,7 @@ func newDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		return nil, err
 	}
 	d.beats = d.heartbeat()
+	d.options.config = nil // it is the current one until the first reload, and then nobody's
 	return d, err
 }
 
@@ -135,7 +137,7 @@ func (d *daemon) run(ctx context.Context) error {
 	stopTelling := d.tell(ctx)
 	err := d.export.start(ctx)
 	if err == nil {
-		said := d.supervised().ready(ctx, len(d.options.config.Checks))
+		said := d.supervised().ready(ctx, len(d.config().Checks))
 		err = d.prober.Run(ctx)
 		said()
 	}

@@ -19,7 +19,7 @@ import (
 var discarded = log.New(io.Discard, "", 0)
 
 // startLogged is startAs for a program whose log is read.
-func startLogged(t *testing.T, cmd *exec.Cmd, to io.Writer) {
+func startLogged(t *testing.T, cmd *exec.Cmd, to io.Writer) *process {
 	t.Helper()
 	p := &process{name: "authprober", cmd: cmd, log: &tail{}, done: make(chan struct{})}
 	cmd.Stderr = io.MultiWriter(p.log, to)
@@ -33,6 +33,7 @@ func startLogged(t *testing.T, cmd *exec.Cmd, to io.Writer) {
 			t.Logf("the last of its log:\n%s", p.log)
 		}
 	})
+	return p
 }
 
 // names is a resolver that knows bank.test. It is safe for concurrent use.

@@ -87,6 +87,9 @@ func (r *Recent) ReplaceChecks(checks []*prober.Check) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.replaced++
+	for i := range r.whole {
+		r.whole[i].run = r.whole[i].run.Retired()
+	}
 	for name, t := range fresh.checks {
 		if old := r.checks[name]; old != nil {
 			old.check, fresh.checks[name] = t.check, old

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -68,6 +69,7 @@ type compiled struct {
 	requests     int          // that a run sends at the most
 	spending     *spending    // of the budget, where nobody keeps the schedule
 	redactor     *secret.Redactor
+	spareVars    sync.Pool     // of maps for what expressions see, emptied
 	samples      atomic.Uint64 // runs begun, of which some keep their exchanges
 	source       string        // the file it was made of
 }

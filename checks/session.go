@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/expr-lang/expr/vm"
@@ -86,15 +85,11 @@ type answer struct {
 	beside  string          // what there is to say where it is none yet
 }
 
-// varsOf are maps for what expressions see, used by one run after another. Nothing of a
-// run stays in them.
-var varsOf = sync.Pool{New: func() any { return make(map[string]any, 16) }}
-
 // newSession begins a run.
 func (f *compiled) newSession(lease *accounts.Lease) *Session {
 	s := &Session{
 		flow: f, lease: lease, start: time.Now(), traceID: uniqueHex() + uniqueHex(),
-		vars: varsOf.Get().(map[string]any), captured: map[string]bool{}, timing: &timing{}, sampled: f.sampled(),
+		vars: f.newVars(), captured: map[string]bool{}, timing: &timing{}, sampled: f.sampled(),
 	}
 	s.vars["check"] = f.check.Name
 	s.vars["env"], s.vars["secrets"] = f.env, f.secrets
@@ -105,10 +100,18 @@ func (f *compiled) newSession(lease *accounts.Lease) *Session {
 	if config, s.report.Err = s.tlsConfig(); s.report.Err == nil {
 		s.report.Err = s.recall()
 	}
-	s.wire = newWire(config, f.secure, f.options)
+	s.wire = newWire(config, f.secure, f.check.Schedule.Timeout+f.check.Schedule.Cleanup, f.options)
 	s.jar = newJar()
 	s.client = &http.Client{Transport: s.wire.transport, Jar: s.jar}
 	return s
+}
+
+// newVars is an empty map for what expressions see, that of an earlier run maybe.
+func (f *compiled) newVars() map[string]any {
+	if vars, ok := f.spareVars.Get().(map[string]any); ok {
+		return vars
+	}
+	return make(map[string]any, 16)
 }
 
 // uniqueHex is 16 hexadecimal digits by chance, for what has to be unique and not secret.
@@ -391,7 +394,7 @@ func (s *Session) close() {
 	s.wire.close()
 	if s.vars != nil {
 		clear(s.vars)
-		varsOf.Put(s.vars)
+		s.flow.spareVars.Put(s.vars)
 		s.vars = nil
 	}
 }

@@ -130,7 +130,8 @@ type wire struct {
 	transport *http.Transport
 	options   *Options
 	config    *tls.Config
-	secure    bool // HTTP/2 is offered over TLS
+	secure    bool          // HTTP/2 is offered over TLS
+	idle      time.Duration // after which a connection is not used again; 0 where no run lasts that long
 
 	dials sync.WaitGroup
 
@@ -140,10 +141,17 @@ type wire struct {
 	conns  []net.Conn
 }
 
-// newWire returns the network for one run. With secure, HTTP/2 is offered over
-// TLS.
-func newWire(config *tls.Config, secure bool, options *Options) *wire {
+// longestIdle is how long a connection may have been idle to be used again: servers, and
+// what is between, close it soon after.
+const longestIdle = time.Minute
+
+// newWire returns the network for one run, which lasts at most so long. With secure,
+// HTTP/2 is offered over TLS.
+func newWire(config *tls.Config, secure bool, most time.Duration, options *Options) *wire {
 	w := &wire{options: options, config: config, secure: secure}
+	if most > longestIdle { // a timer for each answer is not for nothing then
+		w.idle = longestIdle
+	}
 	w.transport = w.newTransport()
 	return w
 }
@@ -163,8 +171,7 @@ func (w *wire) newTransport() *http.Transport {
 		DialContext:       w.dial,
 		TLSClientConfig:   w.config,
 		ForceAttemptHTTP2: w.secure,
-		MaxIdleConns:      4,
-		IdleConnTimeout:   time.Minute,
+		IdleConnTimeout:   w.idle,
 		// What follows the headers has the step's deadline; these keep a hostile
 		// target from filling our memory.
 		MaxResponseHeaderBytes: 256 << 10,

@@ -12,9 +12,9 @@ import (
 )
 
 // composed is deploy/compose.yaml as docker compose reads it, by its own code: strictly.
-func composed(t *testing.T) *types.Project {
+func composed(t *testing.T, profiles ...string) *types.Project {
 	t.Helper()
-	options, err := cli.NewProjectOptions([]string{deployed("compose.yaml")}, cli.WithResolvedPaths(true))
+	options, err := cli.NewProjectOptions([]string{deployed("compose.yaml")}, cli.WithResolvedPaths(true), cli.WithProfiles(profiles))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,8 +32,11 @@ func TestCompose(t *testing.T) {
 	if err != nil || !strings.Contains(string(readme), "docker compose -f deploy/compose.yaml up --build") {
 		t.Errorf("the README does not say how to start it: %v", err)
 	}
-	project := composed(t)
-	if got, want := project.ServiceNames(), []string{"alertmanager", "authprober", "bank", "grafana", "prometheus"}; !slices.Equal(got, want) {
+	if got := composed(t).ServiceNames(); slices.Contains(got, "authprober-aggregate") {
+		t.Errorf("without a profile the services are %v", got)
+	}
+	project := composed(t, "aggregate")
+	if got, want := project.ServiceNames(), []string{"alertmanager", "authprober", "authprober-aggregate", "bank", "grafana", "prometheus"}; !slices.Equal(got, want) {
 		t.Errorf("the services are %v, want %v", got, want)
 	}
 	for name, s := range project.Services {
@@ -62,7 +65,7 @@ func TestCompose(t *testing.T) {
 	// What a command or a setting names has to be mounted.
 	for service, path := range map[string]string{
 		"prometheus": "/etc/prometheus/prometheus.yml", "alertmanager": "/etc/alertmanager/alertmanager.yml",
-		"authprober": "/etc/authprober", "grafana": "/etc/grafana/dashboards",
+		"authprober": "/etc/authprober", "authprober-aggregate": "/etc/authprober", "grafana": "/etc/grafana/dashboards",
 	} {
 		s := project.Services[service]
 		named := strings.Join(s.Command, " ")
@@ -72,6 +75,9 @@ func TestCompose(t *testing.T) {
 		if !strings.Contains(named, path) || !slices.ContainsFunc(s.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Target == path }) {
 			t.Errorf("%s: %s is not both mounted and named", service, path)
 		}
+	}
+	if config, err := os.ReadFile(deployed("prometheus", "prometheus.yml")); err != nil || !strings.Contains(string(config), "names: [authprober-aggregate]") {
+		t.Errorf("Prometheus does not look for the aggregator: %v", err)
 	}
 	home := *project.Services["grafana"].Environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
 	if _, err := os.Stat(deployed("grafana", "dashboards", filepath.Base(home))); err != nil {

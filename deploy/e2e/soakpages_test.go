@@ -34,6 +34,7 @@ type soakDirect struct {
 	mu   sync.Mutex
 	away bool
 	told map[string]*soakTold // by alert, check and beginning
+	over map[string]bool      // by alert and check: as it was told last
 }
 
 // A soakTold is an alert of one beginning. One that fires again within a minute of its end,
@@ -41,11 +42,10 @@ type soakDirect struct {
 type soakTold struct {
 	alert, check string
 	fired        []time.Time // when it was told to fire
-	ended        bool        // as it was told last
 }
 
 func newSoakDirect(t *testing.T) *soakDirect {
-	d := &soakDirect{told: map[string]*soakTold{}}
+	d := &soakDirect{told: map[string]*soakTold{}, over: map[string]bool{}}
 	server := httptest.NewServer(d)
 	t.Cleanup(server.Close)
 	d.url = server.URL
@@ -78,11 +78,15 @@ func (d *soakDirect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			d.told[key] = &soakTold{alert: a.Labels["alertname"], check: a.Labels["check"]}
 		}
 		told, now := d.told[key], time.Now()
-		if told.ended = a.EndsAt.Before(now); !told.ended {
+		ended := a.EndsAt.Before(now)
+		if !ended {
 			told.fired = append(told.fired, now)
 		}
+		d.over[told.name()] = ended // a later beginning makes an earlier one forgotten
 	}
 }
+
+func (a *soakTold) name() string { return a.alert + " of " + a.check }
 
 // count is how many pages of a check there were within a time, as it was told directly.
 func (d *soakDirect) count(alert, check string, from, to time.Time) (n int) {
@@ -101,9 +105,15 @@ func (d *soakDirect) count(alert, check string, from, to time.Time) (n int) {
 func (d *soakDirect) open(before time.Time) (names []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	last := map[string]time.Time{}
 	for _, a := range d.told {
-		if !a.ended && a.fired[len(a.fired)-1].Before(before) {
-			names = append(names, a.alert+" of "+a.check)
+		if !d.over[a.name()] && len(a.fired) > 0 && a.fired[len(a.fired)-1].After(last[a.name()]) {
+			last[a.name()] = a.fired[len(a.fired)-1]
+		}
+	}
+	for name, at := range last {
+		if at.Before(before) {
+			names = append(names, name)
 		}
 	}
 	return names
@@ -208,10 +218,11 @@ func (in *inbox) all() []alert {
 }
 
 // explained reports whether there was an incident to page for. A burn rate looks back for
-// an hour, and pages of what is over by then.
+// an hour, and pages of what is over by then; and a check that was taken away while it fired
+// goes on firing when a reload brings it back, until runs show that all is well.
 func (s *soak) explained(name, check string, at time.Time) bool {
 	return slices.ContainsFunc(s.troubles, func(tr soakTrouble) bool {
-		if strings.HasPrefix(name, "AuthProberBurnRate") {
+		if strings.HasPrefix(name, "AuthProberBurnRate") || s.config.churned[check] {
 			tr.over = tr.over.Add(time.Hour)
 		}
 		return tr.may(check, at)

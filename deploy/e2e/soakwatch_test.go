@@ -107,7 +107,7 @@ var soakKinds = []struct {
 	{"threads", func(s soakSample) float64 { return s.Threads }, 0.25, 10, 0},
 	{"heap MB", func(s soakSample) float64 { return s.Heap / 1e6 }, 0.25, 8, 0},
 	{"resident MB", func(s soakSample) float64 { return s.Resident / 1e6 }, 0.25, 24, 0},
-	{"history MB", func(s soakSample) float64 { return s.History / 1e6 }, 0.25, 8, 0},
+	{"history MB", func(s soakSample) float64 { return s.History / 1e6 }, 0, 33.6*1.1 + 16, 0}, // its limit, and the log of SQLite
 }
 
 func (s soakSample) String() string {

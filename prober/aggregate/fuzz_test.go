@@ -93,7 +93,7 @@ func FuzzParseSource(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if strings.ContainsAny(s.Runs+s.Failures, "()[]") && !strings.ContainsAny(s.Runs+s.Failures, `"'`) {
+		if strings.ContainsAny(s.Runs+s.Failures, "()[]") && !strings.ContainsAny(s.Runs+s.Failures, "\"'`") {
 			t.Fatalf("%q and %q are no selectors", s.Runs, s.Failures)
 		}
 		by := "sum by (" + strings.Join(s.By, ",") + ") "

@@ -23,8 +23,9 @@ var (
 	sum      = regexp.MustCompile(`(?s)^sum\s*(?:by\s*\(([^()]*)\)\s*)?\((.*)\)$`)
 	sumAfter = regexp.MustCompile(`(?s)^sum\s*\((.*)\)\s*by\s*\(([^()]*)\)$`)
 	label    = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
-	quoted   = `"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'`
-	selector = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*\s*(?:\{(?:[^"'{}]|` + quoted + `)*\})?$`)
+	quoted   = `(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|` + "`[^`]*`)"
+	matcher  = `\s*(?:[a-zA-Z_][a-zA-Z0-9_]*|` + quoted + `)\s*(?:=~|!~|!=|=)\s*(?:` + quoted + `)\s*`
+	selector = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*\s*(?:\{\s*(?:` + matcher + `(?:,` + matcher + `)*,?)?\s*\})?$`)
 )
 
 // ParseSource reads two queries as people write them: a counter, such as

@@ -23,6 +23,9 @@ func TestParseSource(t *testing.T) {
 		{"a", "sum(a) / sum(b)", Source{}, `failures: want a counter, such as logins_total{app="retail"}, or its sum, such as sum by (app) (logins_total)`},
 		{"a[5m]", "a", Source{}, `runs: want a counter, such as logins_total{app="retail"}, or its sum, such as sum by (app) (logins_total)`},
 		{`a{b="c"`, "a", Source{}, `runs: want a counter, such as logins_total{app="retail"}, or its sum, such as sum by (app) (logins_total)`},
+		{`a{b=c}`, "a", Source{}, `runs: want a counter, such as logins_total{app="retail"}, or its sum, such as sum by (app) (logins_total)`},
+		{"a{(}", "a", Source{}, `runs: want a counter, such as logins_total{app="retail"}, or its sum, such as sum by (app) (logins_total)`},
+		{"a{b!~`c\\d`, d='e',}", "a", Source{Runs: "a{b!~`c\\d`, d='e',}", Failures: "a"}, ""},
 		{"", "a", Source{}, `runs: want a counter, such as logins_total{app="retail"}, or its sum, such as sum by (app) (logins_total)`},
 		{"sum by (a-b) (c)", "c", Source{}, `runs: "a-b" is no label to sum by`},
 	} {

@@ -314,7 +314,7 @@ func inHistory(t *testing.T, dir string) {
 	for query, least := range map[string]int{
 		"SELECT count(*) FROM runs WHERE outcome = 'failed'":                                        11,
 		"SELECT count(*) FROM steps WHERE exchange LIKE '%Bearer%' AND exchange LIKE '%\"curl\":%'": 5,
-		"SELECT count(*) FROM steps WHERE detail LIKE '%[secret]%'":                                 3,
+		"SELECT count(*) FROM steps WHERE detail LIKE '%[secret]%'":                                 2, // an expression's error repeats nothing, so two are left
 	} {
 		var n int
 		if err := db.QueryRow(query).Scan(&n); err != nil || n < least {

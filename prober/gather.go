@@ -11,18 +11,17 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// gatherBoth gathers from two gatherers at once, since half of a scrape of thousands of
-// checks is what is worked out of them. A family has to be in one of them alone.
-func gatherBoth(a, b prometheus.Gatherer) ([]*dto.MetricFamily, error) {
-	var more []*dto.MetricFamily
-	var moreErr error
+// gatherAll gathers from several gatherers at once, since a scrape of thousands of checks
+// is too much for one processor. A family has to be in one of them alone.
+func gatherAll(gatherers ...prometheus.Gatherer) (all []*dto.MetricFamily, _ error) {
+	of, errs := make([][]*dto.MetricFamily, len(gatherers)), make([]error, len(gatherers))
 	var gathering sync.WaitGroup
-	gathering.Go(func() { more, moreErr = b.Gather() })
-	all, err := a.Gather()
+	for i, g := range gatherers {
+		gathering.Go(func() { of[i], errs[i] = g.Gather() })
+	}
 	gathering.Wait()
-	all = append(all, more...)
+	all = slices.Concat(of...)
 	slices.SortStableFunc(all, func(x, y *dto.MetricFamily) int { return cmp.Compare(x.GetName(), y.GetName()) })
-	errs := []error{err, moreErr}
 	for i := 1; i < len(all); i++ {
 		if all[i].GetName() == all[i-1].GetName() {
 			errs = append(errs, fmt.Errorf("gathering %q: it is there twice", all[i].GetName()))

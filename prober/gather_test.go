@@ -9,8 +9,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// TestGatherBoth is sorted as one registry sorts, and says what is wrong with either.
-func TestGatherBoth(t *testing.T) {
+// TestGatherAll is sorted as one registry sorts, and says what is wrong with any.
+func TestGatherAll(t *testing.T) {
 	of := func(err error, names ...string) prometheus.Gatherer {
 		return prometheus.GathererFunc(func() (all []*dto.MetricFamily, _ error) {
 			for _, name := range names {
@@ -28,7 +28,7 @@ func TestGatherBoth(t *testing.T) {
 		{of(errors.New("no a"), "b"), of(errors.New("no b"), "a"), "a b", "no a\nno b"},
 		{of(nil, "a", "b"), of(nil, "b"), "a b b", `gathering "b": it is there twice`},
 	} {
-		all, err := gatherBoth(c.a, c.b)
+		all, err := gatherAll(c.a, c.b)
 		var names []string
 		for _, f := range all {
 			names = append(names, f.GetName())

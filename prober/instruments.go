@@ -24,12 +24,14 @@ type instruments struct {
 	reloadOK, reloadAt                      prometheus.Gauge
 	notified, unnotified                    *prometheus.CounterVec
 	build                                   *prometheus.GaugeVec
+
+	ofChecks vectors // of the collectors whose series are of checks
 }
 
 const namespace = "authprober"
 
 func newInstruments() *instruments {
-	return &instruments{
+	in := &instruments{
 		due: counters("runs_due_total",
 			"Due times that are settled: each is one run, inconclusive run or missed run. A confirming run that began is one more.", "check"),
 		runs: counters("runs_total",
@@ -106,15 +108,17 @@ func newInstruments() *instruments {
 		build: gauges("build_info",
 			"1, with what the program was built from.", "version", "revision", "goversion"),
 	}
+	in.ofChecks = vectorsOf([]prometheus.Collector{
+		in.due, in.runs, in.failed, in.inconclusive, in.missed, in.confirmed, in.unconfirmed, in.failures, in.failOpen,
+		in.compared, in.slower, in.refusal, in.propagation, in.duration, in.step, in.phase, in.delivery,
+		in.lastRun, in.lastPass, in.certificate, in.skew, in.governed, in.paused, in.tolerate, in.detect, in.threshold,
+	})
+	return in
 }
 
-func (in *instruments) collectors() []prometheus.Collector {
-	return []prometheus.Collector{
-		in.due, in.runs, in.failed, in.inconclusive, in.missed, in.confirmed, in.unconfirmed, in.failures, in.failOpen,
-		in.compared, in.slower, in.refusal, in.propagation, in.duration, in.step,
-		in.phase, in.delivery, in.lag, in.lastRun, in.lastPass, in.certificate, in.skew, in.governed, in.paused,
-		in.tolerate, in.detect, in.threshold, in.reloadOK, in.reloadAt, in.notified, in.unnotified, in.build,
-	}
+// others are the collectors whose series are not of checks.
+func (in *instruments) others() []prometheus.Collector {
+	return []prometheus.Collector{in.lag, in.reloadOK, in.reloadAt, in.notified, in.unnotified, in.build}
 }
 
 func (in *instruments) buildInfo(version, revision string) {

@@ -25,6 +25,7 @@ type checkInstruments struct {
 	phases            map[string]prometheus.Observer
 	lastRun, lastPass prometheus.Gauge
 	governed, paused  prometheus.Gauge
+	certificate, skew prometheus.Gauge // nil until a run has one
 }
 
 type failure struct {
@@ -115,6 +116,7 @@ func (x *checkInstruments) failure(step string, reason Reason) prometheus.Counte
 	key := failure{step, reason}
 	if x.failures[key] == nil {
 		x.failures[key] = x.all.failures.WithLabelValues(x.name, step, string(reason))
+		x.all.ofChecks[x.all.failures].changed()
 	}
 	return x.failures[key]
 }
@@ -142,11 +144,20 @@ func (x *checkInstruments) run(r *Run) {
 	x.observeSteps(r.Steps)
 	x.refusals.observe(r)
 	if !r.CertificateExpiry.IsZero() {
-		x.all.certificate.WithLabelValues(x.name).Set(unix(r.CertificateExpiry))
+		x.gauge(&x.certificate, x.all.certificate).Set(unix(r.CertificateExpiry))
 	}
 	if r.HasClockSkew {
-		x.all.skew.WithLabelValues(x.name).Set(r.ClockSkew.Seconds())
+		x.gauge(&x.skew, x.all.skew).Set(r.ClockSkew.Seconds())
 	}
+}
+
+// gauge is the check's own of those gauges, which begins with the first run that needs it.
+func (x *checkInstruments) gauge(own *prometheus.Gauge, all *prometheus.GaugeVec) prometheus.Gauge {
+	if *own == nil {
+		*own = all.WithLabelValues(x.name)
+		x.all.ofChecks[all].changed()
+	}
+	return *own
 }
 
 func (x *checkInstruments) fail(step *StepResult) {

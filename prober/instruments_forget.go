@@ -70,7 +70,7 @@ func (x *checkInstruments) forgetZeros(after *Check) {
 
 // delete deletes every series with these labels.
 func (in *instruments) delete(labels prometheus.Labels) {
-	for _, c := range in.collectors() {
+	for c := range in.ofChecks {
 		if v, ok := c.(deleter); ok {
 			v.DeletePartialMatch(labels)
 		}

@@ -21,8 +21,8 @@ const JointSeriesBudget = 20_000
 // MetricsOptions are what Metrics are made of.
 type MetricsOptions struct {
 	Checks []*Check
-	// Registry gets every instrument; nothing else need be in it. How checks stand is
-	// not in it: gather from the [Metrics].
+	// Registry gets what is not of checks; nothing else need be in it. What is of checks
+	// is not in it: gather from the [Metrics].
 	Registry *prometheus.Registry
 	// Judge is asked at each scrape, so that ratios change with time alone, and for
 	// the groups. Without one, which is nil, neither is there.
@@ -78,7 +78,7 @@ func NewMetrics(opts MetricsOptions) (*Metrics, error) {
 	}
 	m.in.buildInfo(opts.Version, opts.Revision)
 	m.ReplaceChecks(opts.Checks)
-	collectors := append(m.in.collectors(), newPoolCollector(opts.Pools), newExportCollector(opts.Exports), newControlCollector(opts.Control), m.info)
+	collectors := append(m.in.others(), newPoolCollector(opts.Pools), newExportCollector(opts.Exports), newControlCollector(opts.Control), m.info)
 	if opts.History != nil {
 		collectors = append(collectors, newHistoryCollector(opts.History))
 	}
@@ -119,6 +119,7 @@ func (m *Metrics) ReplaceChecks(checks []*Check) {
 		m.in.limits(c)
 	}
 	m.info.replace(named)
+	m.in.ofChecks.changed()
 }
 
 // jointSeries is the number of series of run failures that could be.
@@ -131,14 +132,13 @@ func jointSeries(checks []*Check) (n int) {
 	return n
 }
 
-// Gather implements [prometheus.Gatherer] for everything in the registry, and for how
-// checks stand. A run
-// is in all of what it returns or in nothing of it: in every single scrape,
+// Gather implements [prometheus.Gatherer] for everything in the registry, and for what is
+// counted of checks and how they stand. A run is in all of what it returns or in nothing of it: in every single scrape,
 // due = passed + failed + errored + aborted + missed.
 func (m *Metrics) Gather() ([]*dto.MetricFamily, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return gatherBoth(m.registry, m.standing)
+	return gatherAll(m.registry, m.standing, m.in.ofChecks)
 }
 
 // ObserveRun implements [Observer]. Runs of other checks are ignored.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -35,6 +36,25 @@ func (c *controlURLs) UnmarshalText(text []byte) error {
 		*c = append(*c, u)
 	}
 	return nil
+}
+
+// warnings are what makes of an outage that is not ours one that excuses runs: a control
+// URL that nobody stands beside, or one on the very host of a check's target. targets are
+// the hosts by check.
+func (c controlURLs) warnings(targets map[string]string) (warnings []string) {
+	const fewer = " is down, runs that fail are errored, and AuthProberBlind pages in place of the check; want two or more that are independent of the targets and of each other"
+	if len(c) == 1 {
+		warnings = append(warnings, envPrefix+"CONTROL_URLS has one URL: while "+c[0].Host+fewer)
+	}
+	for _, u := range c {
+		for _, check := range slices.Sorted(maps.Keys(targets)) {
+			if strings.EqualFold(targets[check], u.Host) {
+				warnings = append(warnings, envPrefix+"CONTROL_URLS has the host of the target of "+check+": while "+u.Host+fewer)
+				break // one check is enough to show it
+			}
+		}
+	}
+	return warnings
 }
 
 // A heartbeatURL is that of a dead man's switch; nil is none. Its path is a secret.

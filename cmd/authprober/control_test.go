@@ -42,6 +42,40 @@ func TestControl(t *testing.T) {
 	}
 }
 
+// TestControlWarnings: a control URL that goes down with a target, or alone, excuses what
+// it should not, and whoever names it hears so.
+func TestControlWarnings(t *testing.T) {
+	const one, two = "https://one.example/", "https://two.example/"
+	targets := map[string]string{"login": "api.bank.example", "transfer": "API.bank.example"}
+	for text, want := range map[string][]string{
+		"":                                       nil,
+		one + "," + two:                          nil,
+		one:                                      {"has one URL: while one.example is down"},
+		one + ",https://api.bank.example/health": {"has the host of the target of login: while api.bank.example is down"},
+		"https://api.bank.example/health":        {"has one URL", "has the host of the target of login"},
+		one + ",https://api.bank.example:8443/":  nil, // another port may be another machine
+	} {
+		var c controlURLs
+		if err := c.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		got := c.warnings(targets)
+		if len(got) != len(want) {
+			t.Errorf("%s: %q, want %q", text, got, want)
+			continue
+		}
+		for i, w := range want {
+			if !strings.Contains(got[i], w) {
+				t.Errorf("%s: %q, want %q", text, got[i], w)
+			}
+		}
+	}
+	got := invoke(t.Context(), []string{"AUTHPROBER_CONTROL_URLS=http://127.0.0.1:1/"}, "once", writeFlow(t, statusFlow("http://127.0.0.1:1", "1h"), nil))
+	if !strings.Contains(got.stderr, "has the host of the target of") {
+		t.Errorf("once does not warn:\n%s", got.stderr)
+	}
+}
+
 // TestHeartbeat runs a daemon with a dead man's switch: it beats, and its URL is shown
 // nowhere.
 func TestHeartbeat(t *testing.T) {

@@ -82,12 +82,14 @@ func (a *app) loadAndOpen(paths []string, set func(*checks.Options)) (s settings
 func (a *app) loadWith(s settings, store *remember.Store, paths []string, set func(*checks.Options)) (*checks.Config, error) {
 	o := a.options(s)
 	o.Remembered = store
+	targets := map[string]string{}
+	o.HostOf = func(check, host string) { targets[check] = host }
 	set(&o)
 	config, err := checks.Load(paths, o)
 	if err != nil {
 		return nil, misconfigured(err)
 	}
-	var warnings []string
+	warnings := s.ControlURLs.warnings(targets)
 	if len(config.Remembers) > 0 && !store.Durable() {
 		warnings = append(warnings, "what "+strings.Join(config.Remembers, ", ")+" remembers ends with this process, for "+
 			envPrefix+"STATE_DIR is not set")

@@ -165,6 +165,9 @@ func statusLines(c *api.Check, now time.Time) (lines []string) {
 	if c.DrillUntil != nil {
 		lines = append(lines, fmt.Sprintf("DRILL: it pages on purpose, for another %s", shortSpan(c.DrillUntil.Sub(now))))
 	}
+	if c.Explained {
+		lines = append(lines, fmt.Sprintf("the page of %s, which is over, has told of it: no page of its own until a second run fails", "group:"+c.Group))
+	}
 	if c.Blame != nil {
 		lines = append(lines, c.Blame.Sentence)
 	}

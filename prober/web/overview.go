@@ -115,6 +115,9 @@ func (p *pages) sayings(s *prober.CheckStatus, now time.Time) (all []saying) {
 	if s.Drill.On(now) {
 		all = append(all, saying{Class: "noted", Text: fmt.Sprintf("DRILL: it pages on purpose, for another %s", s.Drill.Until.Sub(now).Truncate(time.Second))})
 	}
+	if s.Explained {
+		all = append(all, saying{Class: "noted", Text: fmt.Sprintf("the page of %s, which is over, has told of it: no page of its own until a second run fails", "group:"+s.Check.Group)})
+	}
 	if text := s.BlameText(); text != "" {
 		all = append(all, saying{Class: "blame", Text: text})
 	}

@@ -39,3 +39,20 @@ func TestSummary(t *testing.T) {
 		}
 	}
 }
+
+// TestExplainedIsSaid: why a firing check has no page is on the page.
+func TestExplainedIsSaid(t *testing.T) {
+	c := &prober.Check{Name: "login", Group: "retail"}
+	p := &pages{opts: Options{Recent: NewRecent([]*prober.Check{c}, nil)}}
+	s := prober.CheckStatus{Check: c, State: detect.Firing, Explained: true}
+	const want = "the page of group:retail, which is over, has told of it: no page of its own until a second run fails"
+	if all := p.sayings(&s, time.Unix(0, 0)); len(all) == 0 || all[0].Text != want {
+		t.Errorf("got %+v, want %q first", all, want)
+	}
+	s.Explained = false
+	for _, one := range p.sayings(&s, time.Unix(0, 0)) {
+		if one.Text == want {
+			t.Error("it is said of a check that is not explained")
+		}
+	}
+}

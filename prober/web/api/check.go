@@ -37,6 +37,7 @@ type Check struct {
 	Counts      Counts      `json:"counts"`
 	Pace        Pace        `json:"pace"`
 	DrillUntil  *time.Time  `json:"drill_until,omitempty"` // it pages on purpose
+	Explained   bool        `json:"explained"`             // its group's page has told of it
 	Confirmed   uint64      `json:"confirmed"`
 	ConfirmLeft int         `json:"confirm_left"`
 	NextDue     *time.Time  `json:"next_due,omitempty"`
@@ -148,6 +149,7 @@ func NewCheck(s *prober.CheckStatus) Check {
 		Counts:     Counts{s.Counts.Due(), s.Counts.Passed, s.Counts.Failed, s.Counts.Errored, s.Counts.Aborted, s.Counts.Missed},
 		Pace:       Pace{string(s.Pace.To), string(s.Pace.Why), moment(s.Pace.At), moment(s.Pace.Until)},
 		DrillUntil: moment(s.Drill.Until),
+		Explained:  s.Explained,
 		Confirmed:  s.Confirmed, ConfirmLeft: s.ConfirmLeft, LastPass: moment(s.LastPass),
 		LastRun: summaryOf(s.LastRun), LastFailed: summaryOf(s.LastFailed),
 	}

@@ -151,9 +151,9 @@ const failuresWeigh = 1.0 / 8
 func (w *writer) classes() []class {
 	return []class{
 		{1, w.oldestPassed, w.removePassed},
-		{1, oldestSum(minute), removeSums(minute)},
+		{1, oldestSum(minute), removeSums(minute, 10)},
 		{failuresWeigh, oldestBad, removeBad},
-		{failuresWeigh, oldestSum(hour), removeSums(hour)},
+		{failuresWeigh, oldestSum(hour), removeSums(hour, 1)},
 	}
 }
 
@@ -231,19 +231,24 @@ func removeRuns(ctx context.Context, db *sql.DB, chosen string, args ...any) (in
 	})
 }
 
+// oldestSum is the end of the oldest bucket, for as old is what it was added last, unless
+// it is the newest too.
 func oldestSum(width int64) func(context.Context, *sql.DB) (sql.NullInt64, error) {
 	return func(ctx context.Context, db *sql.DB) (at sql.NullInt64, err error) {
-		err = db.QueryRowContext(ctx, "SELECT min(at) * 1000000 FROM bucket INDEXED BY bucket_at WHERE width = ?", width).Scan(&at)
+		err = db.QueryRowContext(ctx, `SELECT (min(at) + ?1) * 1000000 FROM bucket INDEXED BY bucket_at WHERE width = ?1
+			AND at < (SELECT max(at) FROM bucket INDEXED BY bucket_at WHERE width = ?1)`, width).Scan(&at)
 		return at, err
 	}
 }
 
-// removeSums deletes the sums of the oldest sixty buckets.
-func removeSums(width int64) func(context.Context, *sql.DB, int64) (int64, error) {
+// removeSums deletes the sums of the oldest buckets, so many of them, but never those that
+// are still added to.
+func removeSums(width, buckets int64) func(context.Context, *sql.DB, int64) (int64, error) {
 	return func(ctx context.Context, db *sql.DB, oldest int64) (int64, error) {
 		return inOne(ctx, db, func(tx *sql.Tx) (n int64, err error) {
 			for _, table := range sumTables {
-				some, err := affected(tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE width = ? AND at < ?", width, oldest/1e6+60*width))
+				some, err := affected(tx.ExecContext(ctx, "DELETE FROM "+table+` WHERE width = ?1 AND at < ?2
+					AND at < (SELECT max(at) FROM bucket INDEXED BY bucket_at WHERE width = ?1)`, width, oldest/1e6+(buckets-1)*width))
 				if err != nil {
 					return 0, err
 				}

@@ -107,6 +107,38 @@ func TestSize(t *testing.T) {
 	})
 }
 
+// Where all that there is was of one hour, and is too much, its sums stay: they are what
+// accounts for every run.
+func TestSumsOutliveRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const runs, size = 80_000, 1 << 20
+		s := inMemory(t, Options{Size: size})
+		c := testCheck("login", "")
+		begin := time.Now().Truncate(time.Hour).Add(time.Hour + 10*time.Minute)
+		time.Sleep(time.Until(begin))
+		for i := range runs { // most of an hour, and some of the next
+			time.Sleep(40 * time.Millisecond)
+			s.ObserveRun(passed(c, i, time.Now()))
+			if i%1000 == 0 {
+				settle(s)
+			}
+		}
+		for range 5 {
+			time.Sleep(tidyEvery)
+			settle(s)
+		}
+		if n := count(t, s, "SELECT count(*) FROM run"); n > runs*9/10 {
+			t.Errorf("%d of %d runs are left: there was not too much", n, runs)
+		}
+		if n := count(t, s, "SELECT sum(passed) FROM bucket WHERE width = 3600"); n != runs {
+			t.Errorf("the sums by the hour are of %d runs, want all %d", n, runs)
+		}
+		if n := count(t, s, "SELECT count(*) FROM bucket WHERE width = 60"); n < 3 {
+			t.Errorf("the sums of %d minutes are left, want those of some", n)
+		}
+	})
+}
+
 // A file whose size is made smaller gets smaller.
 func TestSizeMadeSmaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -29,7 +29,7 @@ func TestEveryAlertByARealCause(t *testing.T) {
 	s := newScene(t)
 	causes := s.causes(t)
 	for _, name := range alertNames(t) {
-		if _, ok := causes[name]; !ok && name != everywhere {
+		if _, ok := causes[name]; !ok {
 			t.Errorf("%s has no cause here", name)
 		}
 	}
@@ -57,10 +57,6 @@ func TestEveryAlertByARealCause(t *testing.T) {
 
 const watchdog = "AuthProberWatchdog"
 
-// everywhere wakes nobody, and wants an aggregator over several places: its rule is held by
-// promtool (deploy/prometheus/tests/aggregate.yaml), and what it holds back by TestInhibition.
-const everywhere = "AuthProberEverywhere"
-
 // A cause is what makes an alert fire, and what ends it. A function that is nil has
 // nothing to do: another cause does it.
 type cause struct{ start, mend func() }
@@ -85,6 +81,9 @@ type scene struct {
 	address         map[string]string
 	dead            string // where an Alertmanager and a receiver of traces are that do not answer
 }
+
+// wideFlow runs at two places, whose runs an aggregator judges together.
+const wideFlow = "name: wide\nschedule: {every: 100ms, timeout: 90ms}\nobjective: {tolerate: 0.1%, detect: 2%, false_pages: 1 per 1d, blip: 0s}\n"
 
 // sceneFlows are by the prober that runs them.
 var sceneFlows = map[string]string{
@@ -140,6 +139,8 @@ steps:
 `,
 	"refused": "name: refused\nschedule: {every: 200ms, timeout: 150ms}\n",
 	"killed":  "name: killed\nschedule: {every: 200ms, timeout: 150ms}\n",
+	"here":    wideFlow,
+	"there":   wideFlow,
 	"paused":  "name: paused\nschedule: {every: 200ms, timeout: 150ms}\n---\nname: drilled\nschedule: {every: 200ms, timeout: 150ms}\n",
 }
 
@@ -147,14 +148,16 @@ func newScene(t *testing.T) *scene {
 	s := &scene{dir: t.TempDir(), inbox: newInbox(t), probers: map[string]*process{}, env: map[string][]string{},
 		args: map[string][]string{}, address: map[string]string{}}
 	s.bank = newMoodyBank(t, s.dir)
-	free := freeAddresses(t, 4+len(sceneFlows))
+	free := freeAddresses(t, 5+len(sceneFlows))
 	am := free[0]
 	s.prometheus, s.dead = free[1], free[2]
-	pooled := free[len(free)-1]
+	pooled, wide := free[len(free)-1], free[len(free)-2]
 	var targets []string
 	for i, name := range slices.Sorted(maps.Keys(sceneFlows)) {
 		s.address[name] = free[3+i]
-		targets = append(targets, free[3+i])
+		if sceneFlows[name] != wideFlow {
+			targets = append(targets, free[3+i])
+		}
 		s.prepare(t, name)
 	}
 	s.env["main"] = append(s.env["main"], "AUTHPROBER_ALERTMANAGER_URLS=http://"+s.dead,
@@ -166,7 +169,7 @@ func newScene(t *testing.T) *scene {
 	for name := range sceneFlows {
 		s.run(t, name)
 	}
-	targets = append(targets, pooled) // an aggregator, of a Prometheus that is not there
+	targets = append(targets, wide, pooled) // an aggregator, of a Prometheus that is not there
 	s.probers["all"] = start(t, append(slices.Clone(s.env["paused"]), "AUTHPROBER_LISTEN="+pooled), authprober(t), "aggregate",
 		"--url", "http://"+s.dead, "--every", "1s", "--replay", "1m", filepath.Join(s.dir, "paused"))
 	s.probers["all"].ready(t, "http://"+pooled+"/-/healthy")
@@ -177,6 +180,9 @@ func newScene(t *testing.T) *scene {
 	start(t, nil, installed(t, "prometheus", "prometheus"), "--config.file="+s.scrapes(t, am, targets),
 		"--storage.tsdb.path="+filepath.Join(s.dir, "tsdb"), "--web.listen-address="+s.prometheus, "--rules.alert.resend-delay=5s").
 		ready(t, "http://"+s.prometheus+"/-/ready")
+	s.probers["wide"] = start(t, []string{"AUTHPROBER_LISTEN=" + wide}, authprober(t), "aggregate",
+		"--url", "http://"+s.prometheus, "--match", `job="authprober"`, "--every", "1s", "--settle", "3s", "--replay", "1m", filepath.Join(s.dir, "here"))
+	s.probers["wide"].ready(t, "http://"+wide+"/-/healthy")
 	eventually(t, time.Minute, "a while of healthy runs, seen by Prometheus", func() error {
 		return atLeast(s.prometheus, `min(max_over_time(authprober_runs_total[30s]) - min_over_time(authprober_runs_total[30s]))`, 2)
 	})
@@ -235,7 +241,11 @@ func (s *scene) scrapes(t *testing.T, am string, targets []string) string {
 	var config map[string]any
 	readYAML(t, path, &config)
 	config["rule_files"] = []string{hasten(t, s.dir)}
-	config["scrape_configs"].([]any)[0].(map[string]any)["static_configs"] = []any{map[string]any{"targets": targets}}
+	config["scrape_configs"].([]any)[0].(map[string]any)["static_configs"] = []any{
+		map[string]any{"targets": targets},
+		map[string]any{"targets": []string{s.address["here"]}, "labels": map[string]string{"location": "here"}},
+		map[string]any{"targets": []string{s.address["there"]}, "labels": map[string]string{"location": "there"}},
+	}
 	return writeYAML(t, s.dir, "prometheus.yml", config)
 }
 
@@ -247,6 +257,8 @@ func (s *scene) causes(t *testing.T) map[string]cause {
 		"AuthProberBurnRateFast":        {},
 		"AuthProberBurnRateSlow":        {},
 		"AuthProberThresholdExceeded":   {},
+		// One flow fails at both of its places.
+		"AuthProberEverywhere": {start: func() { s.bank.answer("/wide", 503, 200) }, mend: func() { s.bank.answer("/wide") }},
 		// Three failures in a row, and no more.
 		"AuthProberSuspect": {start: func() { s.bank.once("/suspected", 503, 503, 503) }},
 		// Once. It stands for an hour at the least, which no rule can hasten: what ends it here

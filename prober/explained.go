@@ -25,12 +25,18 @@ type explaining struct {
 func (c *Check) member() bool { return c.Group != "" && !strings.Contains(c.Name, ":") }
 
 // explainMembers is called when a group is well again: what its flows of the same team
-// are still firing for has been told.
-func (j *Judge) explainMembers(group *Check) {
+// have begun to fire for since its trouble began, and still do, has been told. A flow that was firing
+// before has trouble of its own, and goes on paging for it.
+func (j *Judge) explainMembers(group *judged) {
+	group.mu.Lock()
+	check, trouble := group.check, group.trouble
+	group.mu.Unlock()
 	for _, g := range j.all() {
 		g.mu.Lock()
-		if c := g.check; c.member() && c.Group == group.Group && c.Labels["team"] == group.Labels["team"] {
-			g.explaining = explaining{explained: g.detector.State() == detect.Firing}
+		c := g.check
+		same := c.member() && c.Group == check.Group && c.Labels["team"] == check.Labels["team"]
+		if same && g.detector.State() == detect.Firing && !g.since.Before(trouble) {
+			g.explaining = explaining{explained: true}
 		}
 		g.mu.Unlock()
 	}

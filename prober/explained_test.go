@@ -117,6 +117,38 @@ func TestExplainedToItsTeamAlone(t *testing.T) {
 	})
 }
 
+// A flow that has paged for trouble of its own goes on paging when its group has come and gone.
+func TestExplainedIsNotWhatWasBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newTrouble(t)
+		o.checks[3].Labels["team"] = "identity"
+		o.judge.ReplaceChecks(o.checks)
+		for range 2000 {
+			o.round("")
+		}
+		for i := 0; ; i++ { // one run in fifty, until it fires, which is little of all together
+			o.round(map[bool]string{true: "a"}[i%50 == 0])
+			if _, firing := o.stand(); firing == "a " {
+				break
+			}
+		}
+		for range 60 { // too few to show that it is well
+			o.round("")
+		}
+		o.want("", "a ")
+		for range 6 {
+			o.round("abcd")
+		}
+		o.want("", "a b c d group:identity ")
+		text, err := json.Marshal(func() (s Snapshot) { o.judge.Snapshot("group:identity", &s); return s }())
+		if err != nil || !strings.Contains(string(text), `"trouble":`) {
+			t.Errorf("what is kept of the group does not say since when it is in trouble: %v\n%s", err, text)
+		}
+		o.untilGroupIsWell()
+		o.want("b c d ", "a b c d ")
+	})
+}
+
 func TestExplainedSurvivesARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newTrouble(t)

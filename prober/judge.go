@@ -43,6 +43,7 @@ type judged struct {
 	status   CheckStatus
 	open     openings  // what was let in that must be refused, while that stands; none of a group
 	since    time.Time // of the last change of the state; zero before
+	trouble  time.Time // of a group: since when it was in trouble, by its account when it last began to fire
 	drill    Drill
 	drilling atomic.Bool // somebody has been told of drill, and not of its end
 	blaming
@@ -122,7 +123,7 @@ func (g *judged) goOnFrom(before *judged) {
 	g.epoch, g.windows = before.epoch, slices.Clone(before.windows)
 	g.seen, g.status.LastPass, g.status.LastRun, g.status.LastFailed = before.seen, before.status.LastPass, before.status.LastRun, before.status.LastFailed
 	if g.detector.Succeed(before.detector); g.detector.State() == detect.Firing {
-		g.since, g.blipEnd, g.explaining = before.since, before.blipEnd, before.explaining
+		g.since, g.trouble, g.blipEnd, g.explaining = before.since, before.trouble, before.blipEnd, before.explaining
 	}
 }
 
@@ -224,7 +225,7 @@ func (j *Judge) observe(g *judged, r *Run) {
 	}
 	if change, changed := g.observe(r); changed {
 		if g.group && change.From == detect.Firing && change.To != detect.Firing {
-			j.explainMembers(change.Check)
+			j.explainMembers(g)
 		}
 		for _, f := range j.changed {
 			f(change)
@@ -369,6 +370,9 @@ func (g *judged) observe(r *Run) (StateChange, bool) {
 	}
 	if change.From != change.To {
 		g.since = end
+		if g.group && change.To == detect.Firing {
+			g.trouble = g.detector.ChangePoint()
+		}
 	}
 	g.forget() // what was found before: who is woken sees what is known by now
 	change.Status = g.at(end)

@@ -27,6 +27,8 @@ type Snapshot struct {
 	// FailOpens are those that stand, and Since is when the state last changed.
 	FailOpens []FailOpen `json:"fail_opens,omitempty"`
 	Since     time.Time  `json:"since,omitzero"`
+	// Trouble is since when a group was in trouble, by its account when it last began to fire.
+	Trouble time.Time `json:"trouble,omitzero"`
 	// Explained is that of [CheckStatus], and ExplainedFailed how many runs have failed since.
 	Explained       bool `json:"explained,omitempty"`
 	ExplainedFailed int  `json:"explained_failed,omitempty"`
@@ -63,7 +65,7 @@ func (g *judged) snapshot(s *Snapshot) {
 		Version: judgeVersion, At: g.seen.Round(0), Detector: g.detector.Snapshot(), Budget: g.budget,
 		LastPass: g.status.LastPass.Round(0), Epoch: g.epoch.Round(0), Windows: s.Windows[:0],
 		Explained: g.explained, ExplainedFailed: g.explaining.failed,
-		FailOpens: g.open.wall(), Since: g.since.Round(0), Evidence: g.detector.Evidence(), Counted: g.counted,
+		FailOpens: g.open.wall(), Since: g.since.Round(0), Trouble: g.trouble.Round(0), Evidence: g.detector.Evidence(), Counted: g.counted,
 	}
 	for i, length := range Windows {
 		w := &g.windows[i]
@@ -105,7 +107,7 @@ func (j *Judge) Restore(c *Check, s Snapshot, now time.Time) error {
 		g.pageOn(s)
 		return fmt.Errorf("restoring %q: %w", c.Name, err)
 	}
-	g.since, g.seen = s.Since, s.At
+	g.since, g.trouble, g.seen = s.Since, s.Trouble, s.At
 	if s.Explained && g.detector.State() == detect.Firing && c.member() {
 		g.explaining = explaining{explained: true, failed: max(0, s.ExplainedFailed)}
 	}
@@ -157,7 +159,7 @@ func (g *judged) restoreWindows(s Snapshot, now time.Time) {
 
 // notAfter takes times that lie ahead, since the clock was put back, to be now.
 func (s *Snapshot) notAfter(now time.Time) {
-	times := []*time.Time{&s.At, &s.LastPass, &s.Since, &s.Detector.Since, &s.Detector.FailedAt, &s.Detector.Bursts.Ended}
+	times := []*time.Time{&s.At, &s.LastPass, &s.Since, &s.Trouble, &s.Detector.Since, &s.Detector.FailedAt, &s.Detector.Bursts.Ended}
 	for i := range s.Detector.Components {
 		times = append(times, &s.Detector.Components[i].Since)
 	}

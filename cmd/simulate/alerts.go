@@ -47,11 +47,11 @@ var routings = []routing{
 
 // notify returns what a team gets of its pages.
 func (r routing) notify(pages []page, locations int) (told []notification) {
-	holds := make([][]span, locations) // the groups
+	holds := make([][]hold, locations) // the groups
 	var everywhere []span
 	for i := range pages {
 		if p := &pages[i]; p.flow < 0 {
-			holds[p.location] = append(holds[p.location], span{p.at, p.end})
+			holds[p.location] = append(holds[p.location], hold{span{p.at, p.end}, p.since})
 			everywhere = append(everywhere, span{p.at, p.end})
 		}
 	}
@@ -71,10 +71,7 @@ func (r routing) notify(pages []page, locations int) (told []notification) {
 		case k.pooled && r.poolHold:
 			held = everywhere
 		case p.flow >= 0 && !k.pooled && r.groupHold:
-			held = holds[p.location]
-			if r.after {
-				held = explained(p, held)
-			}
+			held = explained(p, holds[p.location], r.after)
 		}
 		if !r.byCheck {
 			k.location = p.location
@@ -90,25 +87,40 @@ func (r routing) notify(pages []page, locations int) (told []notification) {
 	return told
 }
 
+// A hold is when a group fires, and since when it is in trouble by its own account.
+type hold struct {
+	span
+	since time.Time
+}
+
 // explained is when a flow's page is explained by its group's, see [prober.CheckStatus]: while
-// both fire, and after that until a second run of the flow fails.
-func explained(p *page, groups []span) (all []span) {
+// both fire and, with after, from then on until a second run of the flow fails, unless it was
+// firing before the trouble of the group began.
+func explained(p *page, groups []hold, after bool) (all []span) {
 	for _, g := range groups {
 		if !g.to.After(p.at) || !g.from.Before(p.end) {
 			continue
 		}
-		until, failed := p.end, 0
-		for _, f := range p.failed {
-			if f.After(g.to) {
-				if failed++; failed == 2 {
-					until = f
-					break
-				}
-			}
+		until := g.to
+		if after && !p.at.Before(g.since) {
+			until = later(until, p.secondFailure(g.to))
 		}
-		all = append(all, span{g.from, later(g.to, until)})
+		all = append(all, span{g.from, until})
 	}
 	return all
+}
+
+// secondFailure is when a second run of the flow fails after a moment, or the page's end.
+func (p *page) secondFailure(after time.Time) time.Time {
+	failed := 0
+	for _, f := range p.failed {
+		if f.After(after) {
+			if failed++; failed == 2 {
+				return f
+			}
+		}
+	}
+	return p.end
 }
 
 // without is when an alert is told that is held back in some spans, in order.

@@ -56,23 +56,27 @@ func TestWithout(t *testing.T) {
 
 func TestExplained(t *testing.T) {
 	for _, tt := range []struct {
-		groups []span
+		groups []span // in trouble since they fire
 		failed []int
 		want   string
 	}{
 		{nil, nil, ""},
 		{spansOf(0, 20), nil, "0-60 "},
-		{spansOf(0, 20), []int{15, 19, 30}, "0-60 "},     // one failure after it
-		{spansOf(0, 20), []int{15, 30, 40, 50}, "0-40 "}, // told from the second on
-		{spansOf(0, 10), nil, ""},                        // it was over
-		{spansOf(60, 70), nil, ""},                       // it comes later
-		{spansOf(0, 20, 30, 35), []int{21, 22}, "0-22 30-60 "},
+		{spansOf(0, 20), []int{15, 19, 30}, "0-60 "},           // one failure after it
+		{spansOf(0, 20), []int{15, 30, 40, 50}, "0-40 "},       // told from the second on
+		{spansOf(0, 10), nil, ""},                              // it was over
+		{spansOf(60, 70), nil, ""},                             // it comes later
+		{spansOf(0, 20, 30, 35), []int{21, 22}, "0-22 30-35 "}, // the second trouble began when it fired already
 	} {
 		p := &page{at: minute(10), end: minute(60)}
 		for _, f := range tt.failed {
 			p.failed = append(p.failed, minute(f))
 		}
-		if got := written(explained(p, tt.groups)); got != tt.want {
+		var groups []hold
+		for _, s := range tt.groups {
+			groups = append(groups, hold{s, s.from})
+		}
+		if got := written(explained(p, groups, true)); got != tt.want {
 			t.Errorf("groups %s, failed %v: got %s, want %s", written(tt.groups), tt.failed, got, tt.want)
 		}
 	}

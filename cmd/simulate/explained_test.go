@@ -38,10 +38,10 @@ func TestExplainedIsTheJudges(t *testing.T) {
 		o.end = w.end()
 		p.team.pages = append(p.team.pages, *o)
 	}
-	var groups []span
+	var groups []hold
 	for _, o := range p.team.pages {
 		if o.flow < 0 {
-			groups = append(groups, span{o.at, o.end})
+			groups = append(groups, hold{span{o.at, o.end}, o.since})
 		}
 	}
 	within := func(all []span, at time.Time) bool {
@@ -52,6 +52,10 @@ func TestExplainedIsTheJudges(t *testing.T) {
 		}
 		return false
 	}
+	var fires []span
+	for _, g := range groups {
+		fires = append(fires, g.span)
+	}
 	explainedLooks := 0
 	for _, l := range looks {
 		for i := range p.team.pages {
@@ -59,7 +63,7 @@ func TestExplainedIsTheJudges(t *testing.T) {
 			if o.flow != l.flow || !o.at.Before(l.at) || o.end.Before(l.at) {
 				continue
 			}
-			want := within(explained(o, groups), l.at) && !within(groups, l.at)
+			want := within(explained(o, groups, true), l.at) && !within(fires, l.at)
 			if l.is != want {
 				t.Errorf("flow %d after %v: the judge says %v, the model %v", l.flow, l.at.Sub(begin), l.is, want)
 			}

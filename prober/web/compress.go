@@ -9,14 +9,16 @@ import (
 
 // compressed answers in gzip who asks for it (RFC 9110 section 8.4.1.3). The answers
 // hold no secret that somebody could measure by their length.
-func compressed(h http.Handler) http.Handler {
+func compressed(h http.Handler) http.Handler { return compressedBy(gzipped, h) }
+
+func compressedBy(compress func(io.Writer) io.WriteCloser, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Accept-Encoding")
 		if !takesGzip(r.Header.Get("Accept-Encoding")) || r.Header.Get("Range") != "" {
 			h.ServeHTTP(w, r)
 			return
 		}
-		z := &gzipWriter{ResponseWriter: w}
+		z := &gzipWriter{ResponseWriter: w, compress: compress}
 		defer z.close()
 		h.ServeHTTP(z, r)
 	})
@@ -33,17 +35,20 @@ func takesGzip(accept string) bool {
 	return false
 }
 
+func gzipped(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }
+
 // A gzipWriter compresses an answer that has a body.
 type gzipWriter struct {
 	http.ResponseWriter
-	to io.WriteCloser // nil until something is written
+	compress func(io.Writer) io.WriteCloser
+	to       io.WriteCloser // nil until something is written
 }
 
 func (z *gzipWriter) WriteHeader(status int) {
 	if status != http.StatusNotModified && status != http.StatusNoContent {
 		z.Header().Del("Content-Length")
 		z.Header().Set("Content-Encoding", "gzip")
-		z.to = gzip.NewWriter(z.ResponseWriter)
+		z.to = z.compress(z.ResponseWriter)
 	}
 	z.ResponseWriter.WriteHeader(status)
 }

@@ -13,60 +13,40 @@ import (
 // hard: a scrape of thousands of checks is tens of megabytes, and takes as long to
 // compress as to write.
 func metrics(opts Options) http.Handler {
-	h := promhttp.HandlerFor(opts.Gatherer, promhttp.HandlerOpts{
+	return compressedBy(gzippedBeside, promhttp.HandlerFor(opts.Gatherer, promhttp.HandlerOpts{
 		EnableOpenMetrics:  true,
 		DisableCompression: true,
 		ErrorLog:           gatherLog{opts.Log},
 		ErrorHandling:      promhttp.HTTPErrorOnError,
-	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Add("Vary", "Accept-Encoding")
-		if !takesGzip(r.Header.Get("Accept-Encoding")) {
-			h.ServeHTTP(w, r)
-			return
-		}
-		z := &besideWriter{ResponseWriter: w}
-		defer z.close()
-		h.ServeHTTP(z, r)
-	})
+	}))
 }
 
-// A besideWriter compresses an answer in a goroutine of its own, which ends with close.
-type besideWriter struct {
-	http.ResponseWriter
-	to   *bufio.Writer // nil until something is written
+// gzippedBeside compresses in a goroutine of its own, which Close waits for.
+func gzippedBeside(w io.Writer) io.WriteCloser {
+	from, to := io.Pipe()
+	b := &beside{Writer: bufio.NewWriterSize(to, 64<<10), pipe: to, done: make(chan struct{})}
+	go func() {
+		defer close(b.done)
+		from.CloseWithError(gzipFast(w, from)) // whoever writes learns that the client has gone
+	}()
+	return b
+}
+
+type beside struct {
+	*bufio.Writer
 	pipe *io.PipeWriter
 	done chan struct{} // closed when the goroutine has ended
 }
 
-func (z *besideWriter) WriteHeader(status int) {
-	z.Header().Del("Content-Length")
-	z.Header().Set("Content-Encoding", "gzip")
-	z.ResponseWriter.WriteHeader(status)
-	from, pipe := io.Pipe()
-	z.to, z.pipe, z.done = bufio.NewWriterSize(pipe, 64<<10), pipe, make(chan struct{})
-	go func() {
-		defer close(z.done)
-		from.CloseWithError(compress(z.ResponseWriter, from)) // whoever writes learns that the client has gone
-	}()
+// Close implements [io.Closer].
+func (b *beside) Close() error {
+	err := b.Flush()
+	b.pipe.Close()
+	<-b.done
+	return err
 }
 
-func (z *besideWriter) Write(b []byte) (int, error) {
-	if z.to == nil {
-		z.WriteHeader(http.StatusOK)
-	}
-	return z.to.Write(b)
-}
-
-func (z *besideWriter) close() {
-	if z.to != nil {
-		z.to.Flush() // nobody is left to tell if it fails
-		z.pipe.Close()
-		<-z.done
-	}
-}
-
-func compress(w io.Writer, from io.Reader) error {
+func gzipFast(w io.Writer, from io.Reader) error {
 	z, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
 	if err != nil {
 		return err

@@ -55,6 +55,8 @@ type CheckStatus struct {
 	LastPass            time.Time
 	// Places are where the runs of a pooled check are made, by name; nil for any other.
 	Places []PlaceStatus
+	// Pooled is what a pooled check rests on; nil for any other.
+	Pooled *PooledStatus
 }
 
 // Ratio returns the failure ratio over one of RatioWindows.

@@ -325,7 +325,7 @@ func (a *Aggregator) Status(now time.Time) (all []prober.CheckStatus) {
 		return nil
 	}
 	for _, key := range a.order {
-		all = append(all, a.pools[key].status(now))
+		all = append(all, a.status(a.pools[key], now))
 	}
 	return all
 }
@@ -359,11 +359,8 @@ func (a *Aggregator) Standings(now time.Time) (all []Standing) {
 	defer a.mu.Unlock()
 	for _, key := range a.order {
 		p := a.pools[key]
-		s := Standing{Status: p.status(now), Load: p.load, RunsToFalsePage: p.pooled.Params().RunsToFalsePage,
-			Through: p.stream.end(p.stream.closed), Resets: p.stream.resets, Unmatched: p.stream.left[Failures]}
-		for _, b := range p.held {
-			s.Held += b.Runs()
-		}
+		s := Standing{Status: a.status(p, now), Load: p.load, Resets: p.stream.resets, Unmatched: p.stream.left[Failures]}
+		s.RunsToFalsePage, s.Through, s.Held = s.Status.Pooled.RunsToFalsePage, s.Status.Pooled.Through, s.Status.Pooled.Held
 		all = append(all, s)
 	}
 	slices.SortFunc(all, func(a, b Standing) int { return strings.Compare(a.Status.Check.Name, b.Status.Check.Name) })

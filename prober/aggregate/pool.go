@@ -46,6 +46,7 @@ type pool struct {
 	crowd   crowd
 	places  places
 	wanted  detect.Params // what the load asks for
+	last    detect.Batch  // the last that had any run
 }
 
 func newPool(s Subject, values []string, width time.Duration, epoch time.Time) *pool {
@@ -71,6 +72,9 @@ func (p *pool) add(kind Kind, key, place string, samples []Sample) {
 func (p *pool) judge(by time.Time) (changes []prober.StateChange) {
 	for _, b := range p.stream.Close(by) {
 		p.pace.add(b)
+		if b.Runs() > 0 {
+			p.last = b
+		}
 		p.held = append(p.held, b)
 		p.loaded(b.To)
 		if p.subject.Measured && p.load.RunsAnHour == 0 {
@@ -97,13 +101,6 @@ func (p *pool) judge(by time.Time) (changes []prober.StateChange) {
 func (p *pool) loaded(at time.Time) {
 	p.load.Instances = max(p.load.Instances, p.crowd.most(at))
 	p.load.RunsAnHour = p.pace.anHour()
-}
-
-// status is how the pool stands at now.
-func (p *pool) status(now time.Time) prober.CheckStatus {
-	s := p.pooled.Status(now)
-	s.Places = p.places.status(now, p.subject.Check.Objective)
-	return s
 }
 
 // warn says that the blip hides most of what there is to know.

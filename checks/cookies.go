@@ -9,7 +9,7 @@ import (
 // A jar keeps the cookies of a run, and can be made again as it was at an earlier
 // moment. One goroutine uses it.
 type jar struct {
-	*cookiejar.Jar
+	kept  *cookiejar.Jar // nil before the first cookie
 	given []givenCookies
 }
 
@@ -19,23 +19,21 @@ type givenCookies struct {
 	cookies []*http.Cookie
 }
 
-func newJar() *jar {
-	kept, _ := cookiejar.New(nil) // it never errs
-	return &jar{Jar: kept}
-}
-
 // SetCookies implements [http.CookieJar].
 func (j *jar) SetCookies(by *url.URL, cookies []*http.Cookie) {
+	if j.kept == nil {
+		j.kept, _ = cookiejar.New(nil) // it never errs
+	}
 	j.given = append(j.given, givenCookies{by, cookies})
-	j.Jar.SetCookies(by, cookies)
+	j.kept.SetCookies(by, cookies)
 }
 
 // Cookies implements [http.CookieJar].
 func (j *jar) Cookies(to *url.URL) []*http.Cookie {
-	if len(j.given) == 0 {
+	if j.kept == nil {
 		return nil
 	}
-	return j.Jar.Cookies(to)
+	return j.kept.Cookies(to)
 }
 
 // moment is now, for [jar.at].
@@ -43,7 +41,7 @@ func (j *jar) moment() int { return len(j.given) }
 
 // at returns a jar of its own, as this one was at the moment.
 func (j *jar) at(moment int) *jar {
-	was := newJar()
+	was := &jar{}
 	for _, g := range j.given[:moment] {
 		was.SetCookies(g.by, g.cookies)
 	}

@@ -187,12 +187,12 @@ func runOnce(ctx context.Context, check *prober.Check) error {
 	return nil
 }
 
-// turn makes the runs so often that there are at least 25: one after another where they
-// are of one check, and otherwise those of all checks at once. It returns how many there
-// were.
-func turn(t testing.TB, runs []func() error) (made int) {
+// turn makes the runs so often that there are at least so many: one after another where
+// they are of one check, and otherwise those of all checks at once. It returns how many
+// there were.
+func turn(t testing.TB, runs []func() error, least int) (made int) {
 	t.Helper()
-	for ; made < 25; made += len(runs) {
+	for ; made < least; made += len(runs) {
 		failed := make([]error, len(runs))
 		var all sync.WaitGroup
 		for i, run := range runs[1:] {
@@ -237,25 +237,27 @@ func (c *cost) add(before, after cost) {
 }
 
 // measureTurn makes a turn, adds what it takes, and returns its processor time.
-func measureTurn(t testing.TB, into *cost, runs []func() error) time.Duration {
+func measureTurn(t testing.TB, into *cost, runs []func() error, least int) time.Duration {
 	t.Helper()
 	before := costNow()
-	into.runs += turn(t, runs)
+	into.runs += turn(t, runs, least)
 	after := costNow()
 	into.add(before, after)
 	return after.cpu - before.cpu
 }
 
-// compareCost has the two take turns.
+// compareCost has the two take turns. The garbage of some hundred runs is collected at
+// once: a shorter turn would have a collection of its own, or that of the other, or none.
 func compareCost(b *testing.B, probes, bare []func() error) {
-	var ours, theirs, warm cost
-	measureTurn(b, &warm, bare)
-	measureTurn(b, &warm, probes)
+	const least = 250
+	var ours, theirs cost
+	turn(b, bare, least)
+	turn(b, probes, least)
 	runtime.GC()
 	begin := costNow().live
 	var ratios []float64
 	for b.Loop() {
-		t, o := measureTurn(b, &theirs, bare), measureTurn(b, &ours, probes)
+		t, o := measureTurn(b, &theirs, bare, least), measureTurn(b, &ours, probes, least)
 		ratios = append(ratios, float64(o)/float64(t))
 	}
 	runtime.GC()
@@ -290,11 +292,11 @@ func TestRunAllocates(t *testing.T) {
 // goroutines may be at work.
 func allocations(t *testing.T, runs []func() error) float64 {
 	t.Helper()
-	turn(t, runs)
+	turn(t, runs, 25)
 	least := math.Inf(1)
 	for range 5 {
 		var c cost
-		measureTurn(t, &c, runs)
+		measureTurn(t, &c, runs, 25)
 		least = min(least, float64(c.count)/float64(c.runs))
 	}
 	return least
@@ -303,7 +305,7 @@ func allocations(t *testing.T, runs []func() error) float64 {
 // A thousand runs leave less than an object for each two of them.
 func TestRunsLeaveNothing(t *testing.T) {
 	ours, _ := costRuns(t, startCostServer(t), "http", 3, "1KB", 1)
-	turn(t, ours)
+	turn(t, ours, 25)
 	before := objects()
 	const runs = 1000
 	for range runs {

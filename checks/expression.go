@@ -83,3 +83,18 @@ func leftOfComparison(source string) (string, bool) {
 	}
 	return "", false
 }
+
+// statusOf is the number of an expression that is no more than `status == 200`, which
+// nearly every step has; else 0. [Session.run] compares that without the machine.
+func statusOf(n ast.Node) int {
+	both, ok := n.(*ast.BinaryNode)
+	if !ok || both.Operator != "==" {
+		return 0
+	}
+	name, isName := both.Left.(*ast.IdentifierNode)
+	number, isNumber := both.Right.(*ast.IntegerNode)
+	if !isName || !isNumber || name.Value != "status" {
+		return 0
+	}
+	return number.Value
+}

@@ -21,7 +21,9 @@ type Mistakes = strict.Mistakes
 
 // files lists the files that the paths mean: a file is itself, a directory
 // every *.yaml and *.yml in it and below, but for folders whose names begin
-// with a dot. The order is that of the paths, and by name within a directory.
+// with a dot. What has the name of one and is no file, such as a named pipe, or
+// the folder that Docker makes of a mount whose source is missing, is a mistake.
+// The order is that of the paths, and by name within a directory.
 func files(paths []string) (found []string, mistakes Mistakes) {
 	for _, path := range paths {
 		info, err := os.Stat(path)
@@ -32,7 +34,7 @@ func files(paths []string) (found []string, mistakes Mistakes) {
 			in, wrong := filesIn(path)
 			found, mistakes = append(found, in...), append(mistakes, wrong...)
 		default:
-			found = append(found, path)
+			found, mistakes = addRegular(found, mistakes, path, info)
 		}
 	}
 	seen := map[string]bool{}
@@ -47,6 +49,14 @@ func unreadable(path string, err error) Mistake {
 	return Mistake{File: path, Message: fmt.Sprintf("cannot be read: %v", plainPathError(err))}
 }
 
+// addRegular adds the path to those of the files, or to the mistakes.
+func addRegular(found []string, mistakes Mistakes, path string, info fs.FileInfo) ([]string, Mistakes) {
+	if err := wantRegular(path, info); err != nil {
+		return found, append(mistakes, unreadable(path, err))
+	}
+	return append(found, path), mistakes
+}
+
 func filesIn(dir string) (found []string, mistakes Mistakes) {
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		name := entry.Name()
@@ -56,15 +66,18 @@ func filesIn(dir string) (found []string, mistakes Mistakes) {
 			return nil
 		case entry.IsDir() && path != dir && strings.HasPrefix(name, "."):
 			return fs.SkipDir
-		case entry.IsDir() || strings.HasPrefix(name, ".") || !isYAML(name):
+		case path == dir || strings.HasPrefix(name, ".") || !isYAML(name):
 			return nil
 		}
 		// A mounted ConfigMap is made of links to files: what counts is where
 		// they lead.
 		if info, err := os.Stat(path); err != nil {
 			mistakes = append(mistakes, unreadable(path, err))
-		} else if info.Mode().IsRegular() {
-			found = append(found, path)
+		} else {
+			found, mistakes = addRegular(found, mistakes, path, info)
+		}
+		if entry.IsDir() {
+			return fs.SkipDir
 		}
 		return nil
 	})
@@ -115,7 +128,7 @@ func read(path string) *source {
 
 // readFile reads at most one byte more than a document may have.
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/expr-lang/expr/vm"
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v4"
 
@@ -127,5 +128,28 @@ steps:
 	}
 	if r.Tags["at"] != "now" {
 		t.Errorf("got the tags %v", r.Tags)
+	}
+}
+
+// What asks for one status and no more is answered as the machine would, and nothing else
+// is taken for it.
+func TestOneStatus(t *testing.T) {
+	for source, want := range map[string]int{
+		`status == 200`: 200, `(status == 204)`: 204, ` status==429 `: 429, `status == 100 + 101`: 201,
+		`status != 200`: 0, `status >= 200`: 0, `!(status == 200)`: 0, `status == 200 && body.a`: 0, `200 == status`: 0,
+		`status == 200.5`: 0, `status in [200]`: 0, `status % 100 == 2`: 0, `body.status == 200`: 0, `-status == 200`: 0,
+	} {
+		p := compiledAfter(t, source)
+		if p.status != want {
+			t.Errorf("%s: status %d, want %d", source, p.status, want)
+		}
+		for _, status := range []any{200, 201, 204, 429, 404, nil} {
+			s := &Session{vars: map[string]any{"status": status, "body": map[string]any{"a": true, "status": 200}}}
+			got, err := s.run(p)
+			wanted, wantedErr := vm.Run(p.Program, s.vars)
+			if got != wanted || (err == nil) != (wantedErr == nil) {
+				t.Errorf("%s where status is %v: %v, %v; want %v, %v", source, status, got, err, wanted, wantedErr)
+			}
+		}
 	}
 }

@@ -121,6 +121,7 @@ type program struct {
 	credential bool
 	ofAnswer   map[argument]bool // what helpers are given that is read from the answer
 	reads      *jsonvalue.Part   // what it reads of the answer's body; nil where that is nothing
+	status     int               // what status has to be, where that is all it asks; else 0
 }
 
 // needs lists the captured names the program reads.
@@ -152,7 +153,7 @@ func (s *Scope) compile(n *yaml.Node, offset int, source string, options ...expr
 	s.noteCodes(rw.mentions)
 	s.spoils = s.spoils || slices.ContainsFunc(helpers, func(h functions.Func) bool { return h.MustBeRefused && rw.mentions[h.Name] })
 	s.missSeen = s.missSeen || rw.misses()
-	p := &program{compiled, rw.mentions, rw.account > 0 || len(s.keptOf(rw.mentions)) > 0, rw.ofAnswer(), partOf(compiled.Node(), rw.mentions)}
+	p := &program{compiled, rw.mentions, rw.account > 0 || len(s.keptOf(rw.mentions)) > 0, rw.ofAnswer(), partOf(compiled.Node(), rw.mentions), statusOf(compiled.Node())}
 	s.tryCalls(n, offset, source, rw)
 	s.credential = s.credential || p.credential
 	return p

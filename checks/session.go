@@ -101,7 +101,7 @@ func (f *compiled) newSession(lease *accounts.Lease) *Session {
 		s.report.Err = s.recall()
 	}
 	s.wire = newWire(config, f.secure, f.check.Schedule.Timeout+f.check.Schedule.Cleanup, f.options)
-	s.jar = newJar()
+	s.jar = &jar{}
 	s.client = &http.Client{Transport: s.wire.transport, Jar: s.jar}
 	return s
 }
@@ -367,6 +367,9 @@ func (a *answer) mediaType() string {
 
 // run runs a compiled expression.
 func (s *Session) run(p *program) (any, error) {
+	if status, ok := s.vars["status"].(int); ok && p.status != 0 {
+		return status == p.status, nil
+	}
 	v, err := s.vm.Run(p.Program, s.vars)
 	if err == nil {
 		return v, nil

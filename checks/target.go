@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/url"
-	"os"
 	"strings"
 )
 
@@ -41,7 +40,7 @@ func (f *compiled) setTLS(src *source) {
 		return
 	}
 	path := under(src.dir, src.flow.TLS.CA)
-	pem, err := os.ReadFile(path)
+	pem, err := readFile(path)
 	if err != nil {
 		src.mistake("tls", "reading the certificates %q: %v", path, plainPathError(err))
 		return

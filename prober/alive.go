@@ -10,7 +10,9 @@ import (
 // Alive returns nil while the Prober makes progress, which it finds out by taking part
 // in it: every schedule has been awake since it meant to be, within slack, and what is
 // told now gets through to the observers before ctx is done. A watchdog that asks this
-// notices what a bare timer does not. It returns nil while Run is not under way.
+// notices what a bare timer does not. A schedule that is late has until ctx is done to
+// go on: where the process stood still all of them are, for the moment in which it goes
+// on, and who asks may be the first to be awake. It returns nil while Run is not under way.
 func (p *Prober) Alive(ctx context.Context, slack time.Duration) error {
 	p.mu.Lock()
 	v, loops := p.live, p.loops
@@ -19,12 +21,30 @@ func (p *Prober) Alive(ctx context.Context, slack time.Duration) error {
 		return nil
 	}
 	for _, l := range loops {
-		if late := l.late(); late > slack && v.ctx.Err() == nil {
-			return fmt.Errorf("the schedule of %q is stuck: it meant to go on %v ago", l.check().Name, late.Round(time.Millisecond))
+		if !l.goesOn(ctx, v.ctx, slack) {
+			return fmt.Errorf("the schedule of %q is stuck: it meant to go on %v ago", l.check().Name, l.late().Round(time.Millisecond))
 		}
 	}
 	return v.collector.heard(ctx)
 }
+
+// goesOn reports whether the loop is late by slack at the most, before asking is done.
+// It is while its schedule is at an end.
+func (l *loop) goesOn(asking, schedule context.Context, slack time.Duration) bool {
+	for l.late() > slack {
+		select {
+		case <-time.After(goOnWithin):
+		case <-schedule.Done():
+			return true
+		case <-asking.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// goOnWithin is after how long a late loop is looked at again.
+const goOnWithin = 50 * time.Millisecond
 
 // An alarm is by when a loop means to be awake again.
 type alarm struct {

@@ -66,8 +66,7 @@ func TestAlive(t *testing.T) {
 					t.Errorf("got %q, want %q", got, test.want)
 				}
 				if release != nil {
-					close(release)
-					synctest.Wait()
+					close(release) // nobody has been awake since
 					if err := p.Alive(t.Context(), 10*time.Second); err != nil {
 						t.Errorf("once it goes on: %v", err)
 					}

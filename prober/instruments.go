@@ -75,7 +75,7 @@ func newInstruments() *instruments {
 			"Time from the end of the step that revoked until the target was asked and refused, of steps that may be accepted for a while; what is let in after that is a fail-open.",
 			[]float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}, "check", "step"),
 		lag: prometheus.NewHistogram(histogramOpts("schedule_lag_seconds",
-			"Time by which runs began after they were due: the prober's own lateness.",
+			"Time by which runs began after they were due, the prober's own lateness: what is found more than 5 s late is missed, but a run may wait for a confirming one.",
 			[]float64{.001, .005, .01, .05, .1, .5, 1, 5, 10})),
 		lastRun: gauges("last_run_timestamp_seconds",
 			"When the last run ended, whatever its outcome; 0 if there was none.", "check"),

@@ -21,6 +21,7 @@ type loop struct {
 	confirmer Confirmer                         // nil where the check does not confirm
 	grace     time.Duration                     // see Options.Grace
 	due       time.Time                         // the next due time; the loop's own goroutine has it
+	meant     time.Time                         // by when it means to look again; the loop's own goroutine has it
 	stuck     bool                              // a line says so; the loop's own goroutine has it
 	cancel    func()                            // ends the schedule, and no run; nil before the loop runs
 	idle      chan struct{}                     // closed when no due time is met any more
@@ -56,6 +57,9 @@ func (l *loop) run(ctx, runs context.Context, start time.Time) {
 			inFlight.Go(func() { l.make(runs, begun) })
 		}
 		if wait == 0 {
+			continue
+		}
+		if wait = time.Until(l.meant); wait <= 0 { // whom it told, or asked, was slow
 			continue
 		}
 		l.sleeps(wait)
@@ -95,6 +99,16 @@ const (
 // there is nothing else to do, unless the loop is woken or poked; zero for none. The
 // loop's own goroutine calls it.
 func (l *loop) turn(now time.Time) (begun beginning, wait time.Duration) {
+	if !l.meant.IsZero() && now.Sub(l.meant) > MostLate {
+		l.stoodStill(now)
+	}
+	begun, wait = l.act(now)
+	l.meant = now.Add(wait)
+	return begun, wait
+}
+
+// act is a turn of a loop that has just looked at the clock.
+func (l *loop) act(now time.Time) (begun beginning, wait time.Duration) {
 	schedule := l.check().Schedule // that of every check that may come
 	at, missed := schedule.Next(l.due, now)
 	if missed > 0 {
@@ -116,6 +130,22 @@ func (l *loop) turn(now time.Time) (begun beginning, wait time.Duration) {
 		wait = min(wait, confirm.Sub(now))
 	}
 	return beginning{}, wait // and then look again: one may wake late
+}
+
+// stoodStill takes account of a time, until now, in which nothing was done that was to be.
+// The last run counts as having begun so much later, in whole intervals of its rhythm: then
+// the confirming runs of all checks are not due at once, and runs that stood still as well
+// are not taken for stuck.
+func (l *loop) stoodStill(now time.Time) {
+	if l.last.IsZero() {
+		return
+	}
+	s := l.check().Schedule
+	rhythm := s.Every
+	if l.confirmer != nil {
+		rhythm = s.Confirm
+	}
+	l.last = l.last.Add(now.Sub(l.last) / rhythm * rhythm)
 }
 
 // meet begins a run, if the check keeps its schedule and there is room for one more

@@ -59,6 +59,8 @@ func TestMetricsDoc(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "\n## Reasons for which a run fails\n\n%s\n\n## Reasons for which a due time is missed\n\n%s\n",
 			listOf(Reasons), listOf(MissReasons))
+		b.WriteString("\n`late` is a due time that the prober itself found more than 5 s after it, as it was stopped, paused or starved: it is\n" +
+			"not made up for, so that checks do not all run at once afterwards ([reliability](reliability.md#after-a-standstill)).\n")
 		if *update {
 			if err := os.WriteFile(metricsDoc, []byte(b.String()), 0o644); err != nil {
 				t.Fatal(err)

@@ -44,7 +44,7 @@ type MissReason string
 const (
 	MissOverlap    MissReason = "overlap"    // as many runs as may be made at once were still being made
 	MissStuck      MissReason = "stuck"      // the runs still being made ignore that their time is over: a fault of the prober
-	MissLate       MissReason = "late"       // the prober itself was too late: it was suspended or starved
+	MissLate       MissReason = "late"       // the prober itself was too late, by more than MostLate: it was suspended or starved
 	MissNoAccount  MissReason = "no_account" // every account of the pool was in use
 	MissBudget     MissReason = "budget"     // every free account had used up its logins or what a day has, or rests
 	MissQuarantine MissReason = "quarantine" // every free account is in quarantine

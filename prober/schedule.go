@@ -28,17 +28,36 @@ func (s Schedule) Confirming() detect.Confirm {
 	return detect.Confirm{Interval: s.Confirm, Budget: s.ConfirmBudget}
 }
 
+// MostLate is how late a run of the schedule begins at the most; a due time that is
+// found later than that is missed, as [MissLate], and the check waits for its next.
+//
+// It is what keeps the schedules apart: after a time in which the process stood still,
+// each check would otherwise be due in the same instant, a burst that its target never
+// sees in service. So what begins at once is what was due in the last five seconds, and
+// the rest comes when it is due. It is far more than a machine takes that is merely busy,
+// or throttled: what it delays is run, and by how much is measured. And it is little
+// against a phone's patience or an interval: the run still is of its own time. A check
+// with an interval of MostLate or less is never that late for one due time without the
+// next being there, so that it makes one run at once, of the last.
+//
+// A run that waits for a confirming run to give its slot up was begun in time, and may
+// start later.
+const MostLate = 5 * time.Second
+
 // Next says which due time to meet, for a loop whose next due time is due and
 // that looks at the clock at now.
 //
 // Usually that is due itself, to be waited for, or just reached. A loop that is
 // late by whole intervals, as after its machine was suspended, gets the last
 // due time that is not after now, and the number of those before it, which are
-// missed: so a gap is counted exactly, and followed by one run and no burst.
+// missed; where that one is more than [MostLate] ago it is missed as well, and the
+// loop gets the one after it. So a gap is counted exactly, followed by one run at
+// the most, and leaves the check its phase.
 //
 // No due time is ever more than Every ahead of a clock that only goes forward.
 // Where it was put back, Next chooses the first due time of the same phase that
-// is after now: the wait is never longer than Every.
+// is after now: the wait is never longer than Every. A Prober's times carry the
+// monotonic clock, which never is.
 //
 // A gap beyond the range of a Duration, 292 years, counts as that long.
 func (s Schedule) Next(due, now time.Time) (at time.Time, missed int) {
@@ -47,7 +66,11 @@ func (s Schedule) Next(due, now time.Time) (at time.Time, missed int) {
 		late++ // a due time that was met on time is followed by a wait of Every
 	}
 	n := late / s.Every // toward zero: negative only where the clock was put back
-	return due.Add(n * s.Every), int(max(n, 0))
+	at, missed = due.Add(n*s.Every), int(max(n, 0))
+	if late%s.Every > MostLate {
+		return at.Add(s.Every), missed + 1
+	}
+	return at, missed
 }
 
 // Offset is how long after the start a check of this name is first due, so that

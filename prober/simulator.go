@@ -10,7 +10,8 @@ import (
 // due times there are, whether one is met, why it is missed, when to confirm, how a run is
 // settled, whether the fault is excused, and what observers are told in which order. What it
 // leaves out are goroutines, timers and sockets, and so whatever a busy machine would add:
-// nothing is ever late but what [Simulator.Suspend] makes so.
+// nothing is ever late but what [Simulator.Suspend] makes so, and that as in a Prober:
+// see [MostLate].
 //
 // A probe is made where its run begins and returns at once; Report.Took says how long the
 // run takes, at most the schedule's timeout, and it is settled then. The context of

@@ -182,6 +182,63 @@ func TestSimulatorSuspended(t *testing.T) {
 	}
 }
 
+// A machine that stood still begins what was due in the last seconds, and no more than that
+// at once, of the schedules as of the confirming runs; each due time is settled once.
+func TestSimulatorSuspendedWithoutBurst(t *testing.T) {
+	start := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+	const every, slept, checks = 10 * time.Minute, 7 * time.Minute, 600 // one a second
+	var all []*Check
+	for i := range checks {
+		c := testCheck(fmt.Sprintf("check-%d", i), func(context.Context) Report { return Report{Took: 100 * time.Millisecond} })
+		c.Schedule.Every = every
+		if i%2 == 0 { // it confirms, until it is not to
+			c.Schedule.Confirm, c.Schedule.ConfirmBudget = 2*time.Minute, 2
+		}
+		all = append(all, c)
+	}
+	seen := &keen{}
+	s, err := NewSimulator(Options{Checks: all, Observers: []Observer{seen}}, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.RunUntil(start.Add(time.Hour))
+	before := len(seen.runs)
+	s.Suspend(slept)
+	woke := s.Now()
+	s.RunUntil(woke.Add(time.Hour))
+	most, begun := 0, map[time.Duration]int{}
+	for _, r := range seen.runs[before:] {
+		if late := r.Start.Sub(r.Due); late > MostLate || r.Start.Before(woke) {
+			t.Errorf("%s began at %v, %v late", r.Check.Name, r.Start.Sub(woke), late)
+		}
+		slice := r.Start.Sub(woke) / (10 * time.Second)
+		begun[slice]++
+		most = max(most, begun[slice])
+	}
+	if first := begun[0]; first == 0 || first > 70 || most > 70 {
+		t.Errorf("%d runs began in the 10 s after it woke, and %d in the worst ones; about 35 are due", first, most)
+	}
+	for _, c := range all {
+		n, confirmed := seen.counts(c), uint64(0)
+		for _, r := range seen.runs {
+			if r.Check == c && r.Confirm {
+				confirmed++
+			}
+		}
+		if got, want := n.Due()-confirmed, dues(c, s.Now().Sub(start)); got != want {
+			t.Errorf("%s: %d due times settled, want %d", c.Name, got, want)
+		}
+		if got := seen.misses(c); len(got) > 1 || len(got) == 1 && got[MissLate] == 0 {
+			t.Errorf("%s: missed %v", c.Name, got)
+		}
+	}
+}
+
+// A keen observer wants a confirming run whenever it may have one.
+type keen struct{ recorder }
+
+func (*keen) ConfirmAt(_ *Check, earliest time.Time) (time.Time, bool) { return earliest, true }
+
 // BenchmarkSimulator is what a run costs in simulated time, with a judge: 20 checks of a
 // group, of which half confirm.
 func BenchmarkSimulator(b *testing.B) {

@@ -57,6 +57,8 @@ type CheckStatus struct {
 	Places []PlaceStatus
 	// Flows are the checks of a pooled group, by name, as places are; nil for any other.
 	Flows []PlaceStatus
+	// Pooled is what a pooled check rests on; nil for any other.
+	Pooled *PooledStatus
 }
 
 // Ratio returns the failure ratio over one of RatioWindows.

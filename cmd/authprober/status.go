@@ -171,6 +171,9 @@ func statusLines(c *api.Check, now time.Time) (lines []string) {
 	if c.Blame != nil {
 		lines = append(lines, c.Blame.Sentence)
 	}
+	if c.Pooled != nil {
+		lines = append(lines, pooledLines(c, now)...)
+	}
 	if r := c.LastFailed; r != nil && c.State != detect.Healthy.String() {
 		lines = append(lines, fmt.Sprintf("last failed %s ago: %s, %s: %s", shortSpan(now.Sub(r.Start)), r.Step, r.Reason, r.Detail))
 	}

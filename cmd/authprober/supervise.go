@@ -75,7 +75,15 @@ func (s supervisor) reloading(checks func() int) (done func()) {
 	return func() { s.tell(running(checks())) }
 }
 
-func (s supervisor) reading() { s.tell("RELOADING=1\nSTATUS=Reading the configuration again") }
+// reading says when it began as well, by which a manager of a unit with Type=notify-reload
+// tells the reload that it has asked for from one before.
+func (s supervisor) reading() {
+	state := "RELOADING=1\nSTATUS=Reading the configuration again"
+	if micros, ok := monotonicMicros(); ok {
+		state += fmt.Sprintf("\nMONOTONIC_USEC=%d", micros)
+	}
+	s.tell(state)
+}
 
 // running is what is told while checks are run.
 func running(checks int) string { return fmt.Sprintf("READY=1\nSTATUS=Running %d checks", checks) }

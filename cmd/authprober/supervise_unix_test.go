@@ -153,14 +153,27 @@ func TestSystemd(t *testing.T) {
 	if got := heard(); got != "WATCHDOG=1" {
 		t.Errorf("told %q, want WATCHDOG=1", got)
 	}
-	p.Process.Signal(syscall.SIGHUP)
-	for _, want := range []string{"RELOADING=1", "READY=1"} {
+	said := func() string {
 		got := heard()
 		for got == "WATCHDOG=1" {
 			got = heard()
 		}
-		if !strings.HasPrefix(got, want) {
-			t.Errorf("told %q, want %s", got, want)
+		return got
+	}
+	for range 2 { // each time it says when it began, by the clock that systemd goes by
+		asked, _ := monotonicMicros()
+		p.Process.Signal(syscall.SIGHUP)
+		var began int64
+		const want = "RELOADING=1\nSTATUS=Reading the configuration again\nMONOTONIC_USEC=%d"
+		got := said()
+		if _, err := fmt.Sscanf(got, want, &began); err != nil || got != fmt.Sprintf(want, began) {
+			t.Errorf("told %q, want RELOADING=1 with the time", got)
+		}
+		if heardAt, _ := monotonicMicros(); began < asked || began > heardAt {
+			t.Errorf("it began to read again at %d, was asked to at %d, and was heard at %d", began, asked, heardAt)
+		}
+		if got, want := said(), "READY=1\nSTATUS=Running 1 checks"; got != want {
+			t.Errorf("told %q, want %q", got, want)
 		}
 	}
 	p.Process.Signal(os.Interrupt)

@@ -114,6 +114,41 @@ func TestSystemdAggregateService(t *testing.T) {
 	}
 }
 
+// asWords prints what systemd makes of the options of a unit and of its settings, as a shell does:
+// ${…} is a word, and what is in LOGINS_OPTIONS are many.
+const asWords = `. "$1"; eval "set -- $LOGINS_OPTIONS"; printf '%s\n' --url "$LOGINS_URL" --runs "$LOGINS_RUNS" --failures "$LOGINS_FAILURES" "$@"`
+
+// TestSystemdLoginsService starts the program as the unit of real logins and its shipped settings
+// would: each query arrives whole, and the objective is one.
+func TestSystemdLoginsService(t *testing.T) {
+	asked := make(chan string, 10)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.FormValue("query")
+		_, _ = io.WriteString(w, `{"status":"success","data":{"resultType":"matrix","result":[]}}`)
+	}))
+	t.Cleanup(api.Close)
+	dir := filepath.Join(repository(), "deploy", "systemd")
+	unit := readUnit(t, filepath.Join(dir, "authprober-logins@.service"))
+	const command = "/usr/bin/authprober aggregate --http-config %d/secrets_http.yaml --name %i --url ${LOGINS_URL} --runs ${LOGINS_RUNS} --failures ${LOGINS_FAILURES} $LOGINS_OPTIONS"
+	if unit["ExecStart"] != command || unit["EnvironmentFile"] != "/etc/default/authprober-logins-%i" {
+		t.Fatalf("the unit runs %q with %q", unit["ExecStart"], unit["EnvironmentFile"])
+	}
+	words, err := exec.Command("sh", "-c", asWords, "sh", filepath.Join(dir, "authprober-logins.default")).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := strings.Split(strings.TrimSuffix(strings.Replace(string(words), "http://127.0.0.1:9090", api.URL, 1), "\n"), "\n")
+	out, err := exec.Command(authprober(t), append([]string{"aggregate", "--once", "--replay", "1m", "--name", "retail"}, args...)...).CombinedOutput()
+	if err != nil || string(out) != "no series that count anything\n" {
+		t.Errorf("%q: %v\n%s", args, err, out)
+	}
+	queries := []string{<-asked, <-asked}
+	slices.Sort(queries)
+	if !strings.HasPrefix(queries[0], "logins_total[") || !strings.HasPrefix(queries[1], `logins_total{outcome="error"}[`) {
+		t.Errorf("the API was asked for %q", queries)
+	}
+}
+
 // installService runs the README's commands, below root.
 func installService(t *testing.T, root, accounts string) {
 	t.Helper()

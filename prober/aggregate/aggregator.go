@@ -383,7 +383,7 @@ func (a *Aggregator) Status(now time.Time) (all []prober.CheckStatus) {
 		return nil
 	}
 	for _, p := range a.order {
-		all = append(all, p.status(now))
+		all = append(all, a.status(p, now))
 	}
 	return all
 }
@@ -416,11 +416,8 @@ func (a *Aggregator) Standings(now time.Time) (all []Standing) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, p := range a.order {
-		s := Standing{Status: p.status(now), Load: p.load.clone(), RunsToFalsePage: p.pooled.Params().RunsToFalsePage,
-			Through: p.stream.end(p.stream.closed), Resets: p.stream.resets, Unmatched: p.stream.left[Failures]}
-		for _, b := range p.held {
-			s.Held += b.Runs()
-		}
+		s := Standing{Status: a.status(p, now), Load: p.load.clone(), Resets: p.stream.resets, Unmatched: p.stream.left[Failures]}
+		s.RunsToFalsePage, s.Through, s.Held = s.Status.Pooled.RunsToFalsePage, s.Status.Pooled.Through, s.Status.Pooled.Held
 		all = append(all, s)
 	}
 	slices.SortFunc(all, func(a, b Standing) int { return strings.Compare(a.Status.Check.Name, b.Status.Check.Name) })

@@ -155,6 +155,11 @@ func TestAggregator(t *testing.T) {
 		}
 		one, two := a.Status(time.Now())[0], again.Status(time.Now())[0]
 		one.Check, two.Check = nil, nil
+		if p := one.Pooled; p.Instances != 3 || p.RunsToFalsePage != s[0].RunsToFalsePage || p.Last.Runs() == 0 || p.Through.Before(p.Last.To) ||
+			p.Read.Before(p.Through) || p.Stale(time.Now()) || !p.Stale(time.Now().Add(time.Hour)) {
+			t.Errorf("it rests on %+v", p)
+		}
+		two.Pooled.Read = one.Pooled.Read
 		if !reflect.DeepEqual(one, two) {
 			t.Errorf("after a restart:\n got %+v\nwant %+v", two, one)
 		}

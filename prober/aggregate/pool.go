@@ -62,6 +62,7 @@ type pool struct {
 	group   *pool         // in which its runs count as well; nil for none
 	members []*pool       // of a group
 	trouble time.Time     // of a group: since when it was in trouble, by its account when it last began to fire
+	last    detect.Batch  // the last that had any run
 }
 
 func newPool(s Subject, values []string, width time.Duration, epoch time.Time) *pool {
@@ -118,6 +119,9 @@ func (p *pool) join(kind Kind, key, flow, place string, at time.Time, increase I
 // many are judged at once. It returns what changed.
 func (p *pool) judge(b detect.Batch) (changes []prober.StateChange) {
 	p.pace.add(b)
+	if b.Runs() > 0 {
+		p.last = b
+	}
 	p.held = append(p.held, b)
 	p.loaded(b.To)
 	if p.subject.Measured && p.load.RunsAnHour == 0 {
@@ -177,13 +181,6 @@ func (p *pool) loaded(at time.Time) {
 func (p *pool) addParts(s *prober.CheckStatus, now time.Time) {
 	s.Places = p.places.status(now, p.subject.Check.Objective)
 	s.Flows = p.flows.status(now, p.subject.Check.Objective)
-}
-
-// status is how the pool stands at now.
-func (p *pool) status(now time.Time) prober.CheckStatus {
-	s := p.pooled.Status(now)
-	p.addParts(&s, now)
-	return s
 }
 
 // warn says that the blip hides most of what there is to know.

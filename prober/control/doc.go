@@ -12,8 +12,11 @@
 //     turn, and at once after a run failed for a reason that can be ours.
 //   - Starvation. A timer that fires late was kept waiting, and so was the run that
 //     timed out meanwhile.
-//   - Suspension. The wall clock went on while the monotonic one stood: the machine slept,
-//     and every connection of a run that slept with it is broken.
+//   - Suspension. The machine slept, as the system tells (Linux: CLOCK_BOOTTIME goes on in
+//     sleep and CLOCK_MONOTONIC does not), and every connection of a run that slept with
+//     it is broken. Elsewhere, and for a guest whose hypervisor stopped every clock, the wall
+//     clock alone tells of it, by going forward by ten seconds or more at once; what a time
+//     service puts right is less, and is no excuse.
 //
 // Nothing here makes a run pass, and what says that the target answered, whatever it
 // was, is never excused.

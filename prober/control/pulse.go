@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -14,9 +15,12 @@ const (
 	// lateFrom is how late a beat has to be to count: below it lies what a busy machine
 	// does all the time, and what no limit of a login notices.
 	lateFrom = 100 * time.Millisecond
-	// asleepFrom is by how much the wall clock has to be ahead of the monotonic one for
-	// the machine to have slept, and not to have set its clock by a little.
+	// asleepFrom is how long the machine has to have slept to count.
 	asleepFrom = 2 * time.Second
+	// aheadFrom is by how much the wall clock has to have been put forward to count as
+	// sleep where nothing else tells of one. A guest whose hypervisor had stopped all of its
+	// clocks has nothing but that to tell; and a clock that is kept by NTP is not off by so much.
+	aheadFrom = 10 * time.Second
 	// excusedShare of the time of a run has to have been waited for the processor.
 	excusedShare = 4
 	keptGaps     = 256
@@ -25,7 +29,21 @@ const (
 // A gap is a time in which nothing of ours went on.
 type gap struct {
 	from, to time.Time // by the monotonic clock
-	slept    time.Duration
+	slept    string    // what tells of sleep, for people; "" where it did not
+}
+
+// A reading is of all clocks at once.
+type reading struct {
+	at    time.Time     // by the monotonic clock
+	wall  time.Time     // by the wall clock alone
+	slept time.Duration // how long the machine has slept since it was started
+	known bool          // whether the system tells that
+}
+
+func read() reading {
+	slept, known := sleptSoFar()
+	now := time.Now()
+	return reading{now, now.Round(0), slept, known}
 }
 
 // A pulse notices when the process does not get the processor. The zero value has
@@ -41,11 +59,11 @@ func (p *pulse) run(ctx context.Context) {
 	timer := time.NewTimer(beat)
 	defer timer.Stop()
 	for {
-		before := time.Now()
+		before := read()
 		timer.Reset(beat)
 		select {
 		case <-timer.C:
-			p.note(before, time.Now())
+			p.note(before, read())
 		case <-ctx.Done():
 			return
 		}
@@ -53,22 +71,21 @@ func (p *pulse) run(ctx context.Context) {
 }
 
 // note is told of a beat that was asked for before, and came now.
-func (p *pulse) note(before, now time.Time) {
-	took := now.Sub(before) // by the monotonic clock
-	slept := asleep(took, now.Round(0).Sub(before.Round(0)))
-	late := took - beat
-	if late < lateFrom && slept == 0 {
+func (p *pulse) note(before, now reading) {
+	slept := asleep(before, now)
+	late := now.at.Sub(before.at) - beat // by the monotonic clock
+	if late < lateFrom && slept == "" {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	g := gap{from: before, to: now}
+	g := gap{from: before.at, to: now.at}
 	if late >= lateFrom {
-		g.from = before.Add(beat)
+		g.from = before.at.Add(beat)
 		p.starved += late
 	}
-	if slept > 0 {
-		g.from, g.slept = before, slept
+	if slept != "" {
+		g.from, g.slept = before.at, slept
 	}
 	p.gaps = append(p.gaps, g)
 	if len(p.gaps) > keptGaps {
@@ -76,12 +93,17 @@ func (p *pulse) note(before, now time.Time) {
 	}
 }
 
-// asleep is how long the machine slept while the clocks went on so far; 0 if it did not.
-func asleep(monotonic, wall time.Duration) time.Duration {
-	if slept := wall - monotonic; slept >= asleepFrom {
-		return slept
+// asleep says that the machine slept between the readings, and what tells so; "" if it
+// did not, as where its wall clock alone was set by a little.
+func asleep(before, now reading) string {
+	if slept := now.slept - before.slept; before.known && now.known && slept >= asleepFrom {
+		return fmt.Sprintf("our machine was suspended for %v", slept.Round(time.Second))
 	}
-	return 0
+	ahead := now.wall.Sub(before.wall) - now.at.Sub(before.at)
+	if ahead >= aheadFrom {
+		return fmt.Sprintf("our clock went forward by %v at once, as that of a machine does which stood still", ahead.Round(time.Second))
+	}
+	return ""
 }
 
 // excuse says what kept the run from being made, between start and end; nil if nothing
@@ -98,8 +120,8 @@ func (p *pulse) excuse(start, end time.Time) (prober.ExcuseCause, error) {
 		if !from.Before(to) {
 			continue
 		}
-		if g.slept > 0 {
-			return prober.ExcuseSuspended, fmt.Errorf("our machine was suspended for %v", g.slept.Round(time.Second))
+		if g.slept != "" {
+			return prober.ExcuseSuspended, errors.New(g.slept)
 		}
 		waited += to.Sub(from)
 	}

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -29,7 +30,7 @@ func TestPulse(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var p pulse
 			for _, b := range c.beats {
-				p.note(at(b[0]), at(b[1]))
+				p.note(readingOf(at(b[0])), readingOf(at(b[1])))
 			}
 			if cause, err := p.excuse(at(c.from), at(c.to)); cause != c.cause || (err == nil) != (cause == "") {
 				t.Errorf("got %q, %v, want %q", cause, err, c.cause)
@@ -41,29 +42,56 @@ func TestPulse(t *testing.T) {
 	}
 }
 
+// readingOf is of clocks that agree.
+func readingOf(t time.Time) reading { return reading{at: t, wall: t.Round(0)} }
+
 func TestPulseIsBounded(t *testing.T) {
 	var p pulse
 	now := time.Now()
 	for i := range 10_000 {
 		at := now.Add(time.Duration(i) * time.Second)
-		p.note(at, at.Add(time.Second))
+		p.note(readingOf(at), readingOf(at.Add(time.Second)))
 	}
 	if len(p.gaps) > keptGaps {
 		t.Errorf("%d gaps are kept", len(p.gaps))
 	}
 }
 
-// The arithmetic of a machine that slept: the wall clock is ahead by what it slept.
+// What tells of sleep: the system, or else a wall clock that is far ahead of the monotonic
+// one; and what does not, a time service that sets the wall clock.
 func TestSlept(t *testing.T) {
+	const never, s, h = time.Duration(-1), time.Second, time.Hour // the system does not tell
 	for _, c := range []struct {
-		mono, wall time.Duration
-		want       bool
+		mono, wall, slept time.Duration // between the readings
+		want              string
 	}{
-		{beat, beat, false}, {beat, beat + time.Second, false}, {beat, beat + 8*time.Hour, true}, {beat, beat - time.Hour, false},
+		{h, h, 0, ""}, {beat, beat, 0, ""}, {beat, beat + 2*s, 0, ""}, {beat, beat + aheadFrom - 1, 0, ""}, {beat, beat - h, 0, ""},
+		{beat, beat + 2*s, never, ""}, {beat, beat + aheadFrom - 1, never, ""}, {beat, beat - h, never, ""},
+		{beat, beat + 8*h, 8 * h, "our machine was suspended for 8h0m0s"},
+		{beat, beat + 2*s, 2 * s, "our machine was suspended for 2s"},
+		{beat, beat, 3 * s, "our machine was suspended for 3s"}, // and its clock was set back
+		{beat, beat + s, s, ""},
+		{beat, beat + 8*h, never, "our clock went forward by 8h0m0s at once, as that of a machine does which stood still"},
+		{beat, beat + aheadFrom, 0, "our clock went forward by 10s at once, as that of a machine does which stood still"},
 	} {
-		if got := asleep(c.mono, c.wall) > 0; got != c.want {
-			t.Errorf("%v by the monotonic clock and %v by the wall clock: got %v", c.mono, c.wall, got)
+		start := time.Now()
+		before := reading{start, start.Round(0), 5 * h, c.slept != never}
+		now := reading{start.Add(c.mono), before.wall.Add(c.wall), before.slept + max(c.slept, 0), before.known}
+		if got := asleep(before, now); got != c.want {
+			t.Errorf("%v by the monotonic clock, %v by the wall clock, slept %v: got %q, want %q", c.mono, c.wall, c.slept, got, c.want)
 		}
+		var p pulse
+		p.note(before, now)
+		cause, err := p.excuse(before.at.Add(-h), before.at.Add(beat/2))
+		if (cause == prober.ExcuseSuspended) != (c.want != "") || err != nil && c.want != "" && err.Error() != c.want {
+			t.Errorf("%+v: a run is excused with %q, %v", c, cause, err)
+		}
+	}
+	if now := read(); now.known && runtime.GOOS != "linux" {
+		t.Errorf("on %s it is said to be known", runtime.GOOS)
+	}
+	if first, second := read(), read(); first.known && (second.slept-first.slept).Abs() > asleepFrom {
+		t.Errorf("it slept from %v to %v", first.slept, second.slept)
 	}
 }
 

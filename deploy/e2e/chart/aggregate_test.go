@@ -1,6 +1,8 @@
 package chart
 
 import (
+	"errors"
+	"iter"
 	"maps"
 	"os/exec"
 	"path/filepath"
@@ -14,45 +16,67 @@ import (
 	networking "k8s.io/api/networking/v1"
 )
 
-// TestAggregator holds what the aggregator of an installation has to be, and that there is none
+// TestAggregator holds what the aggregators of an installation have to be, and that there is none
 // where nobody asks for it.
 func TestAggregator(t *testing.T) {
-	known, there := environment(t), 0
+	known, there := environment(t), map[string]bool{}
 	for _, in := range installations(t) {
-		pooled := in.aggregator()
-		wanted, err := in.values.PathValue("Values.aggregate.enabled")
-		if err != nil {
-			t.Fatal(err)
+		all := in.aggregators()
+		if got, want := slices.Sorted(maps.Keys(all)), wanted(t, in); !slices.Equal(got, want) {
+			t.Errorf("%s: the aggregators %q, want %q", in.name, got, want)
 		}
-		if wanted != true {
-			if len(pooled.objects) > 0 {
-				t.Errorf("%s: %d objects of an aggregator", in.name, len(pooled.objects))
+		for name, pooled := range all {
+			there[name] = true
+			holdObjects(t, pooled)
+			d := the[apps.Deployment](t, pooled)
+			if *d.Spec.Replicas != 1 || d.Spec.Strategy.Type != apps.RecreateDeploymentStrategyType {
+				t.Errorf("%s: %d at once, by %v", pooled.name, *d.Spec.Replicas, d.Spec.Strategy.Type)
 			}
-			continue
-		}
-		there++
-		holdObjects(t, pooled)
-		d := the[apps.Deployment](t, pooled)
-		if *d.Spec.Replicas != 1 || d.Spec.Strategy.Type != apps.RecreateDeploymentStrategyType {
-			t.Errorf("%s: %d at once, by %v", in.name, *d.Spec.Replicas, d.Spec.Strategy.Type)
-		}
-		holdPod(t, d.Spec.Template.Spec)
-		holdAggregator(t, d.Spec.Template.Spec, known)
-		holdApart(t, in, pooled, d)
-		if !strings.Contains(in.notes, "port-forward deployment/"+d.Name) {
-			t.Errorf("the notes do not say how to look at %s:\n%s", d.Name, in.notes)
+			if len(d.Name) > 63 {
+				t.Errorf("%s: %s is too long for a Service", pooled.name, d.Name)
+			}
+			holdPod(t, d.Spec.Template.Spec)
+			holdAggregator(t, d.Spec.Template.Spec, known)
+			holdApart(t, in, pooled, d)
+			if !strings.Contains(in.notes, "port-forward deployment/"+d.Name+" ") {
+				t.Errorf("the notes do not say how to look at %s:\n%s", d.Name, in.notes)
+			}
 		}
 	}
-	if there == 0 {
-		t.Error("no values have an aggregator")
+	if !there["aggregate"] || len(there) < 3 {
+		t.Errorf("the aggregators %v: no values have one of flows and two of logins", there)
 	}
 }
 
-// holdAggregator: it has the flows and how to ask the API, and none of the secrets of flows.
+// wanted are the names of the aggregators that the values of an installation ask for, in order.
+func wanted(t *testing.T, in installation) (names []string) {
+	t.Helper()
+	enabled, err := in.values.PathValue("Values.aggregate.enabled")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if enabled == true {
+		names = append(names, "aggregate")
+	}
+	logins, err := in.values.PathValue("Values.aggregate.logins")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range logins.([]any) {
+		names = append(names, one.(map[string]any)["name"].(string))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// holdAggregator: it has the flows or the counters of logins, and how to ask the API, and none of
+// the secrets of flows.
 func holdAggregator(t *testing.T, pod core.PodSpec, known map[string]bool) {
 	t.Helper()
 	c := pod.Containers[0]
-	if c.Args[0] != "aggregate" || c.Args[len(c.Args)-1] != "/etc/authprober" || !strings.HasPrefix(c.Args[1], "--url=http") {
+	flows := slices.Contains(c.Args, "/etc/authprober")
+	logins := slices.ContainsFunc(c.Args, func(arg string) bool { return strings.HasPrefix(arg, "--runs=") })
+	if c.Args[0] != "aggregate" || flows == logins || !strings.HasPrefix(c.Args[1], "--url=http") {
 		t.Errorf("it runs %q", c.Args)
 	}
 	if s := c.SecurityContext; !*s.ReadOnlyRootFilesystem || *s.AllowPrivilegeEscalation || !slices.Equal(s.Capabilities.Drop, []core.Capability{"ALL"}) {
@@ -81,6 +105,9 @@ func holdAggregator(t *testing.T, pod core.PodSpec, known map[string]bool) {
 		}
 		if v.Secret != nil {
 			secrets = append(secrets, v.Secret.SecretName)
+		}
+		if v.ConfigMap != nil && logins {
+			t.Errorf("it has the flows %s, which are nothing to logins", v.ConfigMap.Name)
 		}
 	}
 	if len(mounts) != len(pod.Volumes) || slices.Contains(secrets, "retail") {
@@ -114,6 +141,11 @@ func holdApart(t *testing.T, in, pooled installation, d *apps.Deployment) {
 		!selects(d.Spec.Selector.MatchLabels, pod) || !selects(service.Spec.Selector, pod) || service.Spec.ClusterIP != "" {
 		t.Errorf("%v, %v and %v do not tell %v from probers", set.Spec.Selector.MatchLabels, d.Spec.Selector.MatchLabels, service.Spec.Selector, pod)
 	}
+	for _, other := range in.pooled {
+		if other, ok := other.(*apps.Deployment); ok && other.Name != d.Name && selects(d.Spec.Selector.MatchLabels, other.Spec.Template.Labels) {
+			t.Errorf("%v does not tell the pods of %s from those of %s", d.Spec.Selector.MatchLabels, d.Name, other.Name)
+		}
+	}
 	for _, p := range of[networking.NetworkPolicy](pooled) {
 		if !selects(p.Spec.PodSelector.MatchLabels, pod) {
 			t.Errorf("the NetworkPolicy selects %v", p.Spec.PodSelector.MatchLabels)
@@ -142,8 +174,7 @@ func holdApart(t *testing.T, in, pooled installation, d *apps.Deployment) {
 func TestAggregatorAlertsOfBothWaysAreOne(t *testing.T) {
 	both := 0
 	for _, in := range installations(t) {
-		pooled := in.aggregator()
-		for _, rules := range relabelings(pooled) {
+		for pooled, rules := range ofAggregators(in) {
 			after := scraped(t, rules, "10.1.2.3:9870")
 			if again := scraped(t, rules, "10.9.8.7:9870"); !maps.Equal(after, again) || after["job"] != "authprober-aggregate" {
 				t.Errorf("%s: another address makes %v of %v", in.name, again, after)
@@ -172,25 +203,49 @@ func TestAggregatorAlertsOfBothWaysAreOne(t *testing.T) {
 	}
 }
 
-// TestAggregatorAccepts starts the program as the pod would, with an API that is not there: it
+// ofAggregators are the aggregators of an installation, and how each is scraped.
+func ofAggregators(in installation) iter.Seq2[installation, []monitoring.RelabelConfig] {
+	return func(yield func(installation, []monitoring.RelabelConfig) bool) {
+		for _, pooled := range in.aggregators() {
+			for _, rules := range relabelings(pooled) {
+				if !yield(pooled, rules) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// TestAggregatorAccepts starts the program as each pod would, with an API that is not there: it
 // gets as far as asking that.
 func TestAggregatorAccepts(t *testing.T) {
-	path, err := authprober()
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, err := render(loadChart(t), "pool", "probes", readValues(t, chartDir+"/ci/shards-values.yaml"))
+	c := loadChart(t)
+	in, err := render(c, "pool", "probes", readValues(t, chartDir+"/ci/shards-values.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	root := t.TempDir()
 	mount(t, root, in, the[apps.StatefulSet](t, in))
-	in, err = render(loadChart(t), "pool", "probes", readValues(t, chartDir+"/ci/aggregate-values.yaml"))
+	for _, values := range []string{"aggregate", "logins"} {
+		in, err := render(c, "pool", "probes", readValues(t, chartDir+"/ci/"+values+"-values.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, pooled := range in.aggregators() {
+			asks(t, root, pooled)
+		}
+	}
+}
+
+// asks holds that the program, told what the pod of an aggregator is told, gets as far as asking.
+func asks(t *testing.T, root string, pooled installation) {
+	t.Helper()
+	path, err := authprober()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var args []string
-	for _, arg := range the[apps.Deployment](t, in.aggregator()).Spec.Template.Spec.Containers[0].Args {
+	for _, arg := range the[apps.Deployment](t, pooled).Spec.Template.Spec.Containers[0].Args {
 		switch {
 		case strings.HasPrefix(arg, "--http-config="):
 			continue
@@ -202,7 +257,8 @@ func TestAggregatorAccepts(t *testing.T) {
 		args = append(args, arg)
 	}
 	out, err := exec.Command(path, append(args, "--once")...).CombinedOutput()
-	if code := err.(*exec.ExitError).ExitCode(); code != 3 || !strings.Contains(string(out), "asking http://127.0.0.1:1/prometheus: ") {
-		t.Errorf("%q ended with %d:\n%s", args, code, out)
+	var ended *exec.ExitError
+	if !errors.As(err, &ended) || ended.ExitCode() != 3 || !strings.Contains(string(out), "asking http://127.0.0.1:1/prometheus: ") {
+		t.Errorf("%q ended with %v:\n%s", args, err, out)
 	}
 }

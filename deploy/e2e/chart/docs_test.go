@@ -17,7 +17,7 @@ import (
 // TestDocuments renders what the documents tell people to type: every line that begins
 // with helm, with the files that the same document has, and builds what is applied.
 func TestDocuments(t *testing.T) {
-	for document, want := range map[string]int{"docs/kubernetes.md": 6, "README.md": 1} {
+	for document, want := range map[string]int{"docs/kubernetes.md": 7, "README.md": 1} {
 		text, err := os.ReadFile(filepath.Join(repository, document))
 		if err != nil {
 			t.Fatal(err)
@@ -90,6 +90,13 @@ func typed(t *testing.T, line string, words []string, files map[string]string) {
 	holdContainer(t, set.Spec.Template.Spec.Containers[0], environment(t))
 	holdVolumes(t, set)
 	accepted(t, in)
+	for name, pooled := range in.aggregators() {
+		holdObjects(t, pooled)
+		holdAggregator(t, the[apps.Deployment](t, pooled).Spec.Template.Spec, environment(t))
+		if name != "aggregate" { // which wants the flows to be mounted
+			asks(t, "", pooled)
+		}
+	}
 }
 
 var (

@@ -39,6 +39,10 @@ var kustomizations = []kustomization{
 	{"aggregate", "Component", "flows: {configMaps: [authprober-flows]}\nmonitor: {kind: ServiceMonitor}\naggregate: {enabled: true, url: \"http://prometheus-operated.monitoring:9090\"}",
 		"# What judges all probers together, and how it is scraped. Where Prometheus is stands in its arguments: patch them.\n",
 		[]string{"aggregate-deployment", "aggregate-monitor", "aggregate-service"}},
+	{"logins", "Component", "flows: {configMaps: [authprober-flows]}\nmonitor: {kind: ServiceMonitor}\naggregate:\n  url: http://prometheus-operated.monitoring:9090\n" +
+		"  logins: [{name: retail, runs: sum by (app) (logins_total), failures: 'sum by (app) (logins_total{outcome=\"error\"})', labels: {team: identity, severity: page}}]",
+		"# The logins of customers, as the bank counts them. Prometheus, counters and labels stand in the arguments: patch them.\n",
+		[]string{"aggregate-deployment", "aggregate-monitor", "aggregate-service"}},
 }
 
 // TestKustomizeIsCurrent holds the folders to what the chart says now.
@@ -112,10 +116,12 @@ func TestKustomizeBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := installation{name: "example"}
-	if in.objects, err = decode(string(text)); err != nil {
+	objects, err := decode(string(text))
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range in.objects {
+	in.add(objects)
+	for _, o := range objects {
 		if _, ok := o.(*core.Namespace); !ok && o.GetNamespace() != "authprober" {
 			t.Errorf("%T %s is in the namespace %q", o, o.GetName(), o.GetNamespace())
 		}
@@ -134,6 +140,9 @@ func TestKustomizeBuild(t *testing.T) {
 		t.Errorf("the flows are in %s, which nothing mounts", name)
 	}
 	accepted(t, in)
+	logins := in.aggregators()["retail"]
+	holdAggregator(t, the[apps.Deployment](t, logins).Spec.Template.Spec, environment(t))
+	asks(t, "", logins)
 	if rules := the[monitoring.PrometheusRule](t, in); len(rules.Spec.Groups) == 0 {
 		t.Error("there are no alerts")
 	}

@@ -46,14 +46,14 @@ type installation struct {
 	name    string
 	values  chartutil.Values
 	notes   string
-	objects []meta.Object // but for those of the aggregator
+	objects []meta.Object // but for those of aggregators
 	pooled  []meta.Object // which these are
 }
 
 // add puts objects where they belong.
 func (in *installation) add(objects []meta.Object) {
 	for _, o := range objects {
-		if strings.HasSuffix(o.GetLabels()["app.kubernetes.io/name"], "-aggregate") {
+		if name := o.GetLabels()["app.kubernetes.io/name"]; strings.HasSuffix(name, "-aggregate") || strings.HasSuffix(name, "-logins") {
 			in.pooled = append(in.pooled, o)
 		} else {
 			in.objects = append(in.objects, o)
@@ -61,9 +61,17 @@ func (in *installation) add(objects []meta.Object) {
 	}
 }
 
-// aggregator is the installation of the aggregator alone.
-func (in installation) aggregator() installation {
-	return installation{name: in.name + " aggregate", values: in.values, notes: in.notes, objects: in.pooled}
+// aggregators are the installations of each aggregator alone: "aggregate" is that of the flows, and
+// those of logins have their names.
+func (in installation) aggregators() map[string]installation {
+	all := map[string]installation{}
+	for _, o := range in.pooled {
+		name := o.GetLabels()["app.kubernetes.io/component"]
+		one := all[name]
+		one.name, one.values, one.notes, one.objects = in.name+" "+name, in.values, in.notes, append(one.objects, o)
+		all[name] = one
+	}
+	return all
 }
 
 // of are the objects of a type.

@@ -10,7 +10,8 @@ import (
 // TestMistakes: what is no value is refused, and the error says where it is.
 func TestMistakes(t *testing.T) {
 	c := loadChart(t)
-	const flow = "flows: {configMaps: [flows]}\n"
+	const flow, api = "flows: {configMaps: [flows]}\n", "url: http://thanos:10902, "
+	logins := func(watches, api string) string { return flow + "aggregate: {" + api + "logins: [" + watches + "]}\n" }
 	for _, test := range []struct{ name, values, want string }{
 		{"no flow", "{}", "there is no flow: name ConfigMaps in flows.configMaps"},
 		{"slip", flow + "replicas: 3", "additional properties 'replicas' not allowed"},
@@ -37,6 +38,16 @@ func TestMistakes(t *testing.T) {
 		{"aggregator with a flag of the chart", flow + "aggregate: {enabled: true, url: http://prometheus:9090, args: [--url=x]}", "'/aggregate/args/0'"},
 		{"aggregator without a way out", flow + "networkPolicy: {enabled: true, targets: [{to: [{podSelector: {}}], ports: [1]}]}\n" +
 			"aggregate: {enabled: true, url: http://prometheus:9090}", "'/aggregate/targets'"},
+		{"logins without an API", logins("{name: a, runs: r, failures: f}", ""), "'/aggregate/url'"},
+		{"logins without failures", logins("{name: a, runs: r}", api), "missing property 'failures'"},
+		{"logins that are named for no Service", logins("{name: Retail App, runs: r, failures: f}", api), "'/aggregate/logins/0/name'"},
+		{"logins twice", logins("{name: a, runs: r, failures: f}, {name: a, runs: r, failures: f}", api), "aggregate.logins: a is there twice"},
+		{"logins with a slip", logins("{name: a, runs: r, failures: f, false-pages: 1 per 30d}", api), "'false-pages' not allowed"},
+		{"logins with a rate that is none", logins("{name: a, runs: r, failures: f, tolerate: little}", api), "'/aggregate/logins/0/tolerate'"},
+		{"logins with a label of ours", logins("{name: a, runs: r, failures: f, labels: {check: b}}", api), "check"},
+		{"logins with a flag that is a value", logins("{name: a, runs: r, failures: f, args: [--detect=1%]}", api), "'/aggregate/logins/0/args/0'"},
+		{"logins without a way out", logins("{name: a, runs: r, failures: f}", api) +
+			"networkPolicy: {enabled: true, targets: [{to: [{podSelector: {}}], ports: [1]}]}", "'/aggregate/targets'"},
 		{"name", flow + "fullnameOverride: Prober_1", "'/fullnameOverride'"},
 	} {
 		values, err := chartutil.ReadValues([]byte(test.values))

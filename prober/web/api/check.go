@@ -44,6 +44,7 @@ type Check struct {
 	LastRun     *Summary    `json:"last_run,omitempty"`
 	LastFailed  *Summary    `json:"last_failed,omitempty"`
 	LastPass    *time.Time  `json:"last_pass,omitempty"`
+	Pooled      *Pooled     `json:"pooled,omitempty"` // of an aggregator's
 }
 
 // A FailOpen is a step that must be refused and was accepted, while that stands.
@@ -161,6 +162,9 @@ func NewCheck(s *prober.CheckStatus) Check {
 	}
 	if text := s.BlameText(); text != "" {
 		out.Blame = newBlame(s.Blame, text)
+	}
+	if s.Pooled != nil {
+		out.Pooled = newPooled(s)
 	}
 	for i := range s.FailOpens {
 		f := &s.FailOpens[i]

@@ -97,6 +97,12 @@ type Config struct {
 // check of a flow. It may be called by any goroutine.
 func (c *Config) Flow(check string) string { return c.Redactor.Redact(c.sources[check]) }
 
+// SameFile reports whether a check of that name is made of the same text in both, but for what
+// it includes with `use`.
+func (c *Config) SameFile(other *Config, check string) bool {
+	return c.sources[check] == other.sources[check]
+}
+
 // A supply is what a check leases from.
 type supply struct {
 	pool *accounts.Pool

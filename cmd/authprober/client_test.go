@@ -124,6 +124,30 @@ a-check-whose-name-is-l… healthy  -        no runs                         1e-
 	}
 }
 
+// TestStatusOfAggregator: what has no single runs says how many were judged, and how fresh that is.
+func TestStatusOfAggregator(t *testing.T) {
+	f, url := newFakeAPI(t)
+	at := func(ago time.Duration) *time.Time { then := f.checks.At.Add(-ago); return &then }
+	pooled := api.Check{Check: "all:login", State: "healthy", Evidence: 0.25, Ratios: []api.Ratio{api.RatioOf("1h", 3, 359)}, Counts: api.Counts{Due: 718}, Pooled: &api.Pooled{
+		Instances: 2, RunsToFalsePage: 518400, Places: []api.Place{{Place: "linz"}, {Place: "vienna"}}, Through: at(20 * time.Second), Read: at(5 * time.Second),
+		Last: &api.Interval{From: *at(35 * time.Second), To: *at(20 * time.Second), Failed: 1, Runs: 4}}}
+	logins := api.Check{Check: "all:web", State: "healthy", Pooled: &api.Pooled{Measured: true, Instances: 3, Held: 40, Partial: true}}
+	f.checks.Checks = []api.Check{pooled, logins}
+	got := invoke(t.Context(), nil, "status", "--url", url)
+	want := `check                    state    for      failed in 1h, 95 %, of runs  evidence
+all:login                healthy  -        0.8% (0.3%-2.4%) of 359          0.25
+  718 runs judged, 2 instances in 2 places; threshold 518400 runs to a false
+  page
+  last interval 1 of 4 failed, 20s ago; judged until 20s ago; read 5s ago
+all:web                  healthy  -        no runs                             0
+  0 runs judged; 40 wait for a pace to be known
+  nothing counted yet; something is missing from what the API answers
+`
+	if got.code != exitOK || got.stdout != want {
+		t.Errorf("got %d:\n%s%s\nwant\n%s", got.code, got.stdout, got.stderr, want)
+	}
+}
+
 func TestRuns(t *testing.T) {
 	_, url := newFakeAPI(t)
 	head := "began, UTC     check                outcome       took  what failed\n"

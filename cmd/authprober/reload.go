@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"os/signal"
-	"slices"
 	"sync"
 	"time"
 
@@ -50,24 +49,8 @@ func (r *reloader) reload() error {
 		return err
 	}
 	r.begin(config)
-	r.logChange(before.Checks, config.Checks)
+	r.log.Info("reloaded", reloadFields(before, config)...) // the last: whoever reads it finds everything changed
 	return nil
-}
-
-// logChange is the last of a reload: whoever reads it finds everything changed. Those
-// whose evidence is forgotten, for their objective or their pace is another, are afresh.
-func (r *reloader) logChange(before, after []*prober.Check) {
-	was, is := checkNames(before), checkNames(after)
-	fields := []zap.Field{zap.Int("checks", len(is)), zap.Strings("added", without(is, was)), zap.Strings("removed", without(was, is))}
-	if afresh := prober.Afresh(before, after); len(afresh) > 0 {
-		fields = append(fields, zap.Strings("afresh", afresh))
-	}
-	r.log.Info("reloaded", fields...)
-}
-
-// without returns the names that are not among the others; never nil.
-func without(names, others []string) []string {
-	return slices.DeleteFunc(append([]string{}, names...), func(name string) bool { return slices.Contains(others, name) })
 }
 
 // logMistakes writes a line for each mistake of a configuration that is refused.

@@ -52,7 +52,7 @@ func TestReload(t *testing.T) {
 	added := soon("added")
 	put(t, filepath.Join(dir, "added.yaml"), strings.Replace(statusFlow(url, "1m"), "status", added, 1))
 	got := p.hangUp(reloaded)
-	if fmt.Sprint(got["added"], got["removed"], got["checks"]) != "["+added+"] [] 2" {
+	if fmt.Sprint(got["checks"], got["kept"], got["changed"], got["added"], got["added_names"], got["removed"], got["afresh"]) != "2 1 0 1 ["+added+"] 0 0" {
 		t.Errorf("the log says %v", got)
 	}
 	p.await(begun, "/v1/status")
@@ -81,7 +81,7 @@ func TestReload(t *testing.T) {
 	}
 	put(t, filepath.Join(dir, "flow.yaml"), statusFlow(url, "1h"))
 	got = p.hangUp(reloaded)
-	if fmt.Sprint(got["added"], got["removed"], got["checks"]) != "[] ["+added+"] 1" {
+	if fmt.Sprint(got["checks"], got["added"], got["removed"], got["removed_names"]) != "1 0 1 ["+added+"]" {
 		t.Errorf("the log says %v", got)
 	}
 	if metrics := get(t, at+"/metrics"); strings.Contains(metrics, added) || !strings.Contains(metrics, "\nauthprober_config_last_reload_successful 1\n") {

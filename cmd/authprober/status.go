@@ -166,10 +166,13 @@ func statusLines(c *api.Check, now time.Time) (lines []string) {
 		lines = append(lines, fmt.Sprintf("DRILL: it pages on purpose, for another %s", shortSpan(c.DrillUntil.Sub(now))))
 	}
 	if c.Explained {
-		lines = append(lines, fmt.Sprintf("the page of %s, which is over, has told of it: no page of its own until a second run fails", "group:"+c.Group))
+		lines = append(lines, fmt.Sprintf("the page of %s, which is over, has told of it: no page of its own until a second run fails", (&prober.Check{Name: c.Check, Group: c.Group}).GroupCheck()))
 	}
 	if c.Blame != nil {
 		lines = append(lines, c.Blame.Sentence)
+	}
+	if c.Pooled != nil {
+		lines = append(lines, pooledLines(c, now)...)
 	}
 	if r := c.LastFailed; r != nil && c.State != detect.Healthy.String() {
 		lines = append(lines, fmt.Sprintf("last failed %s ago: %s, %s: %s", shortSpan(now.Sub(r.Start)), r.Step, r.Reason, r.Detail))

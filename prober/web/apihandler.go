@@ -75,7 +75,7 @@ func notFound(text string) *api.Problem {
 func (p *pages) apiChecks(r *http.Request) (any, *api.Problem) {
 	now := time.Now()
 	shown := chosen(p.opts.Checks(), r.Form)
-	sortByTrouble(shown)
+	sortByTrouble(shown, now)
 	out := api.Checks{At: now.UTC().Round(0), Checks: []api.Check{}}
 	for i := range shown {
 		out.Checks = append(out.Checks, p.newCheck(&shown[i], now))

@@ -57,7 +57,7 @@ func (p *pages) check(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := time.Now()
-	view := checkView{base: p.base(r, s.Check.Name), Check: p.newRow(&s, now, true), About: s.Check.About, Facts: checkFacts(s.Check), Source: p.flow(s.Check.Name)}
+	view := checkView{base: p.base(r, s.Check.Name), Check: p.newRow(&s, now, true), About: s.Check.About, Facts: checkFacts(&s), Source: p.flow(s.Check.Name)}
 	view.Refresh = true
 	view.Live = p.live(now, s.Check.Name)
 	span := time.Hour
@@ -197,10 +197,17 @@ func (v *checkView) addCauses(c *api.Causes, check string) {
 
 func sortBy[T any](all []T, by func(a, b T) int) { slices.SortStableFunc(all, by) }
 
-func checkFacts(c *prober.Check) []fact {
-	o := c.Objective
+func checkFacts(s *prober.CheckStatus) []fact {
+	c := s.Check
+	o, every := c.Objective, "runs every"
+	switch {
+	case s.Pooled != nil && s.Pooled.Measured:
+		every = "read every"
+	case s.Pooled != nil:
+		every = "each instance runs every"
+	}
 	facts := []fact{
-		{Name: "runs every", Value: c.Schedule.Every.String()},
+		{Name: every, Value: c.Schedule.Every.String()},
 		{Name: "tolerates", Value: share(o.Tolerate)},
 		{Name: "pages from", Value: share(o.Detect)},
 		{Name: "false pages", Value: "one in " + span(o.FalsePageEvery.Seconds())},

@@ -21,7 +21,8 @@ type Options struct {
 	// Checks returns how the checks stand now, groups among them.
 	Checks func() []prober.CheckStatus
 	// Recent has the last runs. It has to be told of runs after the judge that Checks
-	// asks, and after the history. Nil stands for one that is told nothing.
+	// asks, and after the history. Nil stands for one that is told nothing:
+	// then a check has changed when it was read anew, see [prober.PooledStatus].
 	Recent *Recent
 	// History has the runs before those. Nil is none.
 	History *history.Store
@@ -63,7 +64,8 @@ func Handler(opts Options) http.Handler {
 	if opts.Log == nil {
 		opts.Log = zap.NewNop()
 	}
-	if opts.Recent == nil {
+	told := opts.Recent != nil
+	if !told {
 		opts.Recent = NewRecent(nil, nil)
 	}
 	mux := http.NewServeMux()
@@ -78,6 +80,7 @@ func Handler(opts Options) http.Handler {
 	})
 	serveAdmin(mux, opts)
 	p := newPages(opts)
+	p.told = told
 	p.serve(mux)
 	return secured(mux)
 }

@@ -24,9 +24,10 @@ const (
 // makes each message once, for all of them; it is there while anybody listens. A
 // client that does not keep up is dropped, and comes back by itself.
 type broadcaster struct {
-	recent *Recent
-	rows   func(names []string) ([]byte, error) // what a page shows of these checks
-	log    *zap.Logger
+	touched    func(since time.Time) []string       // the checks of which something has changed since then
+	generation func() string                        // of the checks that there are
+	rows       func(names []string) ([]byte, error) // what a page shows of these checks
+	log        *zap.Logger
 
 	mu      sync.Mutex
 	clients map[*liveClient]struct{}
@@ -44,7 +45,7 @@ type liveClient struct {
 // live is where a page that is made now listens, for the changes of one check or, "", of
 // all.
 func (p *pages) live(now time.Time, check string) string {
-	q := url.Values{"since": {strconv.FormatInt(now.UnixMilli(), 10)}, "of": {p.opts.Recent.generation()}}
+	q := url.Values{"since": {strconv.FormatInt(now.UnixMilli(), 10)}, "of": {p.generation()}}
 	if check != "" {
 		q.Set("check", check)
 	}
@@ -71,7 +72,7 @@ func (b *broadcaster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, err := w.Write(message)
 		return err == nil && stream.Flush() == nil
 	}
-	if !send(b.message(c, b.recent.touchedSince(since), time.Now(), nil)) {
+	if !send(b.message(c, b.touched(since), time.Now(), nil)) {
 		return
 	}
 	for {
@@ -142,7 +143,7 @@ func (b *broadcaster) run(stop, done chan struct{}) {
 		case <-stop:
 			return
 		case now := <-tick.C:
-			names := b.recent.touchedSince(last)
+			names := b.touched(last)
 			last = now
 			if len(names) > 0 || now.Sub(spoke) >= liveHeartbeat {
 				spoke = now
@@ -188,7 +189,7 @@ func (b *broadcaster) message(c *liveClient, names []string, now time.Time, rows
 	var m bytes.Buffer
 	fmt.Fprintf(&m, "id: %d\n", now.UnixMilli())
 	switch {
-	case c.of != "" && c.of != b.recent.generation():
+	case c.of != "" && c.of != b.generation():
 		m.WriteString("event: replaced\ndata: \n") // there are other checks, or it is another process
 	case c.check == "":
 		if rows == nil {

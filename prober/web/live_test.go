@@ -18,9 +18,10 @@ import (
 )
 
 // newBroadcaster returns one whose rows are the names of what has changed.
-func newBroadcaster(checks ...*prober.Check) *broadcaster {
-	return &broadcaster{recent: NewRecent(checks, nil), log: zap.NewNop(),
-		rows: func(names []string) ([]byte, error) { return json.Marshal(names) }}
+func newBroadcaster(checks ...*prober.Check) (*broadcaster, *Recent) {
+	recent := NewRecent(checks, nil)
+	return &broadcaster{touched: recent.touchedSince, generation: recent.generation, log: zap.NewNop(),
+		rows: func(names []string) ([]byte, error) { return json.Marshal(names) }}, recent
 }
 
 // A listener is a client of a stream, whose answer ends with its test.
@@ -85,8 +86,8 @@ func passed(c *prober.Check) *prober.Run {
 func TestLiveAfterReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, c := &prober.Check{Name: "a"}, &prober.Check{Name: "c"}
-		b := newBroadcaster(a)
-		p := &pages{opts: Options{Recent: b.recent}}
+		b, recent := newBroadcaster(a)
+		p := &pages{opts: Options{Recent: recent}, told: true}
 		all, one := listen(b, t.Context(), p.live(time.Now(), "")), listen(b, t.Context(), p.live(time.Now(), "a"))
 		other := listen(b, t.Context(), "/live?of=17-0")
 		for _, l := range []*listener{all, one} {
@@ -97,7 +98,7 @@ func TestLiveAfterReload(t *testing.T) {
 		if got := other.next(t); got != "event: replaced data: " {
 			t.Errorf("of another process: got %q", got)
 		}
-		b.recent.ReplaceChecks([]*prober.Check{c})
+		recent.ReplaceChecks([]*prober.Check{c})
 		for _, l := range []*listener{all, one} {
 			if got := l.next(t); got != "event: replaced data: " {
 				t.Errorf("got %q", got)
@@ -116,8 +117,8 @@ func TestLiveAfterReload(t *testing.T) {
 func TestLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, c := &prober.Check{Name: "a"}, &prober.Check{Name: "c"}
-		b := newBroadcaster(a, c)
-		b.recent.ObserveRun(passed(a))
+		b, recent := newBroadcaster(a, c)
+		recent.ObserveRun(passed(a))
 		time.Sleep(time.Minute)
 		all, one := listen(b, t.Context(), "/live?since=0"), listen(b, t.Context(), "/live?check=c")
 		for _, want := range []struct {
@@ -128,8 +129,8 @@ func TestLive(t *testing.T) {
 				t.Errorf("got %q, want %q", got, want.text)
 			}
 		}
-		b.recent.ObserveRun(passed(c))
-		b.recent.ObserveRun(passed(c))
+		recent.ObserveRun(passed(c))
+		recent.ObserveRun(passed(c))
 		if got, other := all.next(t), one.next(t); got != `event: checks data: ["c"]` || other != `event: check data: "c"` {
 			t.Errorf("got %q and %q", got, other)
 		}
@@ -151,12 +152,12 @@ func TestLive(t *testing.T) {
 func TestSlowClientsAreDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &prober.Check{Name: "a"}
-		b := newBroadcaster(a)
+		b, recent := newBroadcaster(a)
 		slow, quick := listen(b, t.Context(), "/live"), listen(b, t.Context(), "/live")
 		slow.next(t)
 		quick.next(t)
 		for range liveBacklog + 3 {
-			b.recent.ObserveRun(passed(a))
+			recent.ObserveRun(passed(a))
 			if got := quick.next(t); got != `event: checks data: ["a"]` {
 				t.Fatalf("got %q", got)
 			}
@@ -175,7 +176,7 @@ func TestSlowClientsAreDropped(t *testing.T) {
 }
 
 func TestNoMoreClientsThanThereIsRoomFor(t *testing.T) {
-	b := newBroadcaster()
+	b, _ := newBroadcaster()
 	b.clients = map[*liveClient]struct{}{}
 	for range mostClients {
 		b.clients[&liveClient{}] = struct{}{}

@@ -37,6 +37,7 @@ type row struct {
 	Facts              string
 	Next               *ago
 	Strip              strip
+	Pooled             *pooled // in place of a strip, where there are no single runs
 	Says               []saying
 	LinkText           string
 
@@ -62,7 +63,7 @@ const (
 	rankHealthy
 )
 
-func rankOf(s *prober.CheckStatus) int {
+func rankOf(s *prober.CheckStatus, now time.Time) int {
 	switch {
 	case len(s.FailOpens) > 0:
 		return rankOpen
@@ -74,6 +75,8 @@ func rankOf(s *prober.CheckStatus) int {
 		return rankExceeded
 	case s.LastRun != nil && !s.LastRun.Outcome.Counted() || s.Pace.To != prober.PaceScheduled && s.Pace.To != "":
 		return rankBlind
+	case s.Pooled != nil && (s.Counts.Due() == 0 || s.Pooled.Stale(now)):
+		return rankBlind
 	}
 	return rankHealthy
 }
@@ -82,7 +85,7 @@ func rankOf(s *prober.CheckStatus) int {
 func (p *pages) newRow(s *prober.CheckStatus, now time.Time, all bool) row {
 	c := s.Check
 	r := row{
-		Name: c.Name, State: s.State.String(), Class: s.State.String(), Rank: rankOf(s), About: c.About,
+		Name: c.Name, State: s.State.String(), Class: s.State.String(), Rank: rankOf(s, now), About: c.About,
 		Evidence: evidenceText(s.Evidence), Bar: evidenceShare(s.Evidence),
 		Facts: factsText(s), LinkText: "see it", group: c.Group, team: c.Labels["team"],
 	}
@@ -103,7 +106,11 @@ func (p *pages) newRow(s *prober.CheckStatus, now time.Time, all bool) row {
 		r.Ratios = append(r.Ratios, rowRatio{prober.WindowName(ratio.Window), ratio.Percent(), ratio.PercentInterval(),
 			fmt.Sprintf("of %s", counted(ratio.Runs, "run")), ratio.Runs})
 	}
-	r.Strip = newStrip(c.Name, p.opts.Recent.strip(c.Name), all)
+	if s.Pooled != nil {
+		r.Pooled, r.Next = newPooled(s, now), nil
+	} else {
+		r.Strip = newStrip(c.Name, p.opts.Recent.strip(c.Name), all)
+	}
 	r.Says = p.sayings(s, now)
 	return r
 }
@@ -116,7 +123,7 @@ func (p *pages) sayings(s *prober.CheckStatus, now time.Time) (all []saying) {
 		all = append(all, saying{Class: "noted", Text: fmt.Sprintf("DRILL: it pages on purpose, for another %s", s.Drill.Until.Sub(now).Truncate(time.Second))})
 	}
 	if s.Explained {
-		all = append(all, saying{Class: "noted", Text: fmt.Sprintf("the page of %s, which is over, has told of it: no page of its own until a second run fails", "group:"+s.Check.Group)})
+		all = append(all, saying{Class: "noted", Text: fmt.Sprintf("the page of %s, which is over, has told of it: no page of its own until a second run fails", s.Check.GroupCheck())})
 	}
 	if text := s.BlameText(); text != "" {
 		all = append(all, saying{Class: "blame", Text: text})
@@ -125,6 +132,9 @@ func (p *pages) sayings(s *prober.CheckStatus, now time.Time) (all []saying) {
 		if t.Exceeded {
 			all = append(all, saying{Class: "noted", Text: fmt.Sprintf("over its limit of %s in %s: %s (%s)", share(t.Threshold.Ratio), prober.WindowName(t.Window), t.Ratio, t.Severity)})
 		}
+	}
+	if s.Pooled != nil {
+		all = append(all, pooledSayings(s, now)...)
 	}
 	if s.Pace.Why != "" {
 		all = append(all, saying{Class: "noted", Text: paceText(s.Pace, now)})
@@ -169,7 +179,7 @@ func labelsText(c *prober.Check) string {
 			parts = append(parts, v)
 		}
 	}
-	if c.Group != "" && c.Begin != nil {
+	if c.Group != "" && !c.IsGroup() {
 		parts = append(parts, "group "+c.Group)
 	}
 	if c.AuthorisedBy != "" {
@@ -179,6 +189,9 @@ func labelsText(c *prober.Check) string {
 }
 
 func factsText(s *prober.CheckStatus) string {
+	if s.Pooled != nil {
+		return pooledFacts(s)
+	}
 	text := fmt.Sprintf("%d missed, %d inconclusive", s.Counts.Missed, s.Counts.Errored+s.Counts.Aborted)
 	if s.Check.Schedule.Confirm > 0 {
 		text = fmt.Sprintf("%s, %d left; ", counted(int(s.Confirmed), "confirming run"), s.ConfirmLeft) + text
@@ -260,14 +273,14 @@ type summary struct{ Class, Head, Rest string }
 
 func newSummary(all []prober.CheckStatus, now time.Time) summary {
 	all = slices.Clone(all)
-	sortByTrouble(all)
+	sortByTrouble(all, now)
 	var firing, drilling []string
 	n := map[int]int{}
 	for i := range all {
 		if all[i].Drill.On(now) {
 			drilling = append(drilling, all[i].Check.Name)
 		}
-		rank := rankOf(&all[i])
+		rank := rankOf(&all[i], now)
 		n[rank]++
 		if rank <= rankFiring {
 			firing = append(firing, all[i].Check.Name)
@@ -346,7 +359,7 @@ func (p *pages) overview(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
 	all := p.opts.Checks()
 	shown := chosen(all, r.Form)
-	sortByTrouble(shown)
+	sortByTrouble(shown, now)
 	b := p.base(r, "Overview")
 	b.Title, b.Refresh = newSummary(all, now).Head+" · authprober", true
 	b.Live = p.live(now, "")
@@ -417,9 +430,9 @@ func is(query url.Values, name, value string) bool {
 	return want == "" || want == value
 }
 
-func sortByTrouble(all []prober.CheckStatus) {
+func sortByTrouble(all []prober.CheckStatus, now time.Time) {
 	slices.SortStableFunc(all, func(a, b prober.CheckStatus) int {
-		return cmp.Or(cmp.Compare(rankOf(&a), rankOf(&b)), cmp.Compare(a.Check.Name, b.Check.Name))
+		return cmp.Or(cmp.Compare(rankOf(&a, now), rankOf(&b, now)), cmp.Compare(a.Check.Name, b.Check.Name))
 	})
 }
 

@@ -19,6 +19,7 @@ type pages struct {
 	templates map[string]*template.Template
 	assets    string // changes with the assets, so that they may be kept for ever
 	plans     plans
+	told      bool // of runs; else what Checks says is read elsewhere
 }
 
 var pageNames = []string{"overview", "check", "run", "runs", "plan", "accounts", "prober", "missing"}
@@ -69,7 +70,7 @@ func (p *pages) serve(mux *http.ServeMux) {
 	page("/accounts", p.accounts)
 	page("/prober", p.prober)
 	p.serveAPI(mux)
-	mux.Handle("GET /live", &broadcaster{recent: p.opts.Recent, rows: p.rows, log: p.opts.Log})
+	mux.Handle("GET /live", &broadcaster{touched: p.touched, generation: p.generation, rows: p.rows, log: p.opts.Log})
 	mux.Handle("GET /assets/", compressed(http.HandlerFunc(p.asset)))
 }
 

@@ -44,6 +44,7 @@ type Check struct {
 	LastRun     *Summary    `json:"last_run,omitempty"`
 	LastFailed  *Summary    `json:"last_failed,omitempty"`
 	LastPass    *time.Time  `json:"last_pass,omitempty"`
+	Pooled      *Pooled     `json:"pooled,omitempty"` // of an aggregator's
 }
 
 // A FailOpen is a step that must be refused and was accepted, while that stands.
@@ -140,7 +141,7 @@ type Tag struct {
 func NewCheck(s *prober.CheckStatus) Check {
 	c := s.Check
 	out := Check{
-		Check: c.Name, About: c.About, AuthorisedBy: c.AuthorisedBy, Group: c.Group, IsGroup: c.Begin == nil && c.Group != "",
+		Check: c.Name, About: c.About, AuthorisedBy: c.AuthorisedBy, Group: c.Group, IsGroup: c.IsGroup(),
 		Labels: c.Labels, Steps: append([]string{}, c.Steps...),
 		Schedule:  Schedule{c.Schedule.Every.Seconds(), c.Schedule.Timeout.Seconds(), c.Schedule.Concurrency, c.Schedule.Confirm.Seconds()},
 		Objective: newObjective(c.Objective),
@@ -161,6 +162,9 @@ func NewCheck(s *prober.CheckStatus) Check {
 	}
 	if text := s.BlameText(); text != "" {
 		out.Blame = newBlame(s.Blame, text)
+	}
+	if s.Pooled != nil {
+		out.Pooled = newPooled(s)
 	}
 	for i := range s.FailOpens {
 		f := &s.FailOpens[i]

@@ -1,7 +1,9 @@
 package aggregate
 
 import (
+	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -81,18 +83,23 @@ func TestSamplesAreCheap(t *testing.T) {
 	}
 }
 
-func FuzzSamples(f *testing.F) {
-	for _, text := range []string{`[[1764284400.123,"17"],[1764284415,"NaN"]]`, "[ [ 1 , \"2\" ] ]", `[]`, `null`, `[[1]]`, `[["1",2]]`, `[[1,"]"]]`, `[[1,"2",3]]`, `{}`} {
-		f.Add([]byte(text))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		var all samples
-		if all.UnmarshalJSON(text) == nil {
-			for _, s := range all {
-				if s.At.UnixMilli() < 0 {
-					t.Errorf("%q: a time of %v", text, s.At)
-				}
-			}
+// TestSamples: every way in which JSON may be written is read, and what is no pair of a time and a value is not.
+func TestSamples(t *testing.T) {
+	one := Sample{time.UnixMilli(1764284400123), 17}
+	for _, test := range []struct {
+		text string
+		want []Sample // nil for an error
+	}{
+		{`[[1764284400.123,"17"]]`, []Sample{one}},
+		{"[ [ 1764284400.123 ,\n\"1.7e1\" ] , [1.764284400123e9,\"17\"] ]", []Sample{one, one}},
+		{`[]`, []Sample{}}, {`null`, []Sample{}},
+		{`[[1,"1"],[]]`, nil}, {`[[1,"1"],2]`, nil}, {`[["1",2]]`, nil}, {`[["1","2"]]`, nil}, {`[[1,"]"]]`, nil}, {`[[1,"2",3]]`, nil}, {`[[1,[2]]]`, nil},
+		{`[[[1,"2"]]]`, nil}, {`[[null,"2"]]`, nil}, {`[[-1,"2"]]`, nil}, {`[[1e12,"2"]]`, nil}, {`[[1,"1e999"]]`, nil}, {`[{"[":"]"}]`, nil}, {`{}`, nil}, {`"[]"`, nil},
+	} {
+		var got samples
+		err := json.Unmarshal([]byte(test.text), &got)
+		if (err == nil) != (test.want != nil) || err == nil && !slices.Equal(got, test.want) {
+			t.Errorf("%s: got %v, %v, want %v", test.text, got, err, test.want)
 		}
-	})
+	}
 }

@@ -1,10 +1,6 @@
 package prober
 
-import (
-	"strings"
-
-	"github.com/authprober/authprober/prober/detect"
-)
+import "github.com/authprober/authprober/prober/detect"
 
 // explainedUntil is the failed run that ends the explaining: one alone is what a healthy
 // check has now and then, while it shows that it is well.
@@ -22,7 +18,7 @@ type explaining struct {
 }
 
 // member reports whether the check is a flow of a group, and no group itself.
-func (c *Check) member() bool { return c.Group != "" && !strings.Contains(c.Name, ":") }
+func (c *Check) member() bool { return c.Group != "" && !c.IsGroup() }
 
 // explainMembers is called when a group is well again: what its flows of the same team
 // have begun to fire for since its trouble began, and still do, has been told. A flow that was firing
@@ -42,10 +38,10 @@ func (j *Judge) explainMembers(group *judged) {
 	}
 }
 
-// observe takes account of a counted run, after which the check is firing by its rate or not.
-func (e *explaining) observe(failed, firing bool) {
-	if failed && e.explained {
-		e.failed++
+// observe takes account of counted runs, after which the check is firing by its rate or not.
+func (e *explaining) observe(failed int, firing bool) {
+	if e.explained {
+		e.failed += failed
 	}
 	if !firing || e.failed >= explainedUntil {
 		*e = explaining{}

@@ -26,6 +26,21 @@ type Group struct {
 // groupPrefix begins the names of groups, and no name of a check.
 const groupPrefix = "group:"
 
+// GroupCheck is the name of what is judged by the runs of all checks of the check's group: "group:NAME",
+// and of one that stands for all instances "all:group:NAME". It is "" of a check that is in none.
+func (c *Check) GroupCheck() string {
+	switch {
+	case c.Group == "":
+		return ""
+	case strings.HasPrefix(c.Name, PooledPrefix):
+		return PooledPrefix + groupPrefix + c.Group
+	}
+	return groupPrefix + c.Group
+}
+
+// IsGroup reports whether the check stands for all checks of its group.
+func (c *Check) IsGroup() bool { return c.Group != "" && c.Name == c.GroupCheck() }
+
 // Groups returns the groups of the checks, by name. The checks must be valid, see
 // [Validate].
 func Groups(checks []*Check) []Group {

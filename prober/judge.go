@@ -354,11 +354,13 @@ func (g *judged) observe(r *Run) (StateChange, bool) {
 	}
 	judgement := g.detector.Observe(end, failed)
 	if g.counted = judgement.Counted; g.counted {
+		n := 0
 		if failed {
+			n = 1
 			g.blipEnd = end.Add(g.check.Objective.Blip)
 		}
 		g.keep(r, g.group, g.detector.ChangePoint())
-		g.explaining.observe(failed, judgement.After == detect.Firing)
+		g.explaining.observe(n, judgement.After == detect.Firing)
 	}
 	change := StateChange{Check: g.check, From: before, To: g.state(), At: end, Step: opened}
 	paged := judgement.Changed() && judgement.After == detect.Firing // as it may be for what was let in already

@@ -51,8 +51,8 @@ func TestMetricsDoc(t *testing.T) {
 			"could not begin is in `confirm_runs_missed` alone. So `runs_due - confirm_runs` are the due times of the schedule.\n\n" +
 			"A group of flows, `check=\"group:NAME\"`, has the gauges of a check: state, evidence, recovery, ratios, `window_runs`, the\n" +
 			"objective, blame, and a `check_info` with the labels that all its flows have. It has no counters: whoever adds\n" +
-			"counters up over `check` counts each run once. So it is with `check=\"all:NAME\"` of an [aggregator](aggregate.md), which\n" +
-			"has metrics of its own besides. Adding up gauges, leave them out with `check!~\"(group|all):.*\"`.\n\n" +
+			"counters up over `check` counts each run once. So it is with `check=\"all:NAME\"` and\n" +
+			"`check=\"all:group:NAME\"` of an [aggregator](aggregate.md), which has metrics of its own besides. Adding up gauges, leave them out with `check!~\"(group|all):.*\"`.\n\n" +
 			"| metric | type | labels | what it is |\n|---|---|---|---|\n")
 		for _, f := range families {
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.GetName(), strings.ToLower(f.GetType().String()), labelsOf(f), f.GetHelp())

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// A PlaceStatus is how the runs of one check fare at one place, such as a location.
+// A PlaceStatus is how the runs of one check fare at one place, such as a location, or those of a group
+// in one of its flows.
 type PlaceStatus struct {
 	Name  string
 	Ratio Ratio // of the last hour
@@ -35,7 +36,21 @@ const mostPlacesNamed = 5
 
 // PlacesText says in a sentence where a check fails, the worst first: "fails at 1 of 3 places: graz
 // 30% (24%-37%) of 200 runs in 1h, linz 0.0% (0.0%-1.9%) of 200 runs in 1h".
-func PlacesText(all []PlaceStatus) string {
+func PlacesText(all []PlaceStatus) string { return thoseFailing(all, "place") }
+
+// partsText says so of the places and of the flows, where there are several.
+func partsText(s *CheckStatus) string {
+	var said []string
+	if len(s.Flows) > 1 {
+		said = append(said, thoseFailing(s.Flows, "flow"))
+	}
+	if len(s.Places) > 1 {
+		said = append(said, PlacesText(s.Places))
+	}
+	return strings.Join(said, "; ")
+}
+
+func thoseFailing(all []PlaceStatus, what string) string {
 	worst := slices.Clone(all)
 	slices.SortStableFunc(worst, func(a, b PlaceStatus) int { return -cmp.Compare(a.Ratio.Lower, b.Ratio.Lower) })
 	var said []string
@@ -46,7 +61,8 @@ func PlacesText(all []PlaceStatus) string {
 		said = append(said, fmt.Sprintf("and %d more", more))
 	}
 	if placesFailing(all) == 0 {
-		return "no place by itself is known to fail: " + strings.Join(said, ", ")
+		return "no " + what + " by itself is known to fail: " + strings.Join(said, ", ")
 	}
-	return fmt.Sprintf("fails at %d of %d places: %s", placesFailing(all), len(all), strings.Join(said, ", "))
+	in := map[string]string{"place": "at", "flow": "in"}[what]
+	return fmt.Sprintf("fails %s %d of %d %ss: %s", in, placesFailing(all), len(all), what, strings.Join(said, ", "))
 }

@@ -23,6 +23,7 @@ type Pooled struct {
 	windows  []window
 	counts   Counts
 	lastPass time.Time
+	explaining
 }
 
 // NewPooled returns one that has seen nothing. Its Status has the check, which needs a
@@ -49,10 +50,32 @@ func (p *Pooled) ObserveBatch(b detect.Batch) (StateChange, bool) {
 		p.windows[i].addAll(b.To.Sub(p.epoch), tally{failed: uint32(b.Failed), runs: uint32(b.Runs())})
 	}
 	j := p.detector.ObserveBatch(b)
+	p.explaining.observe(p.countedFailures(b, j), j.After == detect.Firing)
 	if !j.Changed() {
 		return StateChange{}, false
 	}
 	return StateChange{Check: p.check, From: j.Before, To: j.After, At: b.To, Cause: CauseRate, Status: p.status(b.To)}, true
+}
+
+// countedFailures are those of a batch that are news: what is less than a blip apart counts once.
+func (p *Pooled) countedFailures(b detect.Batch, j detect.Judgement) int {
+	switch {
+	case !j.Counted:
+		return 0
+	case p.check.Objective.Blip > 0:
+		return min(b.Failed, 1)
+	}
+	return b.Failed
+}
+
+// Explain is told when the page of the check's group is over, whose trouble began then: what the check
+// has begun to fire for since, and still does, has been told, see [CheckStatus.Explained].
+func (p *Pooled) Explain(trouble time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.detector.State() == detect.Firing && !p.detector.Since().Before(trouble) {
+		p.explaining = explaining{explained: true}
+	}
 }
 
 // Rescale is [detect.Detector.Rescale].
@@ -81,6 +104,7 @@ func (p *Pooled) status(now time.Time) CheckStatus {
 	s := CheckStatus{
 		Check: p.check, State: d.State(), Since: d.Since(), Evidence: d.Evidence(), Recovery: d.Recovery(),
 		ChangePoint: d.ChangePoint(), Pace: PaceChange{To: PaceScheduled}, Counts: p.counts, LastPass: p.lastPass,
+		Explained: p.explained,
 	}
 	for _, length := range RatioWindows {
 		for i, l := range Windows {

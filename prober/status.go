@@ -55,6 +55,8 @@ type CheckStatus struct {
 	LastPass            time.Time
 	// Places are where the runs of a pooled check are made, by name; nil for any other.
 	Places []PlaceStatus
+	// Flows are the checks of a pooled group, by name, as places are; nil for any other.
+	Flows []PlaceStatus
 	// Pooled is what a pooled check rests on; nil for any other.
 	Pooled *PooledStatus
 }
@@ -74,8 +76,8 @@ func (s *CheckStatus) Ratio(window time.Duration) Ratio {
 func (s *CheckStatus) BlameText() string {
 	said := openings(s.FailOpens).text()
 	switch {
-	case s.State != detect.Healthy && len(s.Places) > 1:
-		return PlacesText(s.Places)
+	case s.State != detect.Healthy && len(s.Places)+len(s.Flows) > 1:
+		return partsText(s)
 	case s.State == detect.Healthy || s.Blame.Runs == 0:
 		return said
 	case said == "":

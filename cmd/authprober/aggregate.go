@@ -30,7 +30,8 @@ judges is named all:NAME, and has the gauges of a check and no counters of runs.
 
 With PATHs, NAME is each flow, which is judged by its own objective, with the labels it has.
 The runs to a false page are those that all instances make: as many as there were series of
-the flow's runs at once, the most that were seen.
+the flow's runs at once, the most that were seen. The flows of an objective.group are judged
+together as well, as all:group:NAME: a run counts once in either.
 
 With --runs and --failures it watches any two counters, such as the logins of customers, as
 a bank counts them. Each is a counter, or a sum of one: 'sum by (app) (logins_total)'; NAME
@@ -52,7 +53,7 @@ them, or an API that does not answer, all goes on as it was, and the log has it.
 --once judges the past that --replay names, prints how all stand, and ends with 1 if one is
 firing. With --json that is one object for each, in one line:
 
-  check, state, since           all:NAME; healthy, suspect or firing; since when, or null
+  check, state, since           all:NAME or all:group:NAME; healthy, suspect or firing; since when, or null
   evidence                      1 is a page
   failed, n, ratio, lower, upper
                                 of the past, with the 95 % interval; ratio is null without runs

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -85,6 +86,67 @@ healthy  all:login  EVIDENCE  0.0% of 718       0.0%-0.5%  2          518400
 	if got.code != 1 || !strings.HasPrefix(got.stdout, `{"check":"all:login","state":"firing",`) {
 		t.Errorf("real logins: ended with %d:\n%s%s", got.code, got.stdout, got.stderr)
 	}
+}
+
+// TestAggregateGroup judges the flows of a group together: of two, one has runs. It has them once more, and the
+// threshold of both; a flow of no group is in none.
+func TestAggregateGroup(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"login", "transfer", "alone"} {
+		flow := strings.Replace(statusFlow("https://bank.example", "10s"), "name: status", "name: "+name, 1) + "labels: {team: identity, country: " + name[:2] + "}\n"
+		if name != "alone" {
+			flow += "objective: {group: bank}\n"
+		}
+		if err := os.WriteFile(filepath.Join(dir, name+".yaml"), []byte(flow), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sick := fakePrometheus(t, func(i int) int { return map[bool]int{true: 1}[i > 100 && i%8 == 0] })
+	got := invoke(t.Context(), nil, "aggregate", "--url", sick, "--once", "--replay", "2h", dir)
+	var rows []string
+	for line := range strings.Lines(got.stdout) {
+		if f := strings.Fields(line); f[0] != "STATE" {
+			f[2] = "EVIDENCE"
+			rows = append(rows, strings.Join(f, " "))
+		}
+	}
+	want := []string{
+		"healthy all:alone EVIDENCE no runs 1 259200",
+		"firing all:group:bank EVIDENCE 8.9% of 718 7.0%-11% 3 777600",
+		"firing all:login EVIDENCE 8.9% of 718 7.0%-11% 2 518400",
+		"healthy all:transfer EVIDENCE no runs 1 259200",
+	}
+	if got.code != 1 || !slices.Equal(rows, want) {
+		t.Errorf("ended with %d:\n%s%s\nwant\n%s", got.code, got.stdout, got.stderr, strings.Join(want, "\n"))
+	}
+	p := start(t, []string{"AUTHPROBER_LISTEN=127.0.0.1:0"}, "aggregate", "--url", sick, "--replay", "2h", dir)
+	url := p.until("aggregating")["url"].(string)
+	if firing := fmt.Sprint(p.until("replayed")["firing"]); firing != "[all:login all:group:bank]" {
+		t.Errorf("firing: %v", firing)
+	}
+	metrics := get(t, url+"/metrics")
+	for _, want := range []string{
+		`authprober_check_info{check="all:group:bank",country="",group="bank",team="identity"} 1`,
+		`authprober_check_info{check="all:login",country="lo",group="bank",team="identity"} 1`,
+		`authprober_check_info{check="all:alone",country="al",group="",team="identity"} 1`,
+		`authprober_check_state{check="all:group:bank",state="firing"} 1`,
+		`authprober_page_explained{check="all:login"} 0`,
+		`authprober_aggregate_flow_failure_ratio{check="all:group:bank",flow="login"} 0.`,
+		`authprober_aggregate_places_failing{check="all:group:bank"} 2`,
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if got := get(t, url+"/checks/all:group:bank"); !strings.Contains(got, "fails in 1 of 1 flows") && !strings.Contains(got, "fails at 2 of 2 places") {
+		t.Errorf("the page of the group does not say where:\n%s", got)
+	}
+	status := invoke(t.Context(), nil, "status", "--url", url)
+	if status.code != 1 || !strings.Contains(status.stdout, "all:group:bank") {
+		t.Errorf("status: %d\n%s%s", status.code, status.stdout, status.stderr)
+	}
+	p.Process.Kill()
+	p.end()
 }
 
 // squeeze takes spaces together.

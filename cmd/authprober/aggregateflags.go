@@ -191,9 +191,30 @@ func (f *aggregateFlags) flows(o *aggregate.Options, all []*prober.Check) {
 		}
 		return aggregate.Subject{Params: aggregate.Scheduled(c, f.every), Check: &prober.Check{
 			Name:  prober.PooledPrefix + c.Name,
-			About: "The runs of " + c.Name + " by all instances", AuthorisedBy: c.AuthorisedBy,
+			About: "The runs of " + c.Name + " by all instances", AuthorisedBy: c.AuthorisedBy, Group: c.Group,
 			Schedule: prober.Schedule{Every: c.Schedule.Every}, Objective: c.Objective, Labels: c.Labels,
 		}}, true
+	}
+	o.Group = f.groups(all)
+}
+
+// groups returns what judges the flows of each group together, by the objective that they share. Its runs
+// are those that the counters of its flows count, as a group has none of its own.
+func (f *aggregateFlags) groups(all []*prober.Check) func(*prober.Check) (aggregate.Subject, bool) {
+	subjects := map[string]aggregate.Subject{}
+	for _, g := range prober.Groups(all) {
+		c := *g.Check
+		c.Name = prober.PooledPrefix + c.Name
+		c.About += " by all instances"
+		s := aggregate.Subject{Check: &c, Params: aggregate.ScheduledGroup(c.Objective, g.Members, f.every)}
+		for _, m := range g.Members {
+			s.Flows = append(s.Flows, m.Name)
+		}
+		subjects[c.Name] = s
+	}
+	return func(c *prober.Check) (aggregate.Subject, bool) {
+		s, ok := subjects[c.GroupCheck()]
+		return s, ok
 	}
 }
 

@@ -166,7 +166,7 @@ func statusLines(c *api.Check, now time.Time) (lines []string) {
 		lines = append(lines, fmt.Sprintf("DRILL: it pages on purpose, for another %s", shortSpan(c.DrillUntil.Sub(now))))
 	}
 	if c.Explained {
-		lines = append(lines, fmt.Sprintf("the page of %s, which is over, has told of it: no page of its own until a second run fails", "group:"+c.Group))
+		lines = append(lines, fmt.Sprintf("the page of %s, which is over, has told of it: no page of its own until a second run fails", (&prober.Check{Name: c.Check, Group: c.Group}).GroupCheck()))
 	}
 	if c.Blame != nil {
 		lines = append(lines, c.Blame.Sentence)

@@ -14,6 +14,9 @@ func pooledLines(c *api.Check, now time.Time) []string {
 	if !p.Measured {
 		text += ", " + counted(float64(p.Instances), "instance")
 	}
+	if len(p.Flows) > 0 {
+		text += " of " + counted(float64(len(p.Flows)), "flow")
+	}
 	if len(p.Places) > 0 {
 		text += " in " + counted(float64(len(p.Places)), "place")
 	}

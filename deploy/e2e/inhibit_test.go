@@ -20,6 +20,8 @@ func TestInhibition(t *testing.T) {
 	const group = page + " check=group:identity group=identity team=identity"
 	const pooled = "alertname=AuthProberIntermittentFailure job=authprober-aggregate instance=all:1 location=all team=risk severity=page"
 	const everywhere = "alertname=AuthProberEverywhere job=authprober instance=all:1 location=all severity=none team=risk check=wire"
+	const pooledGroup = "alertname=AuthProberIntermittentFailure job=authprober-aggregate instance=all:1 location=all team=loans check=all:group:loans group=loans"
+	const groupEverywhere = "alertname=AuthProberEverywhere job=authprober instance=all:1 location=all severity=none team=loans check=group:loans group=loans"
 	tests := map[string]struct {
 		alert  string
 		source string // an alert that holds it back; "" where all are told
@@ -47,6 +49,25 @@ func TestInhibition(t *testing.T) {
 		"a drill of it":                          {"alertname=AuthProberDrill drill=true job=authprober instance=a:1 check=wire team=risk severity=page", ""},
 		"one location alone, and all together":   {pooled + " check=all:loan", ""},
 		"the location that fails alone":          {page + " check=loan team=risk severity=page location=graz", ""},
+		"a group of all locations together":      {pooledGroup, ""},
+		"that the group is everywhere":           {groupEverywhere, ""},
+		"the group at a location":                {page + " check=group:loans group=loans team=loans location=linz", groupEverywhere},
+		"its suspicion at another":               {"alertname=AuthProberSuspect job=authprober instance=c:1 check=group:loans group=loans team=loans", groupEverywhere},
+		"a flow of it where it does not fire":    {strings.Replace(page, "a:1", "d:1", 1) + " check=credit group=loans team=loans", groupEverywhere},
+		"that another group is everywhere":       {strings.ReplaceAll(groupEverywhere, "loans", "bonds"), ""},
+		"a burn rate where no group fires":       {burn + " check=gilt group=bonds team=bonds", strings.ReplaceAll(groupEverywhere, "loans", "bonds")},
+		"a flow of it by all locations":          {allTogether("AuthProberIntermittentFailure") + " check=all:credit group=loans team=loans", pooledGroup},
+		"a suspicion of it by all locations":     {allTogether("AuthProberSuspect") + " check=all:mortgage group=loans team=loans", pooledGroup},
+		"a flow of it, of another team":          {allTogether("AuthProberIntermittentFailure") + " check=all:lease group=loans team=cars", ""},
+		"that flow at a location":                {page + " check=lease group=loans team=cars", ""},
+		"that it is everywhere, held by nothing": {"alertname=AuthProberEverywhere job=authprober instance=all:1 check=auto group=loans team=loans severity=none", ""},
+		"a fail-open of a flow of that group":    {"alertname=AuthProberFailOpen job=authprober instance=a:1 check=credit team=loans", ""},
+		"a limit of a flow of that group":        {"alertname=AuthProberThresholdExceeded job=authprober instance=a:1 check=credit team=loans severity=ticket", ""},
+		"a drill of the group at a location":     {"alertname=AuthProberDrill drill=true job=authprober instance=a:1 check=group:loans team=loans", ""},
+		"a group that fails at one location":     {strings.ReplaceAll(pooledGroup, "loans", "cash"), ""},
+		"there":                                  {page + " check=group:cash group=cash team=cash", ""},
+		"a flow of it by all locations, too":     {allTogether("AuthProberIntermittentFailure") + " check=all:atm group=cash team=cash", strings.ReplaceAll(pooledGroup, "loans", "cash")},
+		"a flow of it where the group is well":   {strings.Replace(page, "a:1", "b:1", 1) + " check=atm group=cash team=cash", ""},
 		"a flow of it whose team is another one": {page + " check=wire team=payments location=graz", ""},
 	}
 	dir := t.TempDir()
@@ -82,6 +103,11 @@ func TestInhibition(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// allTogether is what an aggregator says of a check.
+func allTogether(name string) string {
+	return "alertname=" + name + " job=authprober-aggregate instance=all:1"
 }
 
 // A heldAlert is an alert as Alertmanager's API lists it.

@@ -48,7 +48,7 @@ func TestPagesReadWell(t *testing.T) {
 	postAlerts(t, address, first)
 	got := receive(t, messages, nil, len(first))
 	postAlerts(t, address, rest)
-	got = receive(t, messages, got, 15)
+	got = receive(t, messages, got, 18)
 	const path = "testdata/pages.txt"
 	golden, err := os.ReadFile(path)
 	if err != nil && !*update {

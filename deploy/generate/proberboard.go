@@ -28,7 +28,7 @@ func proberThere() []panel {
 			query{`up` + mine + ` and on (instance) last_over_time(authprober_build_info[1d])`, "{{instance}}"}),
 		stat("Checks", "How many checks the prober has, groups of flows left out.", 4,
 			look{unit: "none", noValue: "no check"},
-			query{`count by (instance) (authprober_check_info{instance=~"$instance",check!~"group:.*"})`, "{{instance}}"}),
+			query{`count by (instance) (authprober_check_info{instance=~"$instance",check!~"(all:)?group:.*"})`, "{{instance}}"}),
 		stat("Since the start", "How long the process has been running.", 4,
 			look{unit: "s", noValue: "no prober"},
 			query{`time() - process_start_time_seconds` + mine + ` and on (instance) authprober_build_info`, "{{instance}}"}),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/detect"
 )
 
 const (
@@ -38,6 +40,9 @@ type Options struct {
 	// Subject returns the check that the values of Source.By stand for, and whether there
 	// is one. It is asked once for each.
 	Subject func(values []string) (Subject, bool)
+	// Group returns the group in which the runs of a check count as well, and whether there is one; nil
+	// for none. It is asked once for each check, and the first of a group says what it is.
+	Group func(check *prober.Check) (Subject, bool)
 	// Known are the values whose checks there are before any series is.
 	Known [][]string
 	// Every is how often to read, and the width of the intervals; whole seconds.
@@ -65,7 +70,8 @@ type Aggregator struct {
 
 	mu      sync.Mutex
 	pools   map[string]*pool // by the values; nil for those that are no check
-	order   []string         // of pools that are not nil
+	groups  map[string]*pool // by the name of their check
+	order   []*pool          // those that are not nil, by the values, and then the groups by name
 	names   map[string]bool  // of their checks
 	through time.Time        // everything until then was read; zero at the beginning
 	ready   bool             // the replay is done
@@ -89,7 +95,7 @@ func (a *Aggregator) begin(now time.Time) {
 	a.chunk, a.overlap = mostChunk, lookBack
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.pools, a.names, a.order = map[string]*pool{}, map[string]bool{}, nil
+	a.pools, a.groups, a.names, a.order = map[string]*pool{}, map[string]*pool{}, map[string]bool{}, nil
 	a.through, a.ready, a.alive = time.Time{}, false, now
 	for _, values := range a.o.Known {
 		a.poolOf(values, now.Add(-a.o.Replay))
@@ -241,12 +247,33 @@ func (a *Aggregator) take(series [2][]Series, to time.Time) (changes []prober.St
 			p.add(Kind(kind), a.o.Source.key(s.Labels), a.o.Source.place(s.Labels), s.Samples)
 		}
 	}
-	for _, key := range a.order {
-		changes = append(changes, a.pools[key].judge(to.Add(-a.o.Settle))...)
-	}
+	changes = a.judge(to.Add(-a.o.Settle))
 	a.through = to
 	if !a.ready {
 		return nil
+	}
+	return changes
+}
+
+// judge closes the intervals that end by then, and returns what changed. All of an interval is judged before
+// the next one, flows before their groups: what one does to the other must not depend on how much is judged at once.
+func (a *Aggregator) judge(by time.Time) (changes []prober.StateChange) {
+	type due struct {
+		pool  *pool
+		batch detect.Batch
+	}
+	var all []due
+	for _, p := range a.order {
+		for _, b := range p.stream.Close(by) {
+			all = append(all, due{p, b})
+		}
+	}
+	slices.SortStableFunc(all, func(x, y due) int { return x.batch.To.Compare(y.batch.To) })
+	for _, d := range all {
+		changes = append(changes, d.pool.judge(d.batch)...)
+	}
+	for _, p := range a.order {
+		p.forget(by)
 	}
 	return changes
 }
@@ -271,12 +298,42 @@ func (a *Aggregator) poolOf(values []string, epoch time.Time) *pool {
 	}
 	p := newPool(subject, values, a.o.Every, epoch.Add(-a.o.Replay))
 	a.pools[key], a.names[subject.Check.Name] = p, true
-	a.order = append(a.order, key)
-	slices.Sort(a.order)
+	p.group = a.groupOf(p, epoch)
+	a.inOrder()
 	if len(a.pools) == mostChecks+len(a.o.Known) {
 		a.o.Log.Error("there are more checks than may be: others are not judged", zap.Int("checks", len(a.order)))
 	}
 	return p
+}
+
+// groupOf returns the pool of the group of a check, which it makes if it is the first; nil for none.
+func (a *Aggregator) groupOf(p *pool, epoch time.Time) *pool {
+	if a.o.Group == nil {
+		return nil
+	}
+	subject, ok := a.o.Group(p.subject.Check)
+	if !ok {
+		return nil
+	}
+	g := a.groups[subject.Check.Name]
+	if g == nil {
+		g = newPool(subject, nil, a.o.Every, epoch.Add(-a.o.Replay))
+		a.groups[subject.Check.Name] = g
+	}
+	g.members = append(g.members, p)
+	return g
+}
+
+// inOrder puts the pools in their order.
+func (a *Aggregator) inOrder() {
+	a.order = a.order[:0]
+	for _, all := range []map[string]*pool{a.pools, a.groups} {
+		for _, key := range slices.Sorted(maps.Keys(all)) {
+			if p := all[key]; p != nil {
+				a.order = append(a.order, p)
+			}
+		}
+	}
 }
 
 // done says that all there is was read, but for what is partial.
@@ -297,9 +354,10 @@ func (a *Aggregator) done(now time.Time, partial bool) {
 	a.ready = true
 	var firing []string
 	var samples uint64
-	for _, key := range a.order {
-		p := a.pools[key]
-		samples += p.stream.samples
+	for _, p := range a.order {
+		if p.subject.Flows == nil { // a group has those of its flows
+			samples += p.stream.samples
+		}
 		if s := p.pooled.Status(now); s.Evidence >= 1 {
 			firing = append(firing, s.Check.Name)
 		}
@@ -324,8 +382,8 @@ func (a *Aggregator) Status(now time.Time) (all []prober.CheckStatus) {
 	if !a.ready {
 		return nil
 	}
-	for _, key := range a.order {
-		all = append(all, a.status(a.pools[key], now))
+	for _, p := range a.order {
+		all = append(all, a.status(p, now))
 	}
 	return all
 }
@@ -357,9 +415,8 @@ type Standing struct {
 func (a *Aggregator) Standings(now time.Time) (all []Standing) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, key := range a.order {
-		p := a.pools[key]
-		s := Standing{Status: a.status(p, now), Load: p.load, Resets: p.stream.resets, Unmatched: p.stream.left[Failures]}
+	for _, p := range a.order {
+		s := Standing{Status: a.status(p, now), Load: p.load.clone(), Resets: p.stream.resets, Unmatched: p.stream.left[Failures]}
 		s.RunsToFalsePage, s.Through, s.Held = s.Status.Pooled.RunsToFalsePage, s.Status.Pooled.Through, s.Status.Pooled.Held
 		all = append(all, s)
 	}

@@ -29,7 +29,7 @@ import (
 // A fake is a Prometheus with two counters, runs and failures, of a few instances.
 type fake struct {
 	mu      sync.Mutex
-	samples map[string]map[string][]Sample // by the counter, and the instance; in the order of their times
+	samples map[string]map[string][]Sample // by the counter, and the instance, FLOW@INSTANCE of others than login; in the order of their times
 	down    int                            // the status it answers with; 0 while it is well
 	most    int                            // samples it gives at once, beyond which its answer is too large; 0 for any
 	asked   []time.Duration                // how far back
@@ -71,7 +71,11 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			values = append(values, []any{json.Number(fmt.Sprintf("%.3f", float64(s.At.UnixMilli())/1e3)), fmt.Sprint(s.Value)})
 		}
 		if n += len(values); len(values) > 0 {
-			result = append(result, map[string]any{"metric": map[string]string{"__name__": counter, "check": "login", "instance": instance}, "values": values})
+			check, at, of := strings.Cut(instance, "@")
+			if !of {
+				check, at = "login", instance
+			}
+			result = append(result, map[string]any{"metric": map[string]string{"__name__": counter, "check": check, "instance": at}, "values": values})
 		}
 	}
 	if f.most > 0 && n > f.most {
@@ -322,7 +326,7 @@ func TestDoc(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		instances(f, 4, func(int) float64 { return 0 })
-		a := aggregatorOf(f, nil)
+		a := groupOf(f, "login")
 		if err := a.Poll(t.Context(), time.Now()); err != nil {
 			t.Fatal(err)
 		}
@@ -335,7 +339,7 @@ func TestDoc(t *testing.T) {
 	var want strings.Builder
 	for _, f := range families {
 		var names []string
-		for _, l := range f.Metric[0].Label {
+		for _, l := range f.Metric[len(f.Metric)-1].Label {
 			names = append(names, l.GetName())
 		}
 		fmt.Fprintf(&want, "| `%s` | %s | %s |\n", f.GetName(), strings.Join(names, ", "), f.GetHelp())

@@ -30,6 +30,12 @@
 // than that count in the interval that is next. So the same samples lead to the same
 // evidence whenever they are read: an [Aggregator] keeps nothing, and begins with a replay.
 //
+// # Groups
+//
+// The checks of a group are one more stream, of the same increases: each is worked out once, and
+// counts in the stream of its check and in that of its group. Prometheus has no series of a group, lest a
+// sum over checks count a run twice.
+//
 // # How many runs to a false page
 //
 // Objectives promise one false page in a time. The threshold is the number of runs that

@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+
+	"github.com/authprober/authprober/prober"
 )
 
 // A tally is what an Aggregator counts of itself.
@@ -48,6 +50,7 @@ var (
 	ignoredDesc   = desc("series_ignored", "Series of the last reading that are of no check that is known here.")
 	partialDesc   = desc("partial", "1 while the API says that something is missing from what it answers, which is taken all the same after a while.")
 	placesDesc    = desc("places_failing", "Places at which the check by itself fails more often than it may in the last hour, beyond doubt.", "check")
+	flowDesc      = desc("flow_failure_ratio", "Share of the runs of a flow of a group that failed in the last hour, at all places; NaN without any.", "check", "flow")
 	placeDesc     = desc("place_failure_ratio", "Share of the runs of a place that failed in the last hour; NaN without any.", "check", "place")
 	samplesDesc   = desc("samples_total", "Samples that were counted, each once, by the check they are of.", "check")
 	resetsDesc    = desc("resets_total", "Counters that began anew, as after a restart.", "check")
@@ -65,7 +68,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // Describe implements [prometheus.Collector].
 func (a *Aggregator) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{queriesDesc, failedDesc, lastDesc, ignoredDesc, partialDesc, samplesDesc, resetsDesc,
-		instancesDesc, paceDesc, falseDesc, throughDesc, unmatchedDesc, placesDesc, placeDesc} {
+		instancesDesc, paceDesc, falseDesc, throughDesc, unmatchedDesc, placesDesc, placeDesc, flowDesc} {
 		ch <- d
 	}
 }
@@ -89,8 +92,7 @@ func (a *Aggregator) Collect(ch chan<- prometheus.Metric) {
 	}
 	send(partialDesc, prometheus.GaugeValue, partial)
 	now := time.Now()
-	for _, key := range a.order {
-		p := a.pools[key]
+	for _, p := range a.order {
 		name := p.subject.Check.Name
 		send(samplesDesc, prometheus.CounterValue, float64(p.stream.samples), name)
 		send(resetsDesc, prometheus.CounterValue, float64(p.stream.resets), name)
@@ -102,19 +104,28 @@ func (a *Aggregator) Collect(ch chan<- prometheus.Metric) {
 		if !a.ready {
 			continue
 		}
+		var s prober.CheckStatus
+		p.addParts(&s, now)
 		failing := 0.
-		for _, place := range p.places.status(now, p.subject.Check.Objective) {
-			ratio, some := place.Ratio.Value()
-			if !some {
-				ratio = math.NaN()
-			}
+		for _, place := range s.Places {
 			if place.Failing {
 				failing++
 			}
-			send(placeDesc, prometheus.GaugeValue, ratio, name, place.Name)
+			send(placeDesc, prometheus.GaugeValue, share(place), name, place.Name)
 		}
 		send(placesDesc, prometheus.GaugeValue, failing, name)
+		for _, flow := range s.Flows {
+			send(flowDesc, prometheus.GaugeValue, share(flow), name, flow.Name)
+		}
 	}
+}
+
+// share is NaN where there were no runs.
+func share(p prober.PlaceStatus) float64 {
+	if ratio, some := p.Ratio.Value(); some {
+		return ratio
+	}
+	return math.NaN()
 }
 
 // unix is 0 for the zero time.

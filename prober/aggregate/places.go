@@ -19,7 +19,8 @@ const (
 // Places are what each place has counted in the last hour, to five minutes. The zero value has
 // seen nothing.
 type places struct {
-	of map[string]*place
+	of   map[string]*place
+	ours bool // their names are, and so there may be any number of them
 }
 
 // A place is a ring of buckets.
@@ -34,7 +35,7 @@ func (p *places) add(end time.Time, name string, c counts) {
 	}
 	one := p.of[name]
 	if one == nil {
-		if len(p.of) >= mostPlaces {
+		if len(p.of) >= mostPlaces && !p.ours {
 			return
 		}
 		one = &place{}

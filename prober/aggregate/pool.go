@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"maps"
 	"math"
 	"time"
 
@@ -13,10 +14,18 @@ import (
 // A Load is how much of a check there is, from which follows how many runs there are to a
 // false page. It only ever grows, once there was a whole hour.
 type Load struct {
-	// Instances is the most series of runs that there were at once; one at the least.
+	// Instances is the most series of runs that there were at once; one at the least. Of a group it is
+	// the sum of those of its flows.
 	Instances int
+	// Of are those of each flow of a group, by its name; nil of any other.
+	Of map[string]int
 	// RunsAnHour is that of the busiest hour, or of what there is of the first one.
 	RunsAnHour float64
+}
+
+func (l Load) clone() Load {
+	l.Of = maps.Clone(l.Of)
+	return l
 }
 
 // A Subject is a check that is judged by all that its instances count.
@@ -26,6 +35,9 @@ type Subject struct {
 	Check *prober.Check
 	// Params puts the objective in terms of runs.
 	Params func(Load) detect.Params
+	// Flows are the checks whose runs make up a group, by the first of their values; nil of any other. What
+	// is counted in them counts in the group as well, once.
+	Flows []string
 	// Measured says that Params rest on Load.RunsAnHour, so that nothing is judged
 	// until that has been measured for [leastMeasure].
 	Measured bool
@@ -43,64 +55,132 @@ type pool struct {
 	held    []detect.Batch // those that are not judged yet
 	load    Load
 	pace    pace
-	crowd   crowd
+	crowds  map[string]*crowd // by the flow; one, "", of what is no group
 	places  places
+	flows   places
 	wanted  detect.Params // what the load asks for
+	group   *pool         // in which its runs count as well; nil for none
+	members []*pool       // of a group
+	trouble time.Time     // of a group: since when it was in trouble, by its account when it last began to fire
 	last    detect.Batch  // the last that had any run
 }
 
 func newPool(s Subject, values []string, width time.Duration, epoch time.Time) *pool {
-	p := &pool{subject: s, values: values, stream: NewStream(width), load: Load{Instances: 1}}
-	p.stream.places = p.places.add
+	p := &pool{subject: s, values: values, stream: NewStream(width), load: Load{Instances: 1}, crowds: map[string]*crowd{}, flows: places{ours: true}}
+	if s.Flows == nil {
+		p.crowds[""] = &crowd{}
+	} else {
+		p.load = Load{Instances: len(s.Flows), Of: map[string]int{}}
+	}
+	for _, flow := range s.Flows {
+		p.crowds[flow], p.load.Of[flow] = &crowd{}, 1
+	}
+	p.stream.parts = p.part
 	p.wanted = s.Params(p.load)
 	// Windows are cut at the same times whenever it was begun.
 	p.pooled = prober.NewPooled(s.Check, p.wanted, epoch.Truncate(24*time.Hour))
 	return p
 }
 
+// part takes account of what an interval has of a place, or of a flow.
+func (p *pool) part(end time.Time, of part, c counts) {
+	if of.flow {
+		p.flows.add(end, of.name, c)
+	} else {
+		p.places.add(end, of.name, c)
+	}
+}
+
+// add takes account of the samples of a series, in the group as well: an increase is worked out once, so
+// that both count the same.
 func (p *pool) add(kind Kind, key, place string, samples []Sample) {
 	for _, s := range samples {
-		p.stream.Add(kind, key, place, s)
+		increase, counts := p.stream.Add(kind, key, place, s)
 		if kind == Runs {
-			p.crowd.see(key, s.At)
+			p.crowds[""].see(key, s.At)
+		}
+		if p.group != nil {
+			p.group.join(kind, key, p.values[0], place, s.At, increase, counts)
 		}
 	}
 }
 
-// judge closes the intervals that end by then, and returns what changed. Each batch is judged
-// by the load that there was at its end, so that it makes no difference how many are judged at once.
-func (p *pool) judge(by time.Time) (changes []prober.StateChange) {
-	for _, b := range p.stream.Close(by) {
-		p.pace.add(b)
-		if b.Runs() > 0 {
-			p.last = b
-		}
-		p.held = append(p.held, b)
-		p.loaded(b.To)
-		if p.subject.Measured && p.load.RunsAnHour == 0 {
-			continue
-		}
-		p.wanted = p.subject.Params(p.load)
-		for _, b := range p.held {
-			p.pooled.Rescale(p.wanted) // if it is not firing
-			if change, changed := p.pooled.ObserveBatch(b); changed {
-				change.Status.Places = p.places.status(b.To, p.subject.Check.Objective)
-				changes = append(changes, change)
-			}
-		}
-		p.held = nil
+// join takes account of a sample that counts in a flow of a group.
+func (p *pool) join(kind Kind, key, flow, place string, at time.Time, increase Increase, counts bool) {
+	if counts {
+		p.stream.count(kind, increase, part{name: place}, part{flow: true, name: flow})
 	}
-	p.loaded(by)
-	p.crowd.forget(by)
-	p.places.forget(by)
-	p.stream.forget(by)
+	if kind == Runs {
+		p.crowds[flow].see(key, at)
+	}
+}
+
+// judge judges a batch, by the load that there was at its end, so that it makes no difference how
+// many are judged at once. It returns what changed.
+func (p *pool) judge(b detect.Batch) (changes []prober.StateChange) {
+	p.pace.add(b)
+	if b.Runs() > 0 {
+		p.last = b
+	}
+	p.held = append(p.held, b)
+	p.loaded(b.To)
+	if p.subject.Measured && p.load.RunsAnHour == 0 {
+		return nil
+	}
+	p.wanted = p.subject.Params(p.load)
+	for _, b := range p.held {
+		p.pooled.Rescale(p.wanted) // if it is not firing
+		if change, changed := p.pooled.ObserveBatch(b); changed {
+			p.addParts(&change.Status, b.To)
+			changes = append(changes, change)
+			p.explain(change)
+		}
+	}
+	p.held = nil
 	return changes
+}
+
+// explain has the flows of a group whose page ends that is of it.
+func (p *pool) explain(change prober.StateChange) {
+	switch {
+	case change.To == detect.Firing:
+		p.trouble = change.Status.ChangePoint
+	case change.From == detect.Firing:
+		for _, flow := range p.members {
+			flow.pooled.Explain(p.trouble)
+		}
+	}
+}
+
+// forget drops what is too old to be asked for.
+func (p *pool) forget(by time.Time) {
+	p.loaded(by)
+	for _, c := range p.crowds {
+		c.forget(by)
+	}
+	p.places.forget(by)
+	p.flows.forget(by)
+	p.stream.forget(by)
 }
 
 // loaded brings the load up to date.
 func (p *pool) loaded(at time.Time) {
-	p.load.Instances = max(p.load.Instances, p.crowd.most(at))
 	p.load.RunsAnHour = p.pace.anHour()
+	if p.load.Of == nil {
+		p.load.Instances = max(p.load.Instances, p.crowds[""].most(at))
+		return
+	}
+	p.load.Instances = 0
+	for flow, c := range p.crowds {
+		p.load.Of[flow] = max(p.load.Of[flow], c.most(at))
+		p.load.Instances += p.load.Of[flow]
+	}
+}
+
+// addParts says how places and flows stand.
+func (p *pool) addParts(s *prober.CheckStatus, now time.Time) {
+	s.Places = p.places.status(now, p.subject.Check.Objective)
+	s.Flows = p.flows.status(now, p.subject.Check.Objective)
 }
 
 // warn says that the blip hides most of what there is to know.

@@ -50,7 +50,7 @@ func TestReplayOfARoughDay(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 3))
 			f := newFake()
 			start := time.Now()
-			roughHours(f, random, start)
+			roughHours(f, random, start, "")
 			of := func() *Aggregator { a := aggregatorOf(f, nil); a.o.Replay = 13 * time.Hour; return a }
 			steady, other, paged := of(), of(), 0
 			steady.o.Changed = append(steady.o.Changed, func(c prober.StateChange) { paged += map[bool]int{true: 1}[c.To == detect.Firing] })
@@ -85,7 +85,7 @@ func TestReplayOfARoughDay(t *testing.T) {
 }
 
 // roughHours are twelve hours of up to four locations.
-func roughHours(f *fake, random *rand.Rand, start time.Time) {
+func roughHours(f *fake, random *rand.Rand, start time.Time, prefix string) {
 	for i := range 4 {
 		runs, failed := float64(random.IntN(1e6)), float64(random.IntN(9))
 		came := time.Duration(random.IntN(6*i+1)) * time.Hour
@@ -104,7 +104,7 @@ func roughHours(f *fake, random *rand.Rand, start time.Time) {
 				away = at + time.Duration(random.IntN(40))*time.Minute
 			}
 			if at >= away {
-				f.add(fmt.Sprint("site-", i), start.Add(at+time.Duration(i)*time.Second), runs, failed)
+				f.add(prefix+fmt.Sprint("site-", i), start.Add(at+time.Duration(i)*time.Second), runs, failed)
 			}
 		}
 	}

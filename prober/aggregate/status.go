@@ -9,7 +9,7 @@ import (
 // status is how the pool stands at now, but for what is known of the reading.
 func (p *pool) status(now time.Time) prober.CheckStatus {
 	s := p.pooled.Status(now)
-	s.Places = p.places.status(now, p.subject.Check.Objective)
+	p.addParts(&s, now)
 	s.Pooled = &prober.PooledStatus{
 		Instances: p.load.Instances, RunsToFalsePage: p.pooled.Params().RunsToFalsePage, Measured: p.subject.Measured,
 		Last: p.last,

@@ -26,7 +26,7 @@ type Stream struct {
 	left     [2]float64 // what has been counted, and is in no batch yet
 	resets   uint64
 	samples  uint64
-	places   func(end time.Time, place string, count counts) // told of what an interval has of each place; nil for nobody
+	parts    func(end time.Time, p part, count counts) // told of what an interval has of each part; nil for nobody
 }
 
 // counts are how much of each kind there is.
@@ -34,9 +34,16 @@ type counts [2]float64
 
 // An interval is what its samples have added to so far.
 type interval struct {
-	from   time.Time // the earliest that anything of it can have happened
-	count  counts
-	places map[string]*counts
+	from  time.Time // the earliest that anything of it can have happened
+	count counts
+	parts map[part]*counts
+}
+
+// A part is what is told of a stream besides all of it: what was counted at a place, or of a
+// group in a flow.
+type part struct {
+	flow bool // a flow; a place otherwise
+	name string
 }
 
 // NewStream returns a stream of intervals of the given width, in whole milliseconds.
@@ -54,17 +61,23 @@ func (s *Stream) end(number int64) time.Time {
 	return time.UnixMilli(number * s.width.Milliseconds())
 }
 
-// Add takes account of a sample of a series, which counts at a place; "" is none.
-func (s *Stream) Add(kind Kind, series, place string, sample Sample) {
+// Add takes account of a sample of a series, which counts at a place; "" is none. It returns what the
+// counter has counted, and false where that is nothing to take account of, see [Counter.Add].
+func (s *Stream) Add(kind Kind, series, place string, sample Sample) (Increase, bool) {
 	c := s.counters[kind][series]
 	if c == nil {
 		c = &Counter{}
 		s.counters[kind][series] = c
 	}
 	increase, ok := c.Add(sample)
-	if !ok {
-		return
+	if ok {
+		s.count(kind, increase, part{name: place})
 	}
+	return increase, ok
+}
+
+// count takes account of what a counter has counted, in parts; those without a name are none.
+func (s *Stream) count(kind Kind, increase Increase, parts ...part) {
 	s.samples++
 	if increase.Reset {
 		s.resets++
@@ -78,24 +91,26 @@ func (s *Stream) Add(kind Kind, series, place string, sample Sample) {
 		i = &interval{from: increase.From}
 		s.open[n] = i
 	}
-	i.add(kind, place, increase)
+	i.add(kind, increase, parts)
 }
 
-func (i *interval) add(kind Kind, place string, increase Increase) {
+func (i *interval) add(kind Kind, increase Increase, parts []part) {
 	if increase.From.Before(i.from) {
 		i.from = increase.From
 	}
 	i.count[kind] += increase.By
-	if place == "" {
-		return
+	for _, p := range parts {
+		if p.name == "" {
+			continue
+		}
+		if i.parts == nil {
+			i.parts = map[part]*counts{}
+		}
+		if i.parts[p] == nil {
+			i.parts[p] = &counts{}
+		}
+		i.parts[p][kind] += increase.By
 	}
-	if i.places == nil {
-		i.places = map[string]*counts{}
-	}
-	if i.places[place] == nil {
-		i.places[place] = &counts{}
-	}
-	i.places[place][kind] += increase.By
 }
 
 // Close returns the batches of the intervals that end by then, and takes nothing for
@@ -122,9 +137,9 @@ func (s *Stream) Close(by time.Time) (batches []detect.Batch) {
 }
 
 func (s *Stream) batch(i *interval, end time.Time) (detect.Batch, bool) {
-	if s.places != nil {
-		for place, count := range i.places {
-			s.places(end, place, *count)
+	if s.parts != nil {
+		for p, count := range i.parts {
+			s.parts(end, p, *count)
 		}
 	}
 	for kind := range i.count {

@@ -30,7 +30,7 @@ func TestAlerts(t *testing.T) {
 			t.Fatal(err)
 		}
 		n.o.Status = func() []prober.CheckStatus { return kinds(now) }
-		login := n.o.Status()[2].Check
+		login := n.o.Status()[4].Check
 		for i, reason := range []prober.Reason{prober.ReasonTimeout, prober.ReasonStatus5xx, prober.ReasonStatus5xx, prober.ReasonNotRefused} {
 			n.ObserveRun(&prober.Run{Check: login, Start: now.Add(time.Duration(i) * time.Second), Outcome: prober.Failed,
 				Report: prober.Report{Steps: []prober.StepResult{{Name: "login", Reason: reason}}}})
@@ -85,6 +85,11 @@ func kinds(now time.Time) []prober.CheckStatus {
 			Places: []prober.PlaceStatus{place("graz", 0, 0, false), place("linz", 4, 120, true), place("vienna", 7, 120, true)}},
 		{Check: check("all:loan", "", nil), State: detect.Firing, Evidence: 2, Since: now, Ratios: ratios,
 			Places: []prober.PlaceStatus{place("graz", 40, 120, true), place("linz", 0, 120, false)}},
+		{Check: check("all:group:money", "money", map[string]string{"team": "risk"}), State: detect.Firing, Evidence: 2, Since: now, Ratios: ratios,
+			Flows:  []prober.PlaceStatus{place("fx", 1, 200, false), place("wire", 10, 160, true)},
+			Places: []prober.PlaceStatus{place("linz", 4, 180, true), place("vienna", 7, 180, true)}},
+		{Check: check("all:told", "money", map[string]string{"team": "risk"}), State: detect.Firing, Evidence: 2, Since: now, Ratios: ratios, Explained: true,
+			Places: []prober.PlaceStatus{place("linz", 4, 120, true), place("vienna", 7, 120, true)}},
 		{Check: check("retail-login", "identity", map[string]string{"team": "identity", "severity": "ticket", "country": "at"}),
 			State: detect.Firing, Evidence: 1.3, Since: now.Add(-time.Minute), Ratios: ratios, Blame: blame,
 			FailOpens: []prober.FailOpen{{Step: "login", Since: now.Add(3 * time.Second), Last: now.Add(3 * time.Second)}}},

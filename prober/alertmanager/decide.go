@@ -36,7 +36,10 @@ func (n *Notifier) alertsOf(s *prober.CheckStatus, now time.Time) (all []alert) 
 	team, severity := c.Labels["team"], c.Labels["severity"]
 	switch {
 	case len(s.FailOpens) > 0 && s.Evidence < 1: // it fires for a fail-open alone, which is an alert of its own
-	case s.Explained: // its group's page has told of it
+	case s.Explained: // its group's page has told of it, and of what locations say of it
+		if prober.Everywhere(s.Places) {
+			all = append(all, n.everywhere(c))
+		}
 	case s.State == detect.Firing:
 		all = append(all, n.alert(nameFiring, s.Since,
 			map[string]string{"check": c.Name, "team": team, "group": c.Group, "severity": or(severity, "page")},
@@ -76,7 +79,7 @@ func (n *Notifier) alertsOf(s *prober.CheckStatus, now time.Time) (all []alert) 
 func (n *Notifier) everywhere(c *prober.Check) alert {
 	name := strings.TrimPrefix(c.Name, prober.PooledPrefix)
 	return n.alert(nameEverywhere, time.Time{},
-		map[string]string{"check": name, "team": c.Labels["team"], "severity": "none", "job": strings.TrimSuffix(n.o.Labels["job"], aggregateSuffix)},
+		map[string]string{"check": name, "team": c.Labels["team"], "group": c.Group, "severity": "none", "job": strings.TrimSuffix(n.o.Labels["job"], aggregateSuffix)},
 		name+" fails at several places, and "+c.Name+" pages for it", "This holds back what the places say by themselves, and wakes nobody.")
 }
 

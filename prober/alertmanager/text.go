@@ -26,6 +26,9 @@ func (n *Notifier) figures(s *prober.CheckStatus, now time.Time) string {
 	if s.Blame.Runs > 0 && len(s.Blame.Culprits) > 0 {
 		fmt.Fprintf(&b, " Suspected: %s.", s.Blame.String())
 	}
+	if said := byPlace(s.Flows); said != "" {
+		fmt.Fprintf(&b, " By flow: %s.", said)
+	}
 	if said := byPlace(s.Places); said != "" {
 		fmt.Fprintf(&b, " By place: %s.", said)
 	}
@@ -35,7 +38,7 @@ func (n *Notifier) figures(s *prober.CheckStatus, now time.Time) string {
 // mostPlaces is how many places a page names.
 const mostPlaces = 5
 
-// byPlace is the share that failed at each place, the worst first.
+// byPlace is the share that failed at each place, or in each flow of a group, the worst first.
 func byPlace(all []prober.PlaceStatus) string {
 	ratio := func(p prober.PlaceStatus) float64 { v, _ := p.Ratio.Value(); return v }
 	all = slices.DeleteFunc(slices.Clone(all), func(p prober.PlaceStatus) bool { return p.Ratio.Runs == 0 })

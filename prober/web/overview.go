@@ -123,7 +123,7 @@ func (p *pages) sayings(s *prober.CheckStatus, now time.Time) (all []saying) {
 		all = append(all, saying{Class: "noted", Text: fmt.Sprintf("DRILL: it pages on purpose, for another %s", s.Drill.Until.Sub(now).Truncate(time.Second))})
 	}
 	if s.Explained {
-		all = append(all, saying{Class: "noted", Text: fmt.Sprintf("the page of %s, which is over, has told of it: no page of its own until a second run fails", "group:"+s.Check.Group)})
+		all = append(all, saying{Class: "noted", Text: fmt.Sprintf("the page of %s, which is over, has told of it: no page of its own until a second run fails", s.Check.GroupCheck())})
 	}
 	if text := s.BlameText(); text != "" {
 		all = append(all, saying{Class: "blame", Text: text})
@@ -179,7 +179,7 @@ func labelsText(c *prober.Check) string {
 			parts = append(parts, v)
 		}
 	}
-	if c.Group != "" && c.Begin != nil {
+	if c.Group != "" && !c.IsGroup() {
 		parts = append(parts, "group "+c.Group)
 	}
 	if c.AuthorisedBy != "" {

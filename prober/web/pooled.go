@@ -39,6 +39,9 @@ func pooledFacts(s *prober.CheckStatus) string {
 	if !s.Pooled.Measured {
 		text += ", " + counted(s.Pooled.Instances, "instance")
 	}
+	if n := len(s.Flows); n > 0 {
+		text += " of " + counted(n, "flow")
+	}
 	if n := len(s.Places); n > 0 {
 		text += " in " + counted(n, "place")
 	}

@@ -324,7 +324,7 @@ func otherFilters(query url.Values) (all []runFilter) {
 	return all
 }
 
-func isGroup(c *prober.Check) bool { return c.Group != "" && c.Begin == nil }
+func isGroup(c *prober.Check) bool { return c.IsGroup() }
 
 func whatFailed(s *api.Summary) string {
 	switch {

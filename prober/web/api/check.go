@@ -141,7 +141,7 @@ type Tag struct {
 func NewCheck(s *prober.CheckStatus) Check {
 	c := s.Check
 	out := Check{
-		Check: c.Name, About: c.About, AuthorisedBy: c.AuthorisedBy, Group: c.Group, IsGroup: c.Begin == nil && c.Group != "",
+		Check: c.Name, About: c.About, AuthorisedBy: c.AuthorisedBy, Group: c.Group, IsGroup: c.IsGroup(),
 		Labels: c.Labels, Steps: append([]string{}, c.Steps...),
 		Schedule:  Schedule{c.Schedule.Every.Seconds(), c.Schedule.Timeout.Seconds(), c.Schedule.Concurrency, c.Schedule.Confirm.Seconds()},
 		Objective: newObjective(c.Objective),

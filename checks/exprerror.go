@@ -10,6 +10,7 @@ import (
 	"github.com/expr-lang/expr/file"
 
 	"github.com/authprober/authprober/checks/internal/functions"
+	"github.com/authprober/authprober/prober"
 )
 
 // Messages of the expression library that have nothing in them but its own words, names of
@@ -32,6 +33,11 @@ func plainExprError(err error, source string) error {
 	}
 	if member, ok := errors.AsType[memberError](err); ok {
 		return member.in(source)
+	}
+	for _, over := range []error{errUncomputed, prober.ErrShutdown} {
+		if errors.Is(err, over) {
+			return over
+		}
 	}
 	at, ok := errors.AsType[*file.Error](err)
 	if !ok {

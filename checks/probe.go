@@ -112,7 +112,7 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 	if s.answer.status != 0 {
 		s.previous = s.answer
 	}
-	s.answer, s.timing, s.sent, s.acting = answer{}, &timing{}, sent{}, st
+	s.answer, s.timing, s.sent, s.acting, s.limit.ctx = answer{}, &timing{}, sent{}, st, ctx
 	s.vars["step"] = st.Name
 	if st.If.isSet() {
 		if missing, err := s.missing(st, st.ifNeeds, cleanup); missing {
@@ -130,6 +130,7 @@ func (s *Session) perform(ctx context.Context, st *step, cleanup bool) (err erro
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, time.Duration(st.Timeout), prober.ErrTimeout)
 		defer cancel()
+		s.limit.ctx = ctx
 	}
 	if len(st.Refuse) > 0 {
 		s.noteBefore()

@@ -42,6 +42,7 @@ type rewriter struct {
 	account  int                               // how often it reads more of the account than its name
 	calls    []*ast.CallNode                   // of helpers, in the order of their ends
 	branches map[ast.Node]bool                 // what only one outcome of a condition comes to
+	heeds    bool                              // a loop of it heeds the time
 }
 
 func newRewriter(checked []string) *rewriter {
@@ -60,6 +61,8 @@ func (r *rewriter) Visit(node *ast.Node) {
 		r.member(node, n)
 	case *ast.ChainNode:
 		r.restore(&n.Node)
+	case *ast.BuiltinNode:
+		r.heed(n)
 	case *ast.BinaryNode:
 		if n.Operator == "??" {
 			r.restore(&n.Left)

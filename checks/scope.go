@@ -122,6 +122,7 @@ type program struct {
 	ofAnswer   map[argument]bool // what helpers are given that is read from the answer
 	reads      *jsonvalue.Part   // what it reads of the answer's body; nil where that is nothing
 	status     int               // what status has to be, where that is all it asks; else 0
+	heeds      bool              // it has loops that may take long, and fails where the time is over
 }
 
 // needs lists the captured names the program reads.
@@ -144,7 +145,7 @@ func (s *Scope) compile(n *yaml.Node, offset int, source string, options ...expr
 		return nil
 	}
 	rw := newRewriter(s.checked())
-	options = append(slices.Clone(options), expr.Env(s.names), expr.Patch(rw))
+	options = append(slices.Clone(options), expr.Env(s.with(heedFunc, types.TypeOf(heedType(nil))).names), expr.Patch(rw))
 	compiled, err := expr.Compile(source, append(options, helperOptions...)...)
 	if err != nil {
 		s.mistake(n, offset, source, err)
@@ -153,7 +154,7 @@ func (s *Scope) compile(n *yaml.Node, offset int, source string, options ...expr
 	s.noteCodes(rw.mentions)
 	s.spoils = s.spoils || slices.ContainsFunc(helpers, func(h functions.Func) bool { return h.MustBeRefused && rw.mentions[h.Name] })
 	s.missSeen = s.missSeen || rw.misses()
-	p := &program{compiled, rw.mentions, rw.account > 0 || len(s.keptOf(rw.mentions)) > 0, rw.ofAnswer(), partOf(compiled.Node(), rw.mentions), statusOf(compiled.Node())}
+	p := &program{compiled, rw.mentions, rw.account > 0 || len(s.keptOf(rw.mentions)) > 0, rw.ofAnswer(), partOf(compiled.Node(), rw.mentions), statusOf(compiled.Node()), rw.heeds}
 	s.tryCalls(n, offset, source, rw)
 	s.credential = s.credential || p.credential
 	return p

@@ -35,6 +35,7 @@ type Session struct {
 	jar     *jar
 	vars    map[string]any // what expressions see
 	vm      vm.VM
+	limit   limit // of the expression at hand
 	start   time.Time
 	traceID string
 
@@ -297,7 +298,7 @@ func (s *Session) evalAnswer(p *program) (any, error) {
 		return nil, err
 	}
 	v, err := s.eval(p)
-	if err != nil && strings.Contains(err.Error(), "memory budget exceeded") {
+	if err != nil && (strings.Contains(err.Error(), "memory budget exceeded") || errors.Is(err, errUncomputed) || errors.Is(err, prober.ErrShutdown)) {
 		return nil, err // the flow asks for too much
 	}
 	if p.ownFault(err) {
@@ -370,7 +371,13 @@ func (s *Session) run(p *program) (any, error) {
 	if status, ok := s.vars["status"].(int); ok && p.status != 0 {
 		return status == p.status, nil
 	}
+	if p.heeds {
+		s.vars[heedFunc] = s.limit.begin()
+	}
 	v, err := s.vm.Run(p.Program, s.vars)
+	if p.heeds {
+		delete(s.vars, heedFunc)
+	}
 	if err == nil {
 		return v, nil
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/authprober/authprober/prober"
+	"github.com/authprober/authprober/prober/aggregate"
 )
 
 // fakePrometheus answers with what two instances count of the flow login, and of anything else
@@ -322,5 +323,31 @@ func TestAggregateOfThanosAndMimir(t *testing.T) {
 	}
 	if got := ask(thanos, ""); got.code != 0 || !strings.Contains(got.stdout, want) || !strings.HasPrefix(got.stderr, "warning: the answers come with warnings") {
 		t.Errorf("Thanos: ended with %d:\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}
+
+// TestManyFlowsAreReadInPieces: an answer of some flows, each of them asked for once, and with what is to match.
+func TestManyFlowsAreReadInPieces(t *testing.T) {
+	var all []*prober.Check
+	for i := range 120 {
+		all = append(all, &prober.Check{Name: fmt.Sprintf("flow-%03d", i), Schedule: prober.Schedule{Every: 10 * time.Second}})
+	}
+	f, o := aggregateFlags{match: `env="prod"`}, aggregate.Options{}
+	f.flows(&o, all)
+	var sizes []int
+	asked := map[string]int{}
+	for _, q := range o.Source.Queries {
+		names, rest, _ := strings.Cut(strings.TrimPrefix(q.Runs, `authprober_runs_total{check=~"`), `"`)
+		if rest != `,env="prod"}` || q.Failures != strings.Replace(q.Runs, "runs_total", "runs_failed_total", 1) {
+			t.Errorf("asks for %s and %s", q.Runs, q.Failures)
+		}
+		list := strings.Split(names, "|")
+		sizes = append(sizes, len(list))
+		for _, name := range list {
+			asked[name]++
+		}
+	}
+	if !slices.Equal(sizes, []int{50, 50, 20}) || len(asked) != 120 || asked["flow-000"] != 1 || asked["flow-119"] != 1 {
+		t.Errorf("%d flows, asked for by %v", len(asked), sizes)
 	}
 }

@@ -92,7 +92,7 @@ func New(o Options) *Aggregator {
 
 // begin forgets everything that was read.
 func (a *Aggregator) begin(now time.Time) {
-	a.chunk, a.overlap = mostChunk, lookBack
+	a.chunk, a.overlap = a.longest(), lookBack
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.pools, a.groups, a.names, a.order = map[string]*pool{}, map[string]*pool{}, map[string]bool{}, nil
@@ -100,6 +100,12 @@ func (a *Aggregator) begin(now time.Time) {
 	for _, values := range a.o.Known {
 		a.poolOf(values, now.Add(-a.o.Replay))
 	}
+}
+
+// longest is the time that is read at once where the API allows it. Intervals stay open until all queries are
+// answered, so where there are many of them it is less.
+func (a *Aggregator) longest() time.Duration {
+	return max(leastChunk, mostChunk/time.Duration(max(1, len(a.o.Source.queries())/4)))
 }
 
 // Run reads until ctx is done. What fails is tried again, soon and then less often.
@@ -172,10 +178,18 @@ func (a *Aggregator) Poll(ctx context.Context, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		from, partial, overlap = to, partial || lacks, a.overlap+a.o.Settle
+		from, partial, overlap = to, partial || lacks, a.late(to, now)
 	}
 	a.done(now, partial)
 	return nil
+}
+
+// late is how far before a time that was just read there may yet be samples. Those of long before now were there.
+func (a *Aggregator) late(to, now time.Time) time.Duration {
+	if late := a.overlap + a.o.Settle; now.Sub(to) <= late {
+		return late
+	}
+	return 0
 }
 
 // lighter has less asked for at once; it reports false where that cannot be.
@@ -192,10 +206,28 @@ func (a *Aggregator) lighter() bool {
 }
 
 // read reads a time, and judges all that it completes. It reports whether something was missing.
+// Where it fails, what was counted until then is of intervals that are still open: it is read once more,
+// and passed over.
 func (a *Aggregator) read(ctx context.Context, from, to, now time.Time) (partial bool, err error) {
-	var series [2][]Series
+	var ignored int
+	for _, query := range a.o.Source.queries() {
+		lacks, unknown, err := a.ask(ctx, query, from, to, now)
+		if partial, ignored = partial || lacks, ignored+unknown; err != nil {
+			return partial, err
+		}
+	}
+	for _, change := range a.judged(to, ignored) {
+		for _, f := range a.o.Changed {
+			f(change)
+		}
+	}
+	return partial, nil
+}
+
+// ask reads both counters of some checks, and returns how many of the series are of none.
+func (a *Aggregator) ask(ctx context.Context, query Query, from, to, now time.Time) (partial bool, ignored int, err error) {
 	back := to.Sub(from).Truncate(time.Second) + time.Second
-	for kind, selector := range []string{Runs: a.o.Source.Runs, Failures: a.o.Source.Failures} {
+	for kind, selector := range []string{Runs: query.Runs, Failures: query.Failures} {
 		answer, err := a.o.API.Read(ctx, selector, to, back)
 		if ctx.Err() == nil {
 			if answer.Partial {
@@ -207,16 +239,11 @@ func (a *Aggregator) read(ctx context.Context, from, to, now time.Time) (partial
 			a.lighter() // the next time
 		}
 		if err != nil {
-			return partial, err
+			return partial, ignored, err
 		}
-		series[kind] = answer.Series
+		ignored += a.count(Kind(kind), answer.Series, to)
 	}
-	for _, change := range a.take(series, to) {
-		for _, f := range a.o.Changed {
-			f(change)
-		}
-	}
-	return partial, nil
+	return partial, ignored, nil
 }
 
 // lacks returns the error of an answer that is not whole, as long as it is worth asking again.
@@ -232,21 +259,26 @@ func (a *Aggregator) lacks(now time.Time) error {
 	return nil
 }
 
-// take takes account of what was read; it returns what changed, unless it is a replay.
-func (a *Aggregator) take(series [2][]Series, to time.Time) (changes []prober.StateChange) {
+// count takes account of series that were read, and returns how many are of no check.
+func (a *Aggregator) count(kind Kind, series []Series, to time.Time) (ignored int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.tally.ignored = 0
-	for kind := range series {
-		for _, s := range series[kind] {
-			p := a.poolOf(a.o.Source.values(s.Labels), to)
-			if p == nil {
-				a.tally.ignored++
-				continue
-			}
-			p.add(Kind(kind), a.o.Source.key(s.Labels), a.o.Source.place(s.Labels), s.Samples)
+	for _, s := range series {
+		p := a.poolOf(a.o.Source.values(s.Labels), to)
+		if p == nil {
+			ignored++
+			continue
 		}
+		p.add(kind, a.o.Source.key(s.Labels), a.o.Source.place(s.Labels), s.Samples)
 	}
+	return ignored
+}
+
+// judged judges what was counted until then; it returns what changed, unless it is a replay.
+func (a *Aggregator) judged(to time.Time, ignored int) (changes []prober.StateChange) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tally.ignored = ignored
 	changes = a.judge(to.Add(-a.o.Settle))
 	a.through = to
 	if !a.ready {
@@ -338,7 +370,7 @@ func (a *Aggregator) inOrder() {
 
 // done says that all there is was read, but for what is partial.
 func (a *Aggregator) done(now time.Time, partial bool) {
-	a.chunk = mostChunk
+	a.chunk = a.longest()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.tally.last = now

@@ -181,7 +181,7 @@ func parse(text []byte) (Answer, error) {
 			ResultType string
 			Result     []struct {
 				Metric map[string]string
-				Values []pair
+				Values samples
 			}
 		}
 	}
@@ -196,30 +196,7 @@ func parse(text []byte) (Answer, error) {
 	}
 	out := Answer{Partial: len(answer.Warnings) > 0}
 	for _, r := range answer.Data.Result {
-		s := Series{Labels: r.Metric, Samples: make([]Sample, 0, len(r.Values))}
-		for _, v := range r.Values {
-			s.Samples = append(s.Samples, Sample(v))
-		}
-		out.Series = append(out.Series, s)
+		out.Series = append(out.Series, Series{Labels: r.Metric, Samples: r.Values})
 	}
 	return out, nil
-}
-
-// A pair is a sample as the API writes it: [1764284400.123, "17"].
-type pair Sample
-
-func (p *pair) UnmarshalJSON(text []byte) error {
-	var value string
-	var at json.Number
-	parts := []any{&at, &value}
-	if err := json.Unmarshal(text, &parts); err != nil {
-		return err
-	}
-	seconds, err := at.Float64()
-	if err != nil || len(parts) != 2 || seconds < 0 || seconds > 1e11 {
-		return errors.New("want a time and a value")
-	}
-	p.At = time.UnixMilli(int64(seconds*1e3 + 0.5))
-	p.Value, err = strconv.ParseFloat(value, 64)
-	return err
 }

@@ -94,24 +94,24 @@ func (p *pool) part(end time.Time, of part, c counts) {
 // add takes account of the samples of a series, in the group as well: an increase is worked out once, so
 // that both count the same.
 func (p *pool) add(kind Kind, key, place string, samples []Sample) {
+	counter, slot := p.stream.counter(kind, key), int64(-1)
 	for _, s := range samples {
-		increase, counts := p.stream.Add(kind, key, place, s)
-		if kind == Runs {
-			p.crowds[""].see(key, s.At)
+		increase, counts := p.stream.add(kind, counter, place, s)
+		if kind == Runs && slotOf(s.At) != slot { // of each slot the first tells it all
+			slot = slotOf(s.At)
+			p.see("", key, s.At)
 		}
-		if p.group != nil {
-			p.group.join(kind, key, p.values[0], place, s.At, increase, counts)
+		if counts && p.group != nil {
+			p.group.stream.count(kind, increase, part{name: place}, part{flow: true, name: p.values[0]})
 		}
 	}
 }
 
-// join takes account of a sample that counts in a flow of a group.
-func (p *pool) join(kind Kind, key, flow, place string, at time.Time, increase Increase, counts bool) {
-	if counts {
-		p.stream.count(kind, increase, part{name: place}, part{flow: true, name: flow})
-	}
-	if kind == Runs {
-		p.crowds[flow].see(key, at)
+// see takes account of a series that is there, in the group as well.
+func (p *pool) see(flow, key string, at time.Time) {
+	p.crowds[flow].see(key, at)
+	if p.group != nil {
+		p.group.see(p.values[0], key, at)
 	}
 }
 

@@ -12,11 +12,24 @@ import (
 type Source struct {
 	// Runs and Failures select the series that count all runs, and those that failed.
 	Runs, Failures string
+	// Queries select some of these each, and all of them together. They are made one after the other, so that
+	// no answer is too large; nil is one of Runs and Failures.
+	Queries []Query
 	// By are the labels whose values tell one check from another; none is one check.
 	By []string
 	// Place are the labels that tell places from one another: the first that a series has. Without
 	// any nothing is said of places.
 	Place []string
+}
+
+// A Query is what Runs and Failures of a [Source] select, or some of it.
+type Query struct{ Runs, Failures string }
+
+func (s Source) queries() []Query {
+	if s.Queries == nil {
+		return []Query{{s.Runs, s.Failures}}
+	}
+	return s.Queries
 }
 
 var (

@@ -64,11 +64,20 @@ func (s *Stream) end(number int64) time.Time {
 // Add takes account of a sample of a series, which counts at a place; "" is none. It returns what the
 // counter has counted, and false where that is nothing to take account of, see [Counter.Add].
 func (s *Stream) Add(kind Kind, series, place string, sample Sample) (Increase, bool) {
+	return s.add(kind, s.counter(kind, series), place, sample)
+}
+
+// counter is that of a series.
+func (s *Stream) counter(kind Kind, series string) *Counter {
 	c := s.counters[kind][series]
 	if c == nil {
 		c = &Counter{}
 		s.counters[kind][series] = c
 	}
+	return c
+}
+
+func (s *Stream) add(kind Kind, c *Counter, place string, sample Sample) (Increase, bool) {
 	increase, ok := c.Add(sample)
 	if ok {
 		s.count(kind, increase, part{name: place})

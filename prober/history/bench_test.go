@@ -155,10 +155,15 @@ func BenchmarkObserve(b *testing.B) {
 	}
 }
 
-// BenchmarkWrite is what it costs to write a run.
+// BenchmarkWrite is what it costs to write a run: many in a transaction, and five, as
+// those of ten runs a second are.
 func BenchmarkWrite(b *testing.B) {
-	for _, name := range []string{"passed", "failed"} {
-		b.Run(name, func(b *testing.B) {
+	for _, kind := range []struct {
+		name  string
+		batch int
+	}{{"passed", 1000}, {"failed", 1000}, {"passed", 5}, {"failed", 5}} {
+		name := kind.name
+		b.Run(fmt.Sprintf("%s/%d", name, kind.batch), func(b *testing.B) {
 			s := inFile(b, filepath.Join(b.TempDir(), FileName), Options{})
 			c := testCheck("login", "")
 			at := time.Now()
@@ -168,7 +173,7 @@ func BenchmarkWrite(b *testing.B) {
 					r = failed(c, i, r.Start)
 				}
 				s.ObserveRun(r)
-				if i%1000 == 999 {
+				if i%kind.batch == kind.batch-1 {
 					if err := s.Flush(b.Context()); err != nil {
 						b.Fatal(err)
 					}

@@ -55,6 +55,7 @@ type writer struct {
 	tags  time.Time // when unused ones were forgotten
 	since int       // records that were written since it was tidied up
 	gone  time.Time // when a new database was last wanted in vain; zero while there is one
+	made  statements
 }
 
 // renewEvery is how long it is until a new database is wanted again.
@@ -171,7 +172,11 @@ func (w *writer) transact(ctx context.Context, b batch) (err error) {
 	if !w.gone.IsZero() {
 		return errGone
 	}
-	tx, err := w.store.db.Load().BeginTx(ctx, nil)
+	db := w.store.db.Load()
+	if err := w.made.ready(ctx, db); err != nil {
+		return err
+	}
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -210,7 +215,7 @@ type writing struct {
 	stmts map[string]*sql.Stmt
 }
 
-// exec executes a statement that is prepared once a transaction.
+// exec executes a statement.
 func (t *writing) exec(query string, args ...any) error {
 	_, err := t.result(query, args...)
 	return err
@@ -228,7 +233,7 @@ func (t *writing) prepare(query string) (*sql.Stmt, error) {
 	if stmt := t.stmts[query]; stmt != nil {
 		return stmt, nil
 	}
-	stmt, err := t.tx.PrepareContext(t.ctx, query) // the end of the transaction closes it
+	stmt, err := t.made.in(t.ctx, t.tx, query)
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func (p *pages) check(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
 	view := checkView{base: p.base(r, s.Check.Name), Check: p.newRow(&s, now, true), About: s.Check.About, Facts: checkFacts(&s), Source: p.flow(s.Check.Name)}
 	view.Refresh = true
-	view.Live = p.live(now, s.Check.Name)
+	view.Live = p.live(now, s.Check.Name, nil)
 	span := time.Hour
 	view.Span = "1h"
 	for _, one := range spans {

@@ -1,9 +1,7 @@
 package web
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"math"
@@ -362,7 +360,7 @@ func (p *pages) overview(w http.ResponseWriter, r *http.Request) {
 	sortByTrouble(shown, now)
 	b := p.base(r, "Overview")
 	b.Title, b.Refresh = newSummary(all, now).Head+" · authprober", true
-	b.Live = p.live(now, "")
+	b.Live = p.live(now, "", r.Form)
 	view := struct {
 		base
 		Summary        summary
@@ -480,42 +478,4 @@ func with(query url.Values, name, value string) string {
 		return "/"
 	}
 	return "/?" + q.Encode()
-}
-
-// A liveRows is what the overview is told over its stream.
-type liveRows struct {
-	Title   string    `json:"title"`
-	Class   string    `json:"class"`
-	Summary string    `json:"summary"`
-	Rows    []liveRow `json:"rows"`
-}
-
-type liveRow struct {
-	ID   string `json:"id"`
-	HTML string `json:"html"`
-}
-
-// rows makes what the overview shows of the checks anew.
-func (p *pages) rows(names []string) ([]byte, error) {
-	now, all := time.Now(), p.opts.Checks()
-	sum := newSummary(all, now)
-	message := liveRows{Title: sum.Head + " · authprober", Class: "summary " + sum.Class}
-	var b bytes.Buffer
-	if err := p.templates["overview"].ExecuteTemplate(&b, "summary", sum); err != nil {
-		return nil, err
-	}
-	message.Summary = b.String()
-	slices.Sort(names)
-	for i := range all {
-		name := all[i].Check.Name
-		if _, touched := slices.BinarySearch(names, name); !touched {
-			continue
-		}
-		b.Reset()
-		if err := p.templates["overview"].ExecuteTemplate(&b, "row", p.newRow(&all[i], now, len(all) <= manyChecks)); err != nil {
-			return nil, err
-		}
-		message.Rows = append(message.Rows, liveRow{"check-" + name, b.String()})
-	}
-	return json.Marshal(message)
 }

@@ -70,7 +70,7 @@ func (p *pages) serve(mux *http.ServeMux) {
 	page("/accounts", p.accounts)
 	page("/prober", p.prober)
 	p.serveAPI(mux)
-	mux.Handle("GET /live", &broadcaster{touched: p.touched, generation: p.generation, rows: p.rows, log: p.opts.Log})
+	mux.Handle("GET /live", &broadcaster{touched: p.touched, generation: p.generation, rows: p.rows, shown: p.shown, log: p.opts.Log})
 	mux.Handle("GET /assets/", compressed(http.HandlerFunc(p.asset)))
 }
 

@@ -2,7 +2,9 @@ package web
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,22 +102,22 @@ func TestPooledAPI(t *testing.T) {
 // reading, and comes again when there are other checks.
 func TestPooledIsLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		all := []prober.CheckStatus{pooledStatus(time.Now().Add(-time.Minute))}
-		p := newPages(Options{Recent: NewRecent(nil, nil), Checks: func() []prober.CheckStatus { return all }})
+		var now atomic.Pointer[[]prober.CheckStatus]
+		stand := func(all ...prober.CheckStatus) { now.Store(&all) }
+		stand(pooledStatus(time.Now().Add(-time.Minute)))
+		p := newPages(Options{Recent: NewRecent(nil, nil), Checks: func() []prober.CheckStatus { return slices.Clone(*now.Load()) }})
 		b := &broadcaster{touched: p.touched, generation: p.generation, rows: p.rows}
-		l := listen(b, t.Context(), p.live(time.Now(), ""))
+		l := listen(b, t.Context(), p.live(time.Now(), "", nil))
 		if got := l.next(t); got != ": nothing new" {
 			t.Errorf("at first: %s", got)
 		}
-		synctest.Wait()
-		all = []prober.CheckStatus{pooledStatus(time.Now())}
+		stand(pooledStatus(time.Now()))
 		if got := l.next(t); !strings.HasPrefix(got, "event: checks ") || !strings.Contains(got, "check-all:login") {
 			t.Errorf("after a reading: %s", got)
 		}
-		synctest.Wait()
 		more := pooledStatus(time.Now())
 		more.Check = &prober.Check{Name: "all:other"}
-		all = []prober.CheckStatus{pooledStatus(time.Now()), more}
+		stand(pooledStatus(time.Now()), more)
 		if got := l.next(t); got != "event: replaced data: " {
 			t.Errorf("with another check: %s", got)
 		}

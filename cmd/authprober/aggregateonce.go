@@ -40,6 +40,11 @@ func (a *app) aggregateOnce(ctx context.Context, o aggregate.Options, flags *agg
 		fmt.Fprintln(a.stderr, "warning: the answers come with warnings: something is missing from what is judged")
 	}
 	all := agg.Standings(now)
+	for _, s := range all {
+		for _, doubt := range s.Doubts {
+			fmt.Fprintf(a.stderr, "warning: %s: %s\n", s.Status.Check.Name, doubt)
+		}
+	}
 	print := printStandings
 	if flags.asJSON {
 		print = printStandingsJSON

@@ -445,6 +445,8 @@ type Standing struct {
 	Unmatched float64
 	// Held are the runs that wait for a pace to be measured.
 	Held int
+	// Doubts say why counters that are no probers' can hardly be what was meant.
+	Doubts []string
 }
 
 // Standings returns how all pools stand at now, sorted by the name of the check.
@@ -452,7 +454,7 @@ func (a *Aggregator) Standings(now time.Time) (all []Standing) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, p := range a.order {
-		s := Standing{Status: a.status(p, now), Load: p.load.clone(), Resets: p.stream.resets, Unmatched: p.stream.left[Failures]}
+		s := Standing{Status: a.status(p, now), Load: p.load.clone(), Resets: p.stream.resets, Unmatched: p.stream.left[Failures], Doubts: p.doubts()}
 		s.RunsToFalsePage, s.Through, s.Held = s.Status.Pooled.RunsToFalsePage, s.Status.Pooled.Through, s.Status.Pooled.Held
 		all = append(all, s)
 	}

@@ -71,7 +71,7 @@ type Answer struct {
 // A Series is one that was read.
 type Series struct {
 	Labels  map[string]string
-	Samples []Sample // as they came
+	Samples []Sample // in the order of their times
 }
 
 // Read returns the samples that the selected series have in the time before at that is as long as
@@ -196,6 +196,8 @@ func parse(text []byte) (Answer, error) {
 	}
 	out := Answer{Partial: len(answer.Warnings) > 0}
 	for _, r := range answer.Data.Result {
+		// Prometheus has them in order; of others the counter would pass over all that is behind the newest.
+		slices.SortStableFunc(r.Values, func(a, b Sample) int { return a.At.Compare(b.At) })
 		out.Series = append(out.Series, Series{Labels: r.Metric, Samples: r.Values})
 	}
 	return out, nil

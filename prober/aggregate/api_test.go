@@ -36,7 +36,7 @@ func TestRead(t *testing.T) {
 			t.Errorf("asked for %s", got)
 		}
 		io.WriteString(w, `{"status":"success","data":{"resultType":"matrix","result":[
-			{"metric":{"__name__":"logins_total","app":"a"},"values":[[1764284385.123,"17"],[1764284400.001,"1.8e+1"]]},
+			{"metric":{"__name__":"logins_total","app":"a"},"values":[[1764284400.001,"1.8e+1"],[1764284385.123,"17"]]},
 			{"metric":{"app":"b"},"values":[]}]}}`)
 	})
 	got, err := api.Read(t.Context(), `logins_total{app="a"}`, time.UnixMilli(1764284400250), 5*time.Minute)

@@ -183,9 +183,12 @@ func (p *pool) addParts(s *prober.CheckStatus, now time.Time) {
 	s.Flows = p.flows.status(now, p.subject.Check.Objective)
 }
 
-// warn says that the blip hides most of what there is to know.
+// warn says what there is to doubt, and that the blip hides most of what there is to know.
 func (p *pool) warn(log *zap.Logger, width time.Duration) {
 	c := p.subject.Check
+	for _, doubt := range p.doubts() {
+		log.Warn(doubt, zap.String("check", c.Name))
+	}
 	if inBatch := p.load.RunsAnHour * width.Hours(); c.Objective.Crowded(inBatch) {
 		log.Warn("a blip hides failures: so many runs are in an interval that a healthy check often has one that failed; "+
 			"make the interval shorter, or the blip zero", zap.String("check", c.Name), zap.Float64("runs", math.Round(inBatch)),

@@ -139,8 +139,11 @@ func TestAggregateGroup(t *testing.T) {
 			t.Errorf("no %s", want)
 		}
 	}
-	if got := get(t, url+"/checks/all:group:bank"); !strings.Contains(got, "fails in 1 of 1 flows") && !strings.Contains(got, "fails at 2 of 2 places") {
-		t.Errorf("the page of the group does not say where:\n%s", got)
+	page := get(t, url+"/checks/all:group:bank")
+	for _, want := range []string{"fails at 2 of 2 places", "3 instances of 1 flow in 2 places", "its flows run, in one place, every", ">5s<"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page of the group does not say %q:\n%s", want, page)
+		}
 	}
 	status := invoke(t.Context(), nil, "status", "--url", url)
 	if status.code != 1 || !strings.Contains(status.stdout, "all:group:bank") {

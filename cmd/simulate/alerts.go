@@ -33,6 +33,10 @@ type routing struct {
 	after     bool // and after that, see explained
 	pooled    bool
 	poolHold  bool // and it holds back its flows of all locations together
+
+	allGroups  bool // of all locations together
+	allHold    bool // it holds back its flows of all locations together, and, with after, afterwards, see explained
+	everywhere bool // and where it fails at two locations or more its group and its flows in each: AuthProberEverywhere
 }
 
 var routings = []routing{
@@ -43,19 +47,26 @@ var routings = []routing{
 	{name: "`all:` as well, held back by no group", flows: true, byCheck: true, groups: true, groupHold: true, after: true, pooled: true},
 	{name: "`all:` as well, held back by groups", flows: true, byCheck: true, groups: true, groupHold: true, after: true, pooled: true, poolHold: true},
 	{name: "groups and `all:` alone", groups: true, byCheck: true, pooled: true, poolHold: true},
+	{name: "`all:group:` alone", byCheck: true, allGroups: true},
+	{name: "`all:group:`, and `all:`, which it holds back", byCheck: true, pooled: true, allGroups: true, allHold: true, after: true},
+	{name: "all of it, as the shipped rules have it", flows: true, byCheck: true, groups: true, groupHold: true, after: true, pooled: true, allGroups: true, allHold: true, everywhere: true},
 }
 
 // notify returns what a team gets of its pages.
 func (r routing) notify(pages []page, locations int) (told []notification) {
 	holds := make([][]hold, locations) // the groups
-	var everywhere []span
+	var anywhere, together, spread []span
 	for i := range pages {
-		if p := &pages[i]; p.flow < 0 {
+		switch p := &pages[i]; {
+		case p.flow >= 0:
+		case p.location < 0:
+			together, spread = append(together, span{p.at, p.end}), append(spread, p.spread...)
+		default:
 			holds[p.location] = append(holds[p.location], hold{span{p.at, p.end}, p.since})
-			everywhere = append(everywhere, span{p.at, p.end})
+			anywhere = append(anywhere, span{p.at, p.end})
 		}
 	}
-	everywhere = union(everywhere, 0)
+	anywhere, spread = union(anywhere, 0), union(spread, time.Second)
 	type key struct {
 		flow, location int
 		pooled         bool
@@ -64,14 +75,24 @@ func (r routing) notify(pages []page, locations int) (told []notification) {
 	for i := range pages {
 		p := &pages[i]
 		k := key{flow: p.flow, pooled: p.location < 0}
-		var held []span
-		switch {
-		case p.flow < 0 && !r.groups, k.pooled && !r.pooled, p.flow >= 0 && !k.pooled && !r.flows:
+		if !r.has(p) {
 			continue
-		case k.pooled && r.poolHold:
-			held = everywhere
-		case p.flow >= 0 && !k.pooled && r.groupHold:
-			held = explained(p, holds[p.location], r.after)
+		}
+		var held []span
+		if k.pooled && k.flow >= 0 {
+			if r.poolHold {
+				held = append(held, anywhere...)
+			}
+			if r.allHold {
+				held = append(append(held, together...), p.told...)
+			}
+		} else if !k.pooled {
+			if r.groupHold && p.flow >= 0 {
+				held = explained(p, holds[p.location], r.after)
+			}
+			if r.everywhere {
+				held = append(held, spread...)
+			}
 		}
 		if !r.byCheck {
 			k.location = p.location
@@ -85,6 +106,19 @@ func (r routing) notify(pages []page, locations int) (told []notification) {
 	}
 	slices.SortFunc(told, func(a, b notification) int { return cmp.Compare(a.from.UnixNano(), b.from.UnixNano()) })
 	return told
+}
+
+// has reports whether the routing has such pages at all.
+func (r routing) has(p *page) bool {
+	switch {
+	case p.flow < 0 && p.location < 0:
+		return r.allGroups
+	case p.flow < 0:
+		return r.groups
+	case p.location < 0:
+		return r.pooled
+	}
+	return r.flows
 }
 
 // A hold is when a group fires, and since when it is in trouble by its own account.

@@ -90,9 +90,11 @@ func TestRoutings(t *testing.T) {
 		{flow: 1, location: 0, at: minute(11), end: minute(61)},
 		{flow: -1, location: 0, at: minute(5), end: minute(40)},
 		{flow: -1, location: 1, at: minute(6), end: minute(40)},
-		{flow: 0, location: -1, at: minute(7), end: minute(50)},
+		{flow: 0, location: -1, at: minute(7), end: minute(50), told: spansOf(30, 45)},
+		{flow: -1, location: -1, at: minute(4), end: minute(30), spread: spansOf(5, 30)},
 	}
-	want := []int{3, 2, 3, 1, 2, 2, 2}
+	// The last: the group in all locations, its flow there from 45 on, and the group in each after 30, once.
+	want := []int{3, 2, 3, 1, 2, 2, 2, 1, 2, 3}
 	for i, r := range routings {
 		if got := len(r.notify(pages, 2)); got != want[i] {
 			t.Errorf("%s: %d, want %d", r.name, got, want[i])

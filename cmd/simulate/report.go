@@ -91,8 +91,12 @@ func nameOf(what what, class class) string {
 	switch what {
 	case alone:
 		return "a flow in one location, " + of
-	case group:
-		return map[bool]string{false: "a group in one location, below", true: "a group in one location, **more**"}[class == above]
+	case group, allGroup:
+		where := "one location, "
+		if what == allGroup {
+			where = "all locations, "
+		}
+		return "a group in " + where + map[bool]string{false: "below", true: "**more**"}[class == above]
 	}
 	return "a flow in all locations, " + of
 }
@@ -218,8 +222,8 @@ func (r report) writeDelays(b *strings.Builder) {
 
 The median, the time in which 19 of 20 are noticed, and how many are not while the fault lasts.
 
-| runs that fail | confirms | one location: median | 95 % | missed | its group: median | 95 % | missed | all locations: median | 95 % | missed |
-|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+| runs that fail | confirms | one location: median | 95 % | missed | its group: median | 95 % | missed | all locations: median | 95 % | missed | its group in all locations: median | 95 % | missed |
+|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 `)
 	for _, row := range r.Delays {
 		for i, confirms := range []string{"no", "yes"} {

@@ -50,9 +50,10 @@ type subject struct {
 type what int
 
 const (
-	alone  what = iota // a flow in a location
-	group              // the flows of a team in a location
-	pooled             // a flow in all of them
+	alone    what = iota // a flow in a location
+	group                // the flows of a team in a location
+	pooled               // a flow in all of them
+	allGroup             // the flows of a team in all of them
 	whats
 )
 
@@ -88,11 +89,13 @@ func (t *team) holdPromise(s *scored, of map[[2]int][]*page) {
 		}
 		hold(group, t.classOfGroup(), -1, location)
 	}
-	for i := range t.flows {
-		if t.w.Locations > 1 {
-			hold(pooled, t.flows[i].class, t.number*teamSize+i, -1)
-		}
+	if t.w.Locations == 1 {
+		return
 	}
+	for i := range t.flows {
+		hold(pooled, t.flows[i].class, t.number*teamSize+i, -1)
+	}
+	hold(allGroup, t.classOfGroup(), -1, -1)
 }
 
 // classOfGroup is below or above, by the mean of its flows.
@@ -185,6 +188,10 @@ func (t *team) findDelays(s *scored, of map[[2]int][]*page) {
 			d = &delays{}
 			s.delays[kind] = d
 		}
+		one := t.w.Locations > 1 && (f.location < 0 || f.location%regionSize == 0) // a region is one fault
+		if one {
+			d[allGroup].find(of[[2]int{-1, -1}], f)
+		}
 		for n := range t.flows {
 			flow := t.number*teamSize + n
 			if !meets(f, flow, -1) {
@@ -195,7 +202,7 @@ func (t *team) findDelays(s *scored, of map[[2]int][]*page) {
 					d[alone].find(of[[2]int{flow, location}], f)
 				}
 			}
-			if t.w.Locations > 1 && (f.location < 0 || f.location%regionSize == 0) { // a region is one fault
+			if one {
 				d[pooled].find(of[[2]int{flow, -1}], f)
 			}
 		}

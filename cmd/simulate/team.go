@@ -9,12 +9,11 @@ import (
 
 	"github.com/authprober/authprober/checks/accounts"
 	"github.com/authprober/authprober/prober"
-	"github.com/authprober/authprober/prober/aggregate"
 	"github.com/authprober/authprober/prober/detect"
 )
 
 // A page is a check's being firing: of a flow in a location, of the group of a team's flows
-// in a location, or of a flow in all locations together.
+// in a location, or of either in all locations together.
 type page struct {
 	flow     int // -1: the group
 	location int // -1: all
@@ -22,6 +21,8 @@ type page struct {
 	since    time.Time // the estimate of the change
 	blamed   string    // the first of whom is blamed
 	failed   []time.Time
+	told     []span // of a flow in all locations: while the page of the group there, which was over, explained it
+	spread   []span // of the group in all locations: while it failed at two of them or more, beyond doubt
 }
 
 // A team is a team's flows in all locations, which meet nothing of other teams'. So teams
@@ -36,16 +37,27 @@ type team struct {
 	// counted has, for each flow, how many runs were counted and how many of them failed in
 	// each interval of the pooled detector, in all locations together.
 	counted [teamSize][]tally
-	starts  [][]uint16 // runs that began, in each location, in each slice of a time
+	// fared has, for each location, the same of all flows in each minute.
+	fared  [][]tally
+	starts [][]uint16 // runs that began, in each location, in each slice of a time
 }
 
 type tally struct{ runs, failed uint16 }
+
+func (t *tally) add(failed bool) {
+	t.runs++
+	if failed {
+		t.failed++
+	}
+}
 
 // The pooled detector reads at this interval, and waits for late samples, as it does by default.
 const (
 	width  = 15 * time.Second
 	settle = 15 * time.Second
 	slice  = 10 * time.Second // of which the busiest is looked for
+
+	aMinute = int(time.Minute / width)
 )
 
 func simulateTeam(ctx context.Context, w *world, number int) (*team, error) {
@@ -66,6 +78,7 @@ func simulateTeam(ctx context.Context, w *world, number int) (*team, error) {
 	for i := range t.counted {
 		t.counted[i] = nil
 	}
+	t.fared = nil
 	return t, nil
 }
 
@@ -77,6 +90,8 @@ func (t *team) simulate(location int) error {
 	}
 	p.team = t
 	t.starts = append(t.starts, make([]uint16, t.w.long/slice+2))
+	t.fared = append(t.fared, make([]tally, t.w.long/time.Minute+2))
+	p.fared = t.fared[location]
 	for _, at := range t.w.suspensions(location) {
 		p.sim.RunUntil(at)
 		p.sim.Suspend(suspended)
@@ -108,6 +123,7 @@ type place struct {
 	team     *team // nil where nobody keeps account
 	location int
 	phase    time.Duration // of the scrapes
+	fared    []tally       // the team's of this location; nil where nobody keeps account
 	checks   []*prober.Check
 	flows    map[*prober.Check]int // from 0
 	judge    *prober.Judge
@@ -190,10 +206,9 @@ func (p *place) ObserveRun(r *prober.Run) {
 	end := r.End().Sub(begin)
 	scraped := (end-p.phase+width-1)/width*width + p.phase
 	if n := int((scraped + width - 1) / width); n < len(p.team.counted[0]) {
-		i := &p.team.counted[p.flows[r.Check]][n]
-		i.runs++
-		if r.Outcome == prober.Failed {
-			i.failed++
+		p.team.counted[p.flows[r.Check]][n].add(r.Outcome == prober.Failed)
+		if p.fared != nil {
+			p.fared[n/aMinute].add(r.Outcome == prober.Failed)
 		}
 	}
 }
@@ -216,40 +231,6 @@ func (p *place) ObserveMissed(m prober.Missed) {
 		p.team.counts.NotConfirmed += uint64(m.N)
 	default:
 		p.team.counts.Missed[m.Reason] += uint64(m.N)
-	}
-}
-
-// pool judges each flow by the runs of all locations.
-func (t *team) pool() {
-	if t.w.Locations == 1 {
-		return
-	}
-	for i := range t.flows {
-		c := t.w.check(&t.flows[i])
-		params := aggregate.Scheduled(c, width)(aggregate.Load{Instances: t.w.Locations})
-		c.Name = prober.PooledPrefix + c.Name
-		pooled := prober.NewPooled(c, params, begin)
-		var open *page
-		for n, in := range t.counted[i] {
-			if in.runs == 0 {
-				continue
-			}
-			to := begin.Add(time.Duration(n) * width)
-			change, changed := pooled.ObserveBatch(detect.Batch{From: to.Add(-2 * width), To: to, // a scrape tells of the time since the one before
-				Passed: int(in.runs - in.failed), Failed: int(in.failed)})
-			switch {
-			case !changed:
-			case change.To == detect.Firing:
-				open = &page{flow: t.number*teamSize + i, location: -1, at: change.At.Add(settle), since: change.Status.ChangePoint}
-			case change.From == detect.Firing:
-				open.end = change.At.Add(settle)
-				t.pages, open = append(t.pages, *open), nil
-			}
-		}
-		if open != nil {
-			open.end = t.w.end()
-			t.pages = append(t.pages, *open)
-		}
 	}
 }
 

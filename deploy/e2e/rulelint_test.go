@@ -288,7 +288,7 @@ func aggregateLabels(t *testing.T) map[string]map[string]bool {
 			{"metric":{"check":"status","instance":"a:9870"},"values":[[%d,"1"],[%d,"9"]]}]}}`, now-300, now-120)
 	}))
 	t.Cleanup(api.Close)
-	flow := write(t, t.TempDir(), "flow.yaml", "name: status\ntarget: https://bank.example\nsteps: [{name: status, request: GET /}]\n")
+	flow := write(t, t.TempDir(), "flow.yaml", "name: status\ntarget: https://bank.example\nobjective: {group: lint}\nsteps: [{name: status, request: GET /}]\n")
 	address := freeAddresses(t, 1)[0]
 	start(t, []string{"AUTHPROBER_LISTEN=" + address}, authprober(t), "aggregate", "--url", api.URL, "--replay", "10m", flow).
 		ready(t, "http://"+address+"/-/ready")

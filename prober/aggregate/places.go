@@ -81,12 +81,18 @@ func (p *places) forget(now time.Time) {
 // it may beyond doubt, which two failures at the least are: one that is healthy must not
 // be taken for one that is not.
 func (p *places) status(now time.Time, o detect.Objective) (all []prober.PlaceStatus) {
-	limit := math.Sqrt(o.Tolerate * o.Detect)
 	for _, name := range slices.Sorted(maps.Keys(p.of)) {
 		c := p.of[name].sum(now)
 		runs, failed := int(c[Runs]), int(min(c[Failures], c[Runs]))
 		r := prober.Ratio{Window: placeWindow, Failed: failed, Runs: runs, Interval: detect.Wilson(failed, runs)}
-		all = append(all, prober.PlaceStatus{Name: name, Ratio: r, Failing: failed > 1 && r.Lower > limit})
+		all = append(all, prober.PlaceStatus{Name: name, Ratio: r, Failing: Fails(o, failed, runs)})
 	}
 	return all
+}
+
+// Fails reports whether so many runs of a place in the last hour fail more often than they may, beyond doubt:
+// two at the least, and by the 95 % interval more than the geometric mean of what is tolerated and
+// what is worth a page.
+func Fails(o detect.Objective, failed, runs int) bool {
+	return failed > 1 && detect.Wilson(failed, runs).Lower > math.Sqrt(o.Tolerate*o.Detect)
 }

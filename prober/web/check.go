@@ -199,15 +199,17 @@ func sortBy[T any](all []T, by func(a, b T) int) { slices.SortStableFunc(all, by
 
 func checkFacts(s *prober.CheckStatus) []fact {
 	c := s.Check
-	o, every := c.Objective, "runs every"
+	o, every, took := c.Objective, "runs every", c.Schedule.Every
 	switch {
 	case s.Pooled != nil && s.Pooled.Measured:
 		every = "read every"
+	case s.Pooled != nil && c.IsGroup():
+		every, took = "its flows run, in one place, every", took.Round(time.Millisecond)
 	case s.Pooled != nil:
 		every = "each instance runs every"
 	}
 	facts := []fact{
-		{Name: every, Value: c.Schedule.Every.String()},
+		{Name: every, Value: took.String()},
 		{Name: "tolerates", Value: share(o.Tolerate)},
 		{Name: "pages from", Value: share(o.Detect)},
 		{Name: "false pages", Value: "one in " + span(o.FalsePageEvery.Seconds())},

@@ -401,6 +401,9 @@ func (a *Aggregator) done(now time.Time, partial bool) {
 	}
 	a.o.Log.Info("replayed", zap.Duration("past", a.o.Replay), zap.Int("checks", len(a.order)),
 		zap.Uint64("samples", samples), zap.Strings("firing", firing))
+	if len(a.order) == 0 {
+		a.o.Log.Warn("there is no check: no series was read", zap.String("runs", a.o.Source.queries()[0].Runs))
+	}
 }
 
 // Ready reports whether the replay is done: before, nothing is known of any check.

@@ -52,3 +52,22 @@ func TestDoubts(t *testing.T) {
 		})
 	}
 }
+
+// TestNothingIsCounted: a counter whose name is wrong is watched for ever and never fails, so somebody is told.
+func TestNothingIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, logged := observer.New(zapcore.WarnLevel)
+		a := aggregatorOf(newFake(), zap.New(core))
+		a.o.Known = nil
+		a.begin(time.Now())
+		for range 2 {
+			if err := a.Poll(t.Context(), time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(15 * time.Second)
+		}
+		if got := messages(logged); got != "there is no check: no series was read" {
+			t.Errorf("got the lines %q", got)
+		}
+	})
+}

@@ -209,14 +209,14 @@ func (a *Aggregator) lighter() bool {
 // Where it fails, what was counted until then is of intervals that are still open: it is read once more,
 // and passed over.
 func (a *Aggregator) read(ctx context.Context, from, to, now time.Time) (partial bool, err error) {
-	var ignored int
+	var found seen
 	for _, query := range a.o.Source.queries() {
-		lacks, unknown, err := a.ask(ctx, query, from, to, now)
-		if partial, ignored = partial || lacks, ignored+unknown; err != nil {
+		lacks, err := a.ask(ctx, query, from, to, now, &found)
+		if partial = partial || lacks; err != nil {
 			return partial, err
 		}
 	}
-	for _, change := range a.judged(to, ignored) {
+	for _, change := range a.judged(to, found) {
 		for _, f := range a.o.Changed {
 			f(change)
 		}
@@ -224,8 +224,8 @@ func (a *Aggregator) read(ctx context.Context, from, to, now time.Time) (partial
 	return partial, nil
 }
 
-// ask reads both counters of some checks, and returns how many of the series are of none.
-func (a *Aggregator) ask(ctx context.Context, query Query, from, to, now time.Time) (partial bool, ignored int, err error) {
+// ask reads both counters of some checks, and adds what it has seen.
+func (a *Aggregator) ask(ctx context.Context, query Query, from, to, now time.Time, found *seen) (partial bool, err error) {
 	back := to.Sub(from).Truncate(time.Second) + time.Second
 	for kind, selector := range []string{Runs: query.Runs, Failures: query.Failures} {
 		answer, err := a.o.API.Read(ctx, selector, to, back)
@@ -239,11 +239,11 @@ func (a *Aggregator) ask(ctx context.Context, query Query, from, to, now time.Ti
 			a.lighter() // the next time
 		}
 		if err != nil {
-			return partial, ignored, err
+			return partial, err
 		}
-		ignored += a.count(Kind(kind), answer.Series, to)
+		a.count(Kind(kind), answer.Series, to, found)
 	}
-	return partial, ignored, nil
+	return partial, nil
 }
 
 // lacks returns the error of an answer that is not whole, as long as it is worth asking again.
@@ -259,26 +259,30 @@ func (a *Aggregator) lacks(now time.Time) error {
 	return nil
 }
 
-// count takes account of series that were read, and returns how many are of no check.
-func (a *Aggregator) count(kind Kind, series []Series, to time.Time) (ignored int) {
+// count takes account of series that were read.
+func (a *Aggregator) count(kind Kind, series []Series, to time.Time, found *seen) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, s := range series {
 		p := a.poolOf(a.o.Source.values(s.Labels), to)
 		if p == nil {
-			ignored++
+			found.ignored++
 			continue
+		}
+		if kind == Runs {
+			found.runs++
+		} else {
+			found.failures++
 		}
 		p.add(kind, a.o.Source.key(s.Labels), a.o.Source.place(s.Labels), s.Samples)
 	}
-	return ignored
 }
 
 // judged judges what was counted until then; it returns what changed, unless it is a replay.
-func (a *Aggregator) judged(to time.Time, ignored int) (changes []prober.StateChange) {
+func (a *Aggregator) judged(to time.Time, found seen) (changes []prober.StateChange) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.tally.ignored = ignored
+	a.tally.seen = found
 	changes = a.judge(to.Add(-a.o.Settle))
 	a.through = to
 	if !a.ready {

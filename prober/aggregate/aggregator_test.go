@@ -310,6 +310,10 @@ authprober_aggregate_runs_to_false_page{check="all:login"} 777600
 # HELP authprober_aggregate_samples_total Samples that were counted, each once, by the check they are of.
 # TYPE authprober_aggregate_samples_total counter
 authprober_aggregate_samples_total{check="all:login"} 120
+# HELP authprober_aggregate_series Series of the last reading that count runs, or failures; without any of runs nothing is judged.
+# TYPE authprober_aggregate_series gauge
+authprober_aggregate_series{kind="failures"} 3
+authprober_aggregate_series{kind="runs"} 3
 # HELP authprober_aggregate_series_ignored Series of the last reading that are of no check that is known here.
 # TYPE authprober_aggregate_series_ignored gauge
 authprober_aggregate_series_ignored 0

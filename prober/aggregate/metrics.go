@@ -16,8 +16,14 @@ type tally struct {
 	queries uint64
 	failed  map[Failure]uint64
 	last    time.Time // everything was read; zero for never
-	ignored int       // series of the last reading that are of no check
+	seen              // by the last reading
 	partial bool      // and it was not all that there is
+}
+
+// seen are the series that a reading found.
+type seen struct {
+	runs, failures int // which count
+	ignored        int // which are of no check
 }
 
 func newTally() tally { return tally{failed: map[Failure]uint64{}} }
@@ -47,6 +53,7 @@ var (
 	queriesDesc   = desc("queries_total", "Queries that were made of the API, those that failed too.")
 	failedDesc    = desc("queries_failed_total", "Queries that failed, and why; what they were to read is read by the next.", "reason")
 	lastDesc      = desc("last_read_timestamp_seconds", "When everything that there was had been read last; 0 if it never was.")
+	seriesDesc    = desc("series", "Series of the last reading that count runs, or failures; without any of runs nothing is judged.", "kind")
 	ignoredDesc   = desc("series_ignored", "Series of the last reading that are of no check that is known here.")
 	partialDesc   = desc("partial", "1 while the API says that something is missing from what it answers, which is taken all the same after a while.")
 	placesDesc    = desc("places_failing", "Places at which the check by itself fails more often than it may in the last hour, beyond doubt.", "check")
@@ -67,7 +74,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements [prometheus.Collector].
 func (a *Aggregator) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{queriesDesc, failedDesc, lastDesc, ignoredDesc, partialDesc, samplesDesc, resetsDesc,
+	for _, d := range []*prometheus.Desc{queriesDesc, failedDesc, lastDesc, seriesDesc, ignoredDesc, partialDesc, samplesDesc, resetsDesc,
 		instancesDesc, paceDesc, falseDesc, throughDesc, unmatchedDesc, placesDesc, placeDesc, flowDesc} {
 		ch <- d
 	}
@@ -85,6 +92,8 @@ func (a *Aggregator) Collect(ch chan<- prometheus.Metric) {
 		send(failedDesc, prometheus.CounterValue, float64(a.tally.failed[f]), string(f))
 	}
 	send(lastDesc, prometheus.GaugeValue, unix(a.tally.last))
+	send(seriesDesc, prometheus.GaugeValue, float64(a.tally.runs), "runs")
+	send(seriesDesc, prometheus.GaugeValue, float64(a.tally.failures), "failures")
 	send(ignoredDesc, prometheus.GaugeValue, float64(a.tally.ignored))
 	partial := 0.
 	if a.tally.partial {

@@ -30,9 +30,10 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		if !errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(os.Stderr, "simulate:", err)
+		if errors.Is(err, flag.ErrHelp) {
+			return
 		}
+		fmt.Fprintln(os.Stderr, "simulate:", err)
 		os.Exit(2)
 	}
 }
@@ -42,6 +43,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	s, o, err := parse(args, stderr)
 	if err != nil {
 		return err
+	}
+	if o.write != "" { // it takes an hour, and is not to be lost then
+		if err := writable(o.write); err != nil {
+			return err
+		}
 	}
 	debug.SetGCPercent(300) // little lives, and much is made
 	began, cpu := time.Now(), processorTime()
@@ -78,16 +84,37 @@ const (
 	reportEnds   = "<!-- The report ends. -->\n"
 )
 
-// writeBetween puts the report where the last one is in a document.
-func writeBetween(path, text string) error {
-	doc, err := os.ReadFile(path)
+// writable returns the error that [writeBetween] would have.
+func writable(path string) error {
+	if _, _, err := around(path); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
+	}
+	return file.Close()
+}
+
+// around is what is before the report in a document, and what is after it.
+func around(path string) (before, after string, err error) {
+	doc, err := os.ReadFile(path)
+	if err != nil {
+		return "", "", err
 	}
 	before, rest, begins := strings.Cut(string(doc), reportBegins)
 	_, after, ends := strings.Cut(rest, reportEnds)
 	if !begins || !ends {
-		return fmt.Errorf("writing %s: no lines %q and %q to write between", path, strings.TrimSpace(reportBegins), strings.TrimSpace(reportEnds))
+		return "", "", fmt.Errorf("writing %s: no lines %q and %q to write between", path, strings.TrimSpace(reportBegins), strings.TrimSpace(reportEnds))
+	}
+	return before, after, nil
+}
+
+// writeBetween puts the report where the last one is in a document.
+func writeBetween(path, text string) error {
+	before, after, err := around(path)
+	if err != nil {
+		return err
 	}
 	return os.WriteFile(path, []byte(before+reportBegins+"\n"+text+"\n"+reportEnds+after), 0o644)
 }
@@ -116,6 +143,9 @@ func parse(args []string, stderr io.Writer) (s settings, o options, err error) {
 	}
 	if flags.NArg() > 0 {
 		return s, o, fmt.Errorf("got the argument %q, want flags only", flags.Arg(0))
+	}
+	if o.json && o.write != "" {
+		return s, o, errors.New("got -json and -write, want one of them")
 	}
 	if o.workers < 1 {
 		return s, o, fmt.Errorf("-parallel is %d, want 1 or more", o.workers)

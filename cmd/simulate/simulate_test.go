@@ -142,12 +142,18 @@ func TestMistakes(t *testing.T) {
 		"-parallel 0":           "-parallel is 0, want 1 or more",
 		"now":                   `got the argument "now", want flags only`,
 		"-days 1 -write /no/md": "open /no/md: no such file or directory",
+		"-json -write x":        "got -json and -write, want one of them",
+		"-write main.go":        `writing main.go: no lines "<!-- The report begins. -->" and "<!-- The report ends. -->" to write between`,
 	} {
 		if strings.Contains(args, "-write") {
 			args += " -locations 1 -checks 20 -interval 1h"
 		}
-		if err := run(t.Context(), strings.Fields(args), io.Discard, io.Discard); err == nil || err.Error() != want {
+		var progress strings.Builder
+		if err := run(t.Context(), strings.Fields(args), io.Discard, &progress); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", args, err, want)
+		}
+		if progress.Len() > 0 {
+			t.Errorf("%s: it began all the same: %s", args, &progress)
 		}
 	}
 }

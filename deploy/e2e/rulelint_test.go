@@ -276,6 +276,9 @@ func servedLabels(t *testing.T) map[string]map[string]bool {
 	})
 	maps.Copy(known, aggregateLabels(t))
 	known["up"] = map[string]bool{"job": true, "instance": true}
+	if known["authprober_cpu_throttled_seconds_total"] == nil { // where no control group has a quota
+		known["authprober_cpu_throttled_seconds_total"] = known["authprober_starved_seconds_total"]
+	}
 	return known
 }
 

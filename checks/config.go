@@ -2,6 +2,7 @@ package checks
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"math"
 	"net"
@@ -41,9 +42,13 @@ type Options struct {
 	// Remembered is where flows keep what lasts between runs; nil is memory that ends
 	// with the configuration.
 	Remembered *remember.Store
-	// Shard is the share of each pool's accounts that is used; the zero value is the
-	// whole of it.
+	// Shard is the share of the flows that is loaded, and of each pool's accounts; the
+	// zero value is the whole of both. Flows of a group stay together, and so do those of
+	// a pool that read what is remembered of its accounts.
 	Shard accounts.Shard
+	// AccountShare is the share of each pool's accounts that all shards of this instance's
+	// location have; the zero value is the whole. No flow is dealt out by it.
+	AccountShare accounts.Shard
 	// MaxLogins limits the logins of all pools together; the zero value does not. A
 	// schedule that could exceed it is a mistake.
 	MaxLogins accounts.Limit
@@ -82,6 +87,8 @@ type Config struct {
 	Warnings []Mistake
 	// Expansions are what the flows include with `use`, in the order of the files.
 	Expansions []Expansion
+	// Elsewhere names the flows of other shards, which are not loaded.
+	Elsewhere []string
 	// Remembers names the checks that keep something between runs.
 	Remembers []string
 	// Redactor knows every secret of the configuration.
@@ -164,6 +171,8 @@ type loader struct {
 	mistakes Mistakes
 	warnings Mistakes
 	witness  witness
+
+	elsewhere []string // flows of other shards
 }
 
 func (l *loader) load(paths []string) (*Config, error) {
@@ -174,6 +183,7 @@ func (l *loader) load(paths []string) (*Config, error) {
 		l.witness.see(path)
 		sources = append(sources, read(path))
 	}
+	sources = l.deal(sources)
 	for _, src := range sources {
 		if src.pools != nil {
 			l.loadPools(src)
@@ -200,7 +210,11 @@ func (l *loader) load(paths []string) (*Config, error) {
 		l.mistakes = append(l.mistakes, src.doc.Mistakes...)
 	}
 	if len(l.mistakes) == 0 && len(flows) == 0 {
-		l.mistakes = noFlow(paths)
+		if len(l.elsewhere) == 0 {
+			l.mistakes = noFlow(paths)
+		}
+		l.warnings = append(l.warnings, Mistake{Message: fmt.Sprintf("the shard %s has none of the %d %s, and nothing to do",
+			l.options.Shard, len(l.elsewhere), plural(len(l.elsewhere), "flow"))})
 	}
 	if err := l.mistakes.Err(); err != nil {
 		return nil, err
@@ -213,7 +227,7 @@ func (l *loader) load(paths []string) (*Config, error) {
 }
 
 func (l *loader) config(flows []*compiled) (*Config, error) {
-	c := &Config{Warnings: l.warnings.Sort(), Redactor: l.redactor, supply: map[*prober.Check]supply{}, sources: map[string]string{},
+	c := &Config{Warnings: l.warnings.Sort(), Elsewhere: l.elsewhere, Redactor: l.redactor, supply: map[*prober.Check]supply{}, sources: map[string]string{},
 		demands: map[*prober.Check]func(time.Duration) Demand{}}
 	for _, f := range flows {
 		f.redactor = l.redactor
@@ -233,7 +247,9 @@ func (l *loader) config(flows []*compiled) (*Config, error) {
 	slices.SortFunc(c.Checks, func(a, b *prober.Check) int { return strings.Compare(a.Name, b.Name) })
 	var pools []*accounts.Pool
 	for _, name := range slices.Sorted(maps.Keys(l.pools)) {
-		pools = append(pools, l.pools[name].Pool)
+		if pool := l.pools[name].Pool; pool != nil { // else its share is empty, and no flow wants it
+			pools = append(pools, pool)
+		}
 	}
 	var err error
 	if c.Accounts, err = accounts.NewSet(pools...); err != nil {

@@ -30,6 +30,7 @@ type loadedPool struct {
 	spare  *spare                    // nil until it is asked for
 	uses   [3]float64                // codes, mails and wrong credentials a day
 	logsIn bool                      // a flow of it sends credentials
+	none   int                       // how many accounts there are, where the share has none of them
 
 	remembered []string        // names of what its flows remember of an account
 	counts     map[string]bool // whether such a name is a counter's
@@ -67,7 +68,7 @@ func (l *loader) loadPool(src *source, p *Pool) *loadedPool {
 			fields[a.fields[j].Name] = ""
 		}
 		lp.fields = common(lp.fields, fields)
-		if !l.options.Shard.Owns(p.name, a.name) {
+		if !l.options.Shard.Owns(p.name, a.name) || !l.options.AccountShare.OwnsBeside(p.name, a.name) {
 			continue // another instance has it, and its secrets
 		}
 		vars := map[string]any{"name": a.name}
@@ -80,8 +81,7 @@ func (l *loader) loadPool(src *source, p *Pool) *loadedPool {
 		list = append(list, accounts.Account{Name: a.name, Fields: secrets})
 	}
 	if len(list) == 0 && len(names) > 0 {
-		src.doc.Errorf(p.node, "the shard %s has none of the %d %s of the pool %q; want more accounts, other names or fewer shards",
-			l.options.Shard, len(names), plural(len(names), "account"), p.name)
+		lp.none = len(names)
 		return lp
 	}
 	rules := p.rules(src.doc)
@@ -123,6 +123,11 @@ func (l *loader) scopeOfAccounts(src *source, f *compiled, s *Scope) {
 		src.mistake("accounts", "there is no pool of accounts named %q%s", name, strict.Nearest(name, slices.Collect(maps.Keys(l.pools))))
 		s.account, s.names["account"] = types.Map{}, types.Any // so that one mistake stays one
 		return
+	}
+	if p.none > 0 {
+		p.src.doc.Errorf(p.set.node, "%s has none of the %d %s of the pool %q; want more accounts, other names or fewer shards",
+			l.options.shareText(), p.none, plural(p.none, "account"), p.set.name)
+		p.none = 0 // once is enough
 	}
 	f.pool, f.accountVars = p.Pool, p.vars
 	s.account, s.names["account"] = p.fields, p.fields

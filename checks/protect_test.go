@@ -234,9 +234,9 @@ func TestNegative(t *testing.T) {
 	}
 }
 
-// TestShardOfFlows loads flows for each of several shards: the accounts are dealt out,
-// with the secrets of its own alone, and capacity is that of the share.
-func TestShardOfFlows(t *testing.T) {
+// TestAccountShare loads flows for each of several shares of the accounts: they are dealt
+// out, with the secrets of its own alone, and capacity is that of the share.
+func TestAccountShare(t *testing.T) {
 	var pool strings.Builder
 	pool.WriteString("pools:\n  retail:\n    max_logins: 1 per minute\n    accounts:\n")
 	for i := range 12 {
@@ -245,7 +245,7 @@ func TestShardOfFlows(t *testing.T) {
 	seen, asked := map[string]int{}, map[string]int{}
 	lookup := func(name string) (string, bool) { asked[name]++; return "secret-of-" + name, true }
 	for n := range 3 {
-		o := Options{Shard: accounts.Shard{Number: n + 1, Of: 3}, LookupEnv: lookup}
+		o := Options{AccountShare: accounts.Shard{Number: n + 1, Of: 3}, LookupEnv: lookup}
 		flow := strings.ReplaceAll(passwordFlow, "TARGET", "http://127.0.0.1:1")
 		c, err := writeFlows(t, o, map[string]string{"flow.yaml": flow + "schedule: {every: 30s}\n", "accounts.yaml": pool.String()})
 		if err != nil {
@@ -256,12 +256,12 @@ func TestShardOfFlows(t *testing.T) {
 		}
 		_, err = writeFlows(t, o, map[string]string{"flow.yaml": flow + "schedule: {every: 6s}\n", "accounts.yaml": pool.String()})
 		if err == nil || !strings.Contains(err.Error(), `the pool "retail" can give`) { // 12 accounts could, 3 to 6 cannot
-			t.Errorf("shard %d at the pace of the whole pool: got %v", n+1, err)
+			t.Errorf("share %d at the pace of the whole pool: got %v", n+1, err)
 		}
 	}
 	for name, times := range seen {
 		if times != 1 {
-			t.Errorf("%s is in %d shards", name, times)
+			t.Errorf("%s is in %d shares", name, times)
 		}
 	}
 	if len(seen) != 12 || len(asked) != 12 {
@@ -269,13 +269,13 @@ func TestShardOfFlows(t *testing.T) {
 	}
 	for name, times := range asked {
 		if times != 2 {
-			t.Errorf("%s was looked up %d times, want 2: by one shard, loaded twice", name, times)
+			t.Errorf("%s was looked up %d times, want 2: by one share, loaded twice", name, times)
 		}
 	}
-	_, err := writeFlows(t, Options{Shard: accounts.Shard{Number: 1, Of: 1000}}, map[string]string{
+	_, err := writeFlows(t, Options{AccountShare: accounts.Shard{Number: 1, Of: 1000}}, map[string]string{
 		"flow.yaml": strings.ReplaceAll(passwordFlow, "TARGET", "http://127.0.0.1:1"), "accounts.yaml": "pools: {retail: {accounts: [{name: a, username: u, password: p}]}}"})
 	if err == nil || strings.Count(err.Error(), "\n") > 0 ||
-		!strings.HasSuffix(err.Error(), `the shard 1/1000 has none of the 1 account of the pool "retail"; want more accounts, other names or fewer shards`) {
+		!strings.HasSuffix(err.Error(), `the account share 1/1000 has none of the 1 account of the pool "retail"; want more accounts, other names or fewer shards`) {
 		t.Errorf("an empty share: got %v", err)
 	}
 }

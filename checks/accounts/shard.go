@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// A Shard is the share of every pool that one of several instances has. The zero
-// value is the whole of it.
+// A Shard is the share that one of several instances has: of the flows, and of the
+// accounts of every pool. The zero value is the whole of it.
 type Shard struct {
 	Number int // 1 to Of
 	Of     int // 0 where nothing is shared
@@ -44,10 +44,24 @@ func (s Shard) String() string {
 // no other one away, so that instances may read a new configuration one after the
 // other. A change of Of deals out everything anew: stop all instances for it.
 func (s Shard) Owns(pool, account string) bool {
+	return s.owns(pool + "/" + account) // a pool's name has no slash in it
+}
+
+// OwnsBeside is Owns for instances that each have shards of their own, such as those of
+// one location: whose an account is by the one says nothing of whose it is by the other.
+func (s Shard) OwnsBeside(pool, account string) bool {
+	return s.owns("beside//" + pool + "/" + account)
+}
+
+// OwnsFlows reports whether the flows that stay together under the key are of the shard,
+// which is as stable: exactly one has them, whatever other flows there are.
+func (s Shard) OwnsFlows(key string) bool { return s.owns("flows//" + key) }
+
+// owns deals out by a hash of the text. Both are part of the format: they must never change.
+func (s Shard) owns(text string) bool {
 	if s.Of <= 1 {
 		return true
 	}
-	// A pool's name has no slash in it. Part of the format: it must never change.
-	sum := sha256.Sum256([]byte(pool + "/" + account))
+	sum := sha256.Sum256([]byte(text))
 	return binary.BigEndian.Uint64(sum[:])%uint64(s.Of) == uint64(s.Number-1)
 }

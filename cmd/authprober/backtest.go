@@ -98,13 +98,16 @@ left out.`,
 // chooseTested returns the check or the group of the given name, or the only check,
 // and the parameters of its detector.
 func chooseTested(flows []*prober.Check, name string) (*prober.Check, detect.Params, error) {
+	if len(flows) == 0 {
+		return nil, detect.Params{}, errEmptyShard
+	}
 	groups := prober.Groups(flows)
 	all := withGroups(flows, groups)
 	c := flows[0]
 	if name == "" && len(flows) > 1 {
 		return nil, detect.Params{}, fmt.Errorf("there are several flows; choose one with --check: %s", strings.Join(checkNames(all), ", "))
 	} else if name != "" {
-		chosen, err := choose(all, []string{name})
+		chosen, err := choose(all, nil, []string{name})
 		if err != nil {
 			return nil, detect.Params{}, err
 		}

@@ -40,6 +40,9 @@ ready check, as a list in YAML that could stand in the flow itself.`,
 			if expand {
 				return printExpansions(a.stdout, config)
 			}
+			if n := len(config.Elsewhere); n > 0 {
+				fmt.Fprintf(a.stderr, "flows of other shards: %d\n", n)
+			}
 			return printPlan(a.stdout, config, time.Now())
 		}),
 	}

@@ -110,7 +110,7 @@ func (a *app) gate(ctx context.Context, paths []string, flags *gateFlags) (err e
 	defer func() { err = errors.Join(err, closeState()) }()
 	a.printWarnings(config)
 	a.warnOfAccounts(config.Accounts)
-	chosen, err := choose(config.Checks, flags.only)
+	chosen, err := choose(config.Checks, config.Elsewhere, flags.only)
 	if err != nil {
 		return misconfigured(err)
 	}

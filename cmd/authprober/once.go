@@ -71,7 +71,7 @@ failed, otherwise with 3: a run was errored or aborted, or found no account.`,
 			defer func() { err = errors.Join(err, closeState()) }()
 			a.printWarnings(config)
 			a.warnOfAccounts(config.Accounts)
-			chosen, err := choose(config.Checks, only)
+			chosen, err := choose(config.Checks, config.Elsewhere, only)
 			if err != nil {
 				return misconfigured(err)
 			}
@@ -102,8 +102,12 @@ failed, otherwise with 3: a run was errored or aborted, or found no account.`,
 	return cmd
 }
 
-// choose returns the checks of the given names, or all if none is given.
-func choose(all []*prober.Check, names []string) ([]*prober.Check, error) {
+// choose returns the checks of the given names, or all if none is given. Those elsewhere
+// are of other shards.
+func choose(all []*prober.Check, elsewhere, names []string) ([]*prober.Check, error) {
+	if len(all) == 0 && len(names) == 0 {
+		return nil, errEmptyShard
+	}
 	if len(names) == 0 {
 		return all, nil
 	}
@@ -114,12 +118,19 @@ func choose(all []*prober.Check, names []string) ([]*prober.Check, error) {
 		}
 	}
 	for _, name := range names {
+		if slices.Contains(elsewhere, name) {
+			return nil, fmt.Errorf("the flow %q is of another shard than AUTHPROBER_SHARD names", name)
+		}
 		if !slices.ContainsFunc(all, func(c *prober.Check) bool { return c.Name == name }) {
 			return nil, fmt.Errorf("there is no flow %q, only %s", name, strings.Join(checkNames(all), ", "))
 		}
 	}
 	return chosen, nil
 }
+
+// errEmptyShard is the error of a command that wants flows, where there are none but
+// those of other shards.
+var errEmptyShard = errors.New("no flow is of the shard that AUTHPROBER_SHARD names")
 
 func checkNames(all []*prober.Check) (names []string) {
 	for _, c := range all {

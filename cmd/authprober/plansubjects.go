@@ -56,7 +56,7 @@ type planKind struct {
 // planAll plans flows and groups, those whose names are given or all, and returns the plans.
 func planAll(ctx context.Context, config *checks.Config, only []string, try time.Duration, print func(*planned) error) (plans []*planned, err error) {
 	groups := prober.Groups(config.Checks)
-	chosen, err := choose(withGroups(config.Checks, groups), only)
+	chosen, err := choose(withGroups(config.Checks, groups), config.Elsewhere, only)
 	if err != nil {
 		return nil, misconfigured(err)
 	}

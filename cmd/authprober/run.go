@@ -100,7 +100,7 @@ func (a *app) daemon(ctx context.Context, paths []string) (err error) {
 		return err
 	}
 	log.Info("running", zap.String("version", version().Version), zap.String("url", d.url()),
-		zap.Int("count", len(config.Checks)), zap.Strings("checks", firstNames(config.Checks)))
+		zap.Int("count", len(config.Checks)), zap.Int("of_other_shards", len(config.Elsewhere)), zap.Strings("checks", firstNames(config.Checks)))
 	settle()
 	again := &reloader{daemon: d, begin: begin, log: log.Logger, load: func() (*checks.Config, error) {
 		return a.loadWith(s, store, paths, sampling)

@@ -34,7 +34,8 @@ type settings struct {
 	StateDir     stateDir     `env:"STATE_DIR" about:"A folder, which has to be there, for what flows remember between runs: single-use refresh tokens, counters of one-time codes, and how often each account was refused and used today, each account in a file below remember/; and for what has happened, in history.db. Only their owner can read the files. Each process needs a folder of its own, one that outlives it. Without one, all of that ends with the process."`
 	ControlURLs  controlURLs  `env:"CONTROL_URLS" about:"URLs separated by commas of what can be reached unless the prober's own network is sick: independent of the target and of each other, two or more. All are asked every 10 seconds, over new connections, and each time a run fails for a reason that can be the network's; any answer will do. While none of them answers, runs that fail so are errored, not failed. Without any, only loopback is looked at."`
 	Heartbeat    heartbeatURL `env:"HEARTBEAT_URL" about:"A dead man's switch: a URL, http or https, that is asked for every minute as long as the prober makes progress. The service behind it tells somebody when that stops. It is a secret, of which the host alone is shown."`
-	Shard        shard        `env:"SHARD" about:"The share of every pool's accounts that this instance uses, such as 2/3, the second of three: no account is ever in two of them. Each instance runs every flow. Without one, all accounts are its own. To change how many shares there are, stop all instances first."`
+	Shard        shard        `env:"SHARD" about:"The share of the flows that this instance runs, such as 2/3, the second of three, and of every pool's accounts: no flow and no account is ever in two of them. Without one, all are its own. Groups stay whole. To change how many shards there are, stop all instances first."`
+	AccountShare shard        `env:"ACCOUNT_SHARE" about:"The share of every pool's accounts that the instances of this location use, such as 2/3: no account is ever in two of them. It deals out no flows. Without one, all accounts are theirs. To change how many shares there are, stop all instances first."`
 	HistoryAge   keepFor      `env:"HISTORY_AGE" envDefault:"90d" about:"How long the daemon remembers what has happened: runs, failures, changes of state, in days or hours, such as 90d or 36h; an hour at the least."`
 	HistorySize  keepSize     `env:"HISTORY_SIZE" envDefault:"1GiB" about:"How many bytes of that there may be, such as 500MiB or 2GiB; 16MiB at the least. Beyond, what is oldest goes, and failures are kept eight times as long as what passed. The history is history.db in AUTHPROBER_STATE_DIR; without that it is in memory, ends with the process, and has 16MiB at the most."`
 	MaxLogins    maxLogins    `env:"MAX_LOGINS" about:"The most logins of all accounts of all pools together, such as 60 per minute, in a sliding window. Flows whose schedules could exceed it are refused; beyond those, a run too many is missed, with the reason budget. Each of several instances has its own. Without one, each pool has its limits alone."`
@@ -154,6 +155,8 @@ func (a *app) options(s settings) checks.Options {
 		LookupEnv:   a.lookupEnv,
 		Shard:       s.Shard.Shard,
 		MaxLogins:   s.MaxLogins.Limit,
+
+		AccountShare: s.AccountShare.Shard,
 	}
 }
 

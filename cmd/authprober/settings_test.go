@@ -114,6 +114,7 @@ func TestWrongSettings(t *testing.T) {
 		{"SHARD", "4/3", "want a shard such as 2/3, the second of three"},
 		{"SHARD", "0/3", "want a shard such as 2/3, the second of three"},
 		{"SHARD", "+1/3", "want a shard such as 2/3, the second of three"},
+		{"ACCOUNT_SHARE", sesame, "want a shard such as 2/3, the second of three"},
 		{"HEARTBEAT_URL", sesame, "want a URL, http or https, without a user"},
 		{"HEARTBEAT_URL", "http://u:" + sesame + "@a/", "want a URL, http or https, without a user"},
 		{"CONTROL_URLS", sesame, "want URLs separated by commas, like https://one.example/,https://two.example/"},

@@ -46,7 +46,7 @@ func (s settings) stateKey() (key remember.Key, warning string, err error) {
 	return key, warning, nil
 }
 
-// A shard is the share of the accounts that this instance uses.
+// A shard is the share of flows, accounts or both that this instance has.
 type shard struct{ accounts.Shard }
 
 func (s *shard) UnmarshalText(text []byte) (err error) {

@@ -27,7 +27,7 @@ func TestAggregate(t *testing.T) {
 		ready(t, "http://"+bank+"/v1/status")
 	flow := write(t, dir, "flow.yaml", fmt.Sprintf(pageFlow, bank))
 	location := func(i int) *process {
-		p := start(t, []string{"AUTHPROBER_LISTEN=" + locations[i], fmt.Sprintf("AUTHPROBER_SHARD=%d/3", i+1), "AUTHPROBER_LOG_LEVEL=warn"},
+		p := start(t, []string{"AUTHPROBER_LISTEN=" + locations[i], fmt.Sprintf("AUTHPROBER_ACCOUNT_SHARE=%d/3", i+1), "AUTHPROBER_LOG_LEVEL=warn"},
 			authprober(t), "run", flow, accounts)
 		p.ready(t, "http://"+locations[i]+"/-/ready")
 		return p

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -353,8 +352,9 @@ func (s *scene) revive(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/api/v1/query" {
-			_, _ = io.WriteString(w, `{"status":"success","data":{"resultType":"matrix","result":[]}}`)
+		if r.URL.Path == "/api/v1/query" { // what counts the runs of a flow that is paused
+			_, _ = fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[
+				{"metric":{"check":"paused","instance":"a:9870"},"values":[[%d,"7"]]}]}}`, time.Now().Unix()-5)
 		}
 	})}}
 	server.Start()

@@ -1,8 +1,8 @@
 package checks
 
 import (
+	"regexp"
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -19,9 +19,10 @@ func (l *loader) deal(sources []*source) []*source {
 			times[src.flow.Name]++
 		}
 	}
+	together := newLots(sources)
 	var own []*source
 	for _, src := range sources {
-		if src.flow == nil || len(src.doc.Mistakes) > 0 || times[src.flow.Name] > 1 || l.options.Shard.OwnsFlows(src.together()) {
+		if src.flow == nil || len(src.doc.Mistakes) > 0 || times[src.flow.Name] > 1 || l.options.Shard.OwnsFlows(together.of(src.keys()[0])) {
 			own = append(own, src)
 			continue
 		}
@@ -31,18 +32,53 @@ func (l *loader) deal(sources []*source) []*source {
 	return own
 }
 
-// together is the key of the flows that are of one shard: those that read what others of
-// their pool remember, and those of a group, which is judged by the runs of all of them.
-// Any other flow is by itself. It does not depend on what other flows there are.
-func (src *source) together() string {
-	switch f := src.flow; {
-	case f.Accounts != "" && src.remembers():
-		return "pool/" + f.Accounts
-	case f.Objective.Group != "":
-		return "group/" + f.Objective.Group
-	default:
-		return "flow/" + f.Name
+// lots are the keys of flows that are of one shard, by their pools and groups: those of a
+// pool that read what others remember of its accounts, and those of a group, which is
+// judged by the runs of all of them. Where a flow is of both, so are all of both.
+type lots map[string]string
+
+func newLots(sources []*source) lots {
+	l := lots{}
+	for _, src := range sources {
+		if src.flow == nil {
+			continue
+		}
+		if keys := src.keys(); len(keys) == 2 {
+			l.join(l.of(keys[0]), l.of(keys[1]))
+		}
 	}
+	return l
+}
+
+// of follows a key to that of all that it is joined with.
+func (l lots) of(key string) string {
+	for l[key] != "" {
+		key = l[key]
+	}
+	return key
+}
+
+// join leads the later key to the earlier one, so that it makes no difference in which
+// order flows come.
+func (l lots) join(a, b string) {
+	if a != b {
+		l[max(a, b)] = min(a, b)
+	}
+}
+
+// keys are what keeps the flow with others, one or two; the flow alone where nothing does.
+func (src *source) keys() (keys []string) {
+	f := src.flow
+	if f.Objective.Group != "" {
+		keys = append(keys, "group/"+f.Objective.Group)
+	}
+	if f.Accounts != "" && src.remembers() {
+		keys = append(keys, "pool/"+f.Accounts)
+	}
+	if keys == nil {
+		keys = []string{"flow/" + f.Name}
+	}
+	return keys
 }
 
 // remembers reports whether the flow keeps something of an account, uses it up, or reads it.
@@ -55,16 +91,13 @@ func (src *source) remembers() bool {
 	return mentionsMemory(src.doc.Root)
 }
 
-// mentionsMemory reports whether a text of the document reads what is remembered, or how
-// old it is. One that only looks so costs nothing but that its flow goes with its pool's.
+// memoryNames are those under which expressions have what is remembered, and how old it is.
+var memoryNames = regexp.MustCompile(`\b(remembered|age)\b`)
+
+// mentionsMemory reports whether a text of the document has one of the names. One that
+// only looks so costs nothing but that its flow goes with those of its pool.
 func mentionsMemory(n *yaml.Node) bool {
-	if n == nil {
-		return false
-	}
-	if n.Kind == yaml.ScalarNode && (strings.Contains(n.Value, "remembered") || strings.Contains(n.Value, "age.") || strings.Contains(n.Value, "age[")) {
-		return true
-	}
-	return slices.ContainsFunc(n.Content, mentionsMemory)
+	return n != nil && (n.Kind == yaml.ScalarNode && memoryNames.MatchString(n.Value) || slices.ContainsFunc(n.Content, mentionsMemory))
 }
 
 // shareText names the share of the accounts that this instance has.

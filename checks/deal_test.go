@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/authprober/authprober/checks/accounts"
 )
@@ -79,32 +80,45 @@ func TestShard(t *testing.T) {
 			t.Errorf("%s moves from %d to %d as flows are added", name, shard, many[name])
 		}
 	}
-	together, sizes := map[string]map[int]bool{}, map[int]int{}
+	// group-0 is joined with the pool of devices by the flows that are of both.
+	lots, sizes := map[string]map[int]bool{}, map[int]int{}
 	for name, shard := range many {
 		var i int
 		fmt.Sscanf(name, "flow-%d", &i)
 		sizes[shard]++
-		switch key := ""; i % 5 {
+		lot := ""
+		switch i % 5 {
 		case 1:
-			key = fmt.Sprint("group-", i%3)
-			fallthrough
+			lot = fmt.Sprint("group-", i%3)
 		case 2, 3:
-			if key == "" {
-				key = "devices"
-			}
-			if together[key] == nil {
-				together[key] = map[int]bool{}
-			}
-			together[key][shard] = true
+			lot = "group-0"
+		default:
+			continue
 		}
+		if lots[lot] == nil {
+			lots[lot] = map[int]bool{}
+		}
+		lots[lot][shard] = true
 	}
-	for key, shards := range together {
+	for lot, shards := range lots {
 		if len(shards) != 1 {
-			t.Errorf("%s is of the shards %v", key, slices.Sorted(maps.Keys(shards)))
+			t.Errorf("%s is of the shards %v", lot, slices.Sorted(maps.Keys(shards)))
 		}
 	}
-	if len(together) != 4 || len(sizes) != 3 {
-		t.Errorf("%d lots stay together, want 4; flows by shard: %v", len(together), sizes)
+	if len(lots) != 3 || len(sizes) != 3 {
+		t.Errorf("%d lots stay together, want 3; flows by shard: %v", len(lots), sizes)
+	}
+}
+
+// TestMemoryIsSeen: which texts keep a flow with those of its pool.
+func TestMemoryIsSeen(t *testing.T) {
+	for text, want := range map[string]bool{
+		"remembered.token": true, "age.token > 3": true, "age?.token": true, `get(age, "token")`: true, `age ["token"]`: true, "${{ remembered.x }}": true,
+		"body.message.code": false, "body.page.next": false, "usage.total": false, "body.ages": false,
+	} {
+		if got := mentionsMemory(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: "if"}, {Kind: yaml.ScalarNode, Value: text}}}); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
 	}
 }
 

@@ -64,7 +64,7 @@ left out.`,
 				return err
 			}
 			a.printWarnings(config)
-			check, params, err := chooseTested(config.Checks, name)
+			check, params, err := chooseTested(config.Checks, config.Elsewhere, name)
 			if err != nil {
 				return misconfigured(err)
 			}
@@ -97,21 +97,23 @@ left out.`,
 
 // chooseTested returns the check or the group of the given name, or the only check,
 // and the parameters of its detector.
-func chooseTested(flows []*prober.Check, name string) (*prober.Check, detect.Params, error) {
-	if len(flows) == 0 {
-		return nil, detect.Params{}, errEmptyShard
-	}
+func chooseTested(flows []*prober.Check, elsewhere []string, name string) (*prober.Check, detect.Params, error) {
 	groups := prober.Groups(flows)
 	all := withGroups(flows, groups)
-	c := flows[0]
-	if name == "" && len(flows) > 1 {
-		return nil, detect.Params{}, fmt.Errorf("there are several flows; choose one with --check: %s", strings.Join(checkNames(all), ", "))
-	} else if name != "" {
-		chosen, err := choose(all, nil, []string{name})
+	var c *prober.Check
+	switch {
+	case name != "":
+		chosen, err := choose(all, elsewhere, []string{name})
 		if err != nil {
 			return nil, detect.Params{}, err
 		}
 		c = chosen[0]
+	case len(flows) == 0:
+		return nil, detect.Params{}, errEmptyShard
+	case len(flows) > 1:
+		return nil, detect.Params{}, fmt.Errorf("there are several flows; choose one with --check: %s", strings.Join(checkNames(all), ", "))
+	default:
+		c = flows[0]
 	}
 	if g := groupOf(c, groups); g != nil {
 		return c, g.Params(), nil

@@ -93,7 +93,8 @@ func used(ctx context.Context, db *sql.DB) (int64, error) {
 }
 
 // tooOld deletes what is older than the age, and sums by the minute that are older than
-// charts of minutes go back.
+// charts of minutes go back: sums once their end is, as the hour that began an age ago
+// has what is younger.
 func (w *writer) tooOld(ctx context.Context, db *sql.DB, now time.Time) error {
 	end := now.Add(-w.store.opts.Age)
 	minutes := now.Add(-minutesKept)
@@ -113,8 +114,8 @@ func (w *writer) tooOld(ctx context.Context, db *sql.DB, now time.Time) error {
 		old("missed", "check_id, at, reason_id", "at < ?", end.Unix()),
 	}
 	for table, key := range map[string]string{"bucket": "", "step_bucket": ", step_id", "cause": ", tagset_id, step_id, reason_id"} {
-		steps = append(steps, old(table, "check_id, width, at"+key, "width = ? AND at < ?", minute, minutes.Unix()),
-			old(table, "check_id, width, at"+key, "width = ? AND at < ?", hour, end.Unix()))
+		steps = append(steps, old(table, "check_id, width, at"+key, "width = ? AND at <= ?", minute, minutes.Unix()-minute),
+			old(table, "check_id, width, at"+key, "width = ? AND at <= ?", hour, end.Unix()-hour))
 	}
 	for range mostChunks {
 		runs, err := removeRuns(ctx, db, "SELECT id FROM run WHERE id < ? ORDER BY id LIMIT ?", us, chunk)

@@ -107,6 +107,24 @@ func TestSize(t *testing.T) {
 	})
 }
 
+// Sums stay until their end is an age ago: of the hour that began then, most is younger.
+func TestAgeIsOfTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := inMemory(t, Options{Age: time.Hour})
+		c := testCheck("login", "")
+		time.Sleep(time.Until(time.Now().Truncate(time.Hour).Add(time.Hour + 55*time.Minute)))
+		for i := range 60 {
+			time.Sleep(10 * time.Second)
+			s.ObserveRun(passed(c, i, time.Now()))
+		}
+		time.Sleep(tidyEvery)
+		settle(s)
+		if n := count(t, s, "SELECT sum(passed) FROM bucket WHERE width = 3600"); n != 60 {
+			t.Errorf("the sums by the hour are of %d runs, want all 60 of the last ten minutes", n)
+		}
+	})
+}
+
 // Where all that there is was of one hour, and is too much, its sums stay: they are what
 // accounts for every run.
 func TestSumsOutliveRuns(t *testing.T) {

@@ -209,10 +209,11 @@ func (l *loader) load(paths []string) (*Config, error) {
 	for _, src := range sources {
 		l.mistakes = append(l.mistakes, src.doc.Mistakes...)
 	}
-	if len(l.mistakes) == 0 && len(flows) == 0 {
-		if len(l.elsewhere) == 0 {
-			l.mistakes = noFlow(paths)
-		}
+	switch {
+	case len(l.mistakes) > 0 || len(flows) > 0:
+	case len(l.elsewhere) == 0:
+		l.mistakes = noFlow(paths)
+	default:
 		l.warnings = append(l.warnings, Mistake{Message: fmt.Sprintf("the shard %s has none of the %d %s, and nothing to do",
 			l.options.Shard, len(l.elsewhere), plural(len(l.elsewhere), "flow"))})
 	}

@@ -73,23 +73,8 @@ func TestGroupOfARoughDay(t *testing.T) {
 			}
 			steady, other, fired := of(), of(), map[string]int{}
 			steady.o.Changed = append(steady.o.Changed, func(c prober.StateChange) { fired[c.Check.Name] += map[bool]int{true: 1}[c.To == detect.Firing] })
-			end := start.Add(12 * time.Hour)
-			for now := start; now.Before(end); now = now.Add(time.Minute) {
-				if err := steady.Poll(t.Context(), now); err != nil {
-					t.Fatal(err)
-				}
-				if random.IntN(10) == 0 {
-					if err := other.Poll(t.Context(), now.Add(time.Duration(random.IntN(15000))*time.Millisecond)); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
-			late := of()
-			for _, a := range []*Aggregator{steady, other, late} {
-				if err := a.Poll(t.Context(), end.Add(time.Hour)); err != nil {
-					t.Fatal(err)
-				}
-			}
+			end, late := start.Add(12*time.Hour), of()
+			readRoughDay(t, random, start, end, steady, other, late)
 			want := standAll(steady, end.Add(time.Hour))
 			for name, a := range map[string]*Aggregator{"read at other moments": other, "read at the end": late} {
 				if got := standAll(a, end.Add(time.Hour)); !reflect.DeepEqual(got, want) {

@@ -41,6 +41,26 @@ func stand(a *Aggregator, now time.Time) standing {
 	return standing{s.Status, s.Load, s.RunsToFalsePage}
 }
 
+// readRoughDay has the steady one read every minute, the other at moments of chance, the late one at the
+// end, and all of them an hour after it.
+func readRoughDay(t *testing.T, random *rand.Rand, start, end time.Time, steady, other, late *Aggregator) {
+	t.Helper()
+	poll := func(a *Aggregator, at time.Time) {
+		if err := a.Poll(t.Context(), at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for now := start; now.Before(end); now = now.Add(time.Minute) {
+		poll(steady, now)
+		if random.IntN(10) == 0 {
+			poll(other, now.Add(time.Duration(random.IntN(15000))*time.Millisecond))
+		}
+	}
+	for _, a := range []*Aggregator{steady, other, late} {
+		poll(a, end.Add(time.Hour))
+	}
+}
+
 // TestReplayOfARoughDay makes up days with locations that come and go, restarts, outages of
 // scrapes and of the API, quiet nights and failures. One aggregator reads all of it as it comes, one
 // at other moments and with outages of the API, one at the end. All three are of one mind.
@@ -54,23 +74,8 @@ func TestReplayOfARoughDay(t *testing.T) {
 			of := func() *Aggregator { a := aggregatorOf(f, nil); a.o.Replay = 13 * time.Hour; return a }
 			steady, other, paged := of(), of(), 0
 			steady.o.Changed = append(steady.o.Changed, func(c prober.StateChange) { paged += map[bool]int{true: 1}[c.To == detect.Firing] })
-			end := start.Add(12 * time.Hour)
-			for now := start; now.Before(end); now = now.Add(time.Minute) {
-				if err := steady.Poll(t.Context(), now); err != nil {
-					t.Fatal(err)
-				}
-				if random.IntN(10) == 0 {
-					if err := other.Poll(t.Context(), now.Add(time.Duration(random.IntN(15000))*time.Millisecond)); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
-			late := of()
-			for _, a := range []*Aggregator{steady, other, late} {
-				if err := a.Poll(t.Context(), end.Add(time.Hour)); err != nil {
-					t.Fatal(err)
-				}
-			}
+			end, late := start.Add(12*time.Hour), of()
+			readRoughDay(t, random, start, end, steady, other, late)
 			want := stand(steady, end.Add(time.Hour))
 			if paged == 0 || want.Load.Instances < 2 {
 				t.Fatalf("seed %d: %d pages, %+v: it was not rough enough", seed, paged, want)
